@@ -1,0 +1,35 @@
+import type { AbortableOptions } from '@celery/promises'
+import type { AtomicWrite } from '@celery/protocol'
+
+/** All that a simple store implements; `keyValueBackend()` makes a `ResultBackend` of it, with Celery's key names. */
+export interface KeyValueStore extends AsyncDisposable {
+  readonly domain: string | undefined
+  getMany(keys: readonly string[], options?: AbortableOptions): Promise<ReadonlyMap<string, KeyValueEntry>>
+  set(entries: readonly KeyValueWrite[], options?: AbortableOptions): Promise<void>
+  /** Writes each entry only where `mayReplace` (see there) allows what is stored to be replaced by it, atomically per entry. */
+  putUnlessTerminal(entries: readonly StateWrite[], options?: AbortableOptions): Promise<void>
+  /** `putUnlessTerminal` for a broker of the same domain to carry out. Present if `domain` is. */
+  preparePutUnlessTerminal?(entries: readonly StateWrite[]): readonly AtomicWrite[]
+  delete(keys: readonly string[], options?: AbortableOptions): Promise<void>
+  /** Calls `onChange` when one of the keys may have changed; see `ResultBackend.watch`. Absent: the backend polls. */
+  subscribe?(keys: readonly string[], onChange: (key: string) => void, options?: AbortableOptions): Promise<AsyncDisposable>
+  /** Removes what has expired, where the store does not do so by itself. */
+  cleanup?(options?: AbortableOptions): Promise<number>
+  close(): Promise<void>
+}
+
+export interface KeyValueEntry {
+  readonly value: string
+  /** As given with `putUnlessTerminal`. */
+  readonly state: string | undefined
+}
+
+export interface KeyValueWrite {
+  readonly key: string
+  readonly value: string
+  readonly ttlMs?: number
+}
+
+export interface StateWrite extends KeyValueWrite {
+  readonly state: string
+}

@@ -1,0 +1,85 @@
+/**
+ * The driver side of a result store. A backend answers questions and keeps records; it never sends messages and
+ * never decodes a value.
+ */
+import type { AbortableOptions } from '@celery/promises'
+import type { AtomicWrite } from '@celery/protocol'
+
+/** What a driver package exports: how to open its store. */
+export interface BackendDriver {
+  /** Name for logs, `redis` for example. */
+  readonly name: string
+  /** @throws BackendUnavailableError where the store cannot be reached; it may be tried again. */
+  open(url: string, options?: OpenBackendOptions): Promise<ResultBackend>
+}
+
+export interface OpenBackendOptions extends AbortableOptions {
+  /** Reads the time; for tests. @defaultValue `Date.now` */
+  readonly now?: () => number
+  /** Settings of the driver (`result_backend_transport_options`). */
+  readonly transportOptions?: Readonly<Record<string, unknown>>
+}
+
+export interface ResultBackend extends AsyncDisposable {
+  /** Where a broker with the same domain can take the writes of `prepare` into its own transaction. */
+  readonly domain: string | undefined
+
+  /**
+   * Stores records. A task in a final state (SUCCESS, FAILURE, REVOKED) stays as it is whatever is written after it,
+   * except that a task which was retried or ran again may replace a FAILURE by a SUCCESS (as Celery 4.4.7 and later: only SUCCESS is
+   * never overwritten); a final state is never replaced by one that is not.
+   */
+  store(writes: readonly ResultWrite[], options?: AbortableOptions): Promise<void>
+  /** The same writes, by the same rules, for a broker of the same `domain` to carry out. Present if `domain` is. */
+  prepare?(writes: readonly ResultWrite[]): readonly AtomicWrite[]
+  /** Records of those tasks that have one; expired ones have none. */
+  fetch(taskIds: readonly string[], options?: AbortableOptions): Promise<ReadonlyMap<string, StoredRecord>>
+  forget(taskIds: readonly string[], options?: AbortableOptions): Promise<void>
+  /**
+   * Calls `onChange` whenever the record of one of the tasks may have changed. Resolves when it is watching: a
+   * `fetch` after that misses nothing. Calls may be spurious, and come after every reconnect.
+   */
+  watch(taskIds: readonly string[], onChange: (taskId: string) => void, options?: AbortableOptions): Promise<AsyncDisposable>
+  /** Removes expired records, where the store does not do so by itself; resolves to how many. */
+  cleanup(options?: AbortableOptions): Promise<number>
+  /** Present only where the store can count atomically. */
+  readonly chords?: ChordCounter
+  close(): Promise<void>
+}
+
+export interface ResultWrite {
+  readonly taskId: string
+  readonly state: string
+  /** The encoded result record (`encodeResultRecord` of `@celery/protocol`). */
+  readonly record: string
+  /** Milliseconds after which it may be forgotten; absent means never. */
+  readonly ttlMs?: number
+}
+
+export interface StoredRecord {
+  readonly taskId: string
+  readonly state: string
+  readonly record: string
+}
+
+/** Counts the finished parts of a chord's header by distinct member. */
+export interface ChordCounter {
+  /** Says how many parts there are. */
+  begin(groupId: string, size: number, options?: AbortableOptions): Promise<void>
+  /** Resolves to all parts, in order of `index`, for the one call that completed the count, else to `undefined`. */
+  recordPart(part: ChordPart, options?: AbortableOptions): Promise<ChordCompletion | undefined>
+}
+
+export interface ChordPart {
+  readonly groupId: string
+  readonly taskId: string
+  readonly index: number | undefined
+  readonly state: string
+  /** The encoded value or exception. */
+  readonly value: string
+}
+
+/** Disposing it deletes the counters. */
+export interface ChordCompletion extends AsyncDisposable {
+  readonly parts: readonly ChordPart[]
+}

@@ -1,0 +1,5 @@
+export type { AtomicWrite } from './atomic-write.ts'
+export { type ExceptionForm, READY_STATES, type ResultRecord, type TaskState } from './result-record.ts'
+export type { SignatureData, SignatureOptions } from './signature-data.ts'
+export type { TaskBody, TaskEmbed, TaskHeaders } from './task-types.ts'
+export type { DeliveryInfo, MessageProperties, WireMessage } from './wire-message.ts'

@@ -1,0 +1,29 @@
+/** What a result store keeps for a task (wire 5.1). Wire spelling. */
+export interface ResultRecord {
+  readonly task_id: string
+  readonly status: TaskState
+  /** The value, the exception ({@link ExceptionForm}) or, for a custom state, its meta. */
+  readonly result: unknown
+  readonly traceback: string | null
+  /** Result tuples of the tasks sent while it ran (wire 5.3). */
+  readonly children: readonly unknown[] | null
+  /** ISO 8601; `null` while not in a final state. */
+  readonly date_done: string | null
+  readonly group_id?: string
+  readonly parent_id?: string
+  readonly [extended: string]: unknown
+}
+
+/** Celery's own states; custom states are any other upper-case name. */
+export type TaskState = 'PENDING' | 'RECEIVED' | 'STARTED' | 'RETRY' | 'SUCCESS' | 'FAILURE' | 'REVOKED' | (string & {})
+
+/** An exception as the JSON result stores hold it (wire 5.2). */
+export interface ExceptionForm {
+  readonly exc_type: string
+  /** The exception's arguments. */
+  readonly exc_message: readonly unknown[]
+  readonly exc_module: string | null
+}
+
+/** States that nothing follows. */
+export const READY_STATES: ReadonlySet<string> = new Set(['SUCCESS', 'FAILURE', 'REVOKED'])

@@ -1,0 +1,22 @@
+export type {
+  Binding,
+  BrokerAddress,
+  BrokerConnection,
+  Delivery,
+  DeliveryRef,
+  ExchangeDeclaration,
+  FetchOptions,
+  KeepLeases,
+  LeaseCommands,
+  LeaseKeeperSpec,
+  OpenOptions,
+  Publication,
+  QueueDeclaration,
+  QueueInfo,
+  SettleAction,
+  SettleResult,
+  Settlement,
+  Transport,
+  TransportCapabilities,
+} from './broker-connection.ts'
+export { deadLetterQueue } from './broker-connection.ts'

@@ -1,0 +1,1 @@
+export type { QueueMessage, VirtualBroker, VirtualSettlement } from './virtual-broker.ts'
