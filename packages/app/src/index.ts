@@ -1,1 +1,26 @@
-export {}
+export {
+  AlreadyRegisteredError,
+  DriverMissingError,
+  Ignore,
+  ImproperlyConfiguredError,
+  NoBackendError,
+  NoBrokerError,
+  NotRegisteredError,
+  Reject,
+  SoftTimeLimitExceededError,
+  SyncSubtaskError,
+  TaskArgumentsError,
+  TaskOptionError,
+  TaskRevokedError,
+  TimeLimitExceededError,
+  WorkerLostError,
+} from './app-errors.ts'
+export { type AppOptions, CeleryApp, CeleryApp as Celery } from './celery-app.ts'
+export type { Configuration, SettingsInput } from './configuration.ts'
+export { findApp } from './find-app.ts'
+export { importModules } from './import-modules.ts'
+export { localQueueUrl, projectRoot } from './local-queue.ts'
+export type { Settings, TaskRoute } from './settings.ts'
+export type { ApplyOptions, KwargsOf, NoKwargs, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
+export { currentTask, type TaskContext, type TaskRequest } from './task-context.ts'
+export type { TraceInput, TraceOutcome } from './trace-types.ts'

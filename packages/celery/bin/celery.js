@@ -1,4 +1,4 @@
 #!/usr/bin/env node
 import { main } from '@celery/cli'
 
-main(process.argv)
+await main(process.argv)

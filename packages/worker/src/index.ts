@@ -1,1 +1,5 @@
-export {}
+export { consoleLogger, type ConsoleLoggerOptions, type Logger, type LogLevel } from './logger.ts'
+export { nodeName } from './node-name.ts'
+export { createWorker, startWorker, Worker } from './worker.ts'
+export { AppNotFoundError } from './worker-errors.ts'
+export type { WorkerOptions } from './worker-options.ts'

@@ -1,0 +1,174 @@
+import { inspect } from 'node:util'
+import { CeleryError } from '@celery/promises'
+
+/** A setting or option that cannot be right. Celery's ImproperlyConfigured. */
+export class ImproperlyConfiguredError extends CeleryError {
+  override readonly name = 'ImproperlyConfigured'
+  readonly code = 'ERR_CELERY_IMPROPERLY_CONFIGURED'
+  readonly setting: string
+
+  constructor(setting: string, problem: string) {
+    super(problem)
+    this.setting = setting
+  }
+}
+
+/** The task is not in the app's registry. */
+export class NotRegisteredError extends CeleryError {
+  override readonly name = 'NotRegistered'
+  readonly code = 'ERR_CELERY_NOT_REGISTERED'
+  readonly task: string
+
+  constructor(task: string, suggestion?: string) {
+    const hint = suggestion === undefined ? 'is the module that declares it imported here?' : `did you mean "${suggestion}"?`
+    super(`no task "${task}" is registered in this process; ${hint}`)
+    this.task = task
+  }
+}
+
+/** Two different functions under one task name. */
+export class AlreadyRegisteredError extends CeleryError {
+  override readonly name = 'AlreadyRegistered'
+  readonly code = 'ERR_CELERY_ALREADY_REGISTERED'
+  readonly task: string
+
+  constructor(task: string) {
+    super(`a task named "${task}" is already registered in this app; give one of the two another name`)
+    this.task = task
+  }
+}
+
+/** The arguments do not fit the task's function. Python Celery raises its TypeError here. */
+export class TaskArgumentsError extends CeleryError {
+  override readonly name = 'TaskArgumentsError'
+  readonly code = 'ERR_CELERY_TASK_ARGUMENTS'
+  readonly task: string
+
+  constructor(task: string, problem: string) {
+    super(`${task}() ${problem}`)
+    this.task = task
+  }
+}
+
+/** A driver package is needed and not there. */
+export class DriverMissingError extends CeleryError {
+  override readonly name = 'DriverMissingError'
+  readonly code = 'ERR_CELERY_DRIVER_MISSING'
+  readonly package: string
+
+  constructor(url: string, packageName: string, options?: ErrorOptions) {
+    super(`${url} needs the package ${packageName}, which is not installed; run: npm install ${packageName}`, options)
+    this.package = packageName
+  }
+}
+
+/** `get()` was called inside a task. */
+export class SyncSubtaskError extends CeleryError {
+  override readonly name = 'SyncSubtaskError'
+  readonly code = 'ERR_CELERY_SYNC_SUBTASK'
+
+  constructor(task: string) {
+    super(
+      `never wait for a result inside a task (${task}): every slot of the pool could be waiting; ` +
+        'use pipe() or link(), or set taskDisableSyncSubtasks to false',
+    )
+  }
+}
+
+/** No broker is configured where the embedded one would be a mistake. */
+export class NoBrokerError extends CeleryError {
+  override readonly name = 'NoBrokerError'
+  readonly code = 'ERR_CELERY_NO_BROKER'
+
+  constructor() {
+    super(
+      'no broker is configured, and NODE_ENV is "production"; set brokerUrl (or CELERY_BROKER_URL), ' +
+        'or set CELERY_LOCAL to a file to use the embedded broker on purpose',
+    )
+  }
+}
+
+/** Results are asked for, and nothing keeps them. */
+export class NoBackendError extends CeleryError {
+  override readonly name = 'NoBackendError'
+  readonly code = 'ERR_CELERY_NO_BACKEND'
+
+  constructor() {
+    super('no result backend is configured, so results cannot be read; set resultBackend, to "memory://" or "sqlite:///path" for example')
+  }
+}
+
+/** The process or thread that ran the task ended before the task did. */
+export class WorkerLostError extends CeleryError {
+  override readonly name = 'WorkerLostError'
+  readonly code = 'ERR_CELERY_WORKER_LOST'
+}
+
+/** The task ran longer than its hard time limit and was stopped. */
+export class TimeLimitExceededError extends CeleryError {
+  override readonly name = 'TimeLimitExceeded'
+  readonly code = 'ERR_CELERY_TIME_LIMIT'
+  /** Seconds. */
+  readonly limit: number
+
+  constructor(limit: number) {
+    super(`the task ran longer than its hard time limit of ${limit} s`)
+    this.limit = limit
+  }
+}
+
+/** The task ran longer than its soft time limit; its `signal` aborts with this. */
+export class SoftTimeLimitExceededError extends CeleryError {
+  override readonly name = 'SoftTimeLimitExceeded'
+  readonly code = 'ERR_CELERY_SOFT_TIME_LIMIT'
+  /** Seconds. */
+  readonly limit: number
+
+  constructor(limit: number) {
+    super(`the task ran longer than its soft time limit of ${limit} s`)
+    this.limit = limit
+  }
+}
+
+/** The task was not run: it had expired, or someone revoked it. */
+export class TaskRevokedError extends CeleryError {
+  override readonly name = 'TaskRevokedError'
+  readonly code = 'ERR_CELERY_TASK_REVOKED'
+}
+
+/** Thrown by a task whose state is not to be recorded. */
+export class Ignore extends CeleryError {
+  override readonly name = 'Ignore'
+  readonly code = 'ERR_CELERY_IGNORE'
+
+  constructor(reason = 'the task asked to be ignored') {
+    super(reason)
+  }
+}
+
+/** Thrown by a task that refuses its message; only with late acks. */
+export class Reject extends CeleryError {
+  override readonly name = 'Reject'
+  readonly code = 'ERR_CELERY_REJECT'
+  /** Back into its queue, instead of to the dead letters. */
+  readonly requeue: boolean
+
+  constructor(reason = 'the task rejected its message', options: { readonly requeue?: boolean } = {}) {
+    super(reason)
+    this.requeue = options.requeue ?? false
+  }
+}
+
+/** An option of a call cannot be right. */
+export class TaskOptionError extends CeleryError {
+  override readonly name = 'TaskOptionError'
+  readonly code = 'ERR_CELERY_TASK_OPTION'
+  readonly task: string
+  readonly option: string
+
+  constructor(task: string, option: string, expected: string, value: unknown) {
+    super(`${option} of a call of ${task} must be ${expected}, not ${inspect(value, { depth: 0 })}`)
+    this.task = task
+    this.option = option
+  }
+}

@@ -1,0 +1,328 @@
+import { randomUUID } from 'node:crypto'
+import { BackendRegistry, type ResultBackend } from '@celery/backend'
+import {
+  type AnyArgs,
+  type CallPlan,
+  type Dispatcher,
+  planCall,
+  resultLine,
+  type Signature,
+  signature,
+  signatureData,
+  wireOptions,
+} from '@celery/canvas'
+import { Connection, type ConnectionOptions, Producer, TransportRegistry } from '@celery/messaging'
+import { ErrorRegistry, type SignatureData } from '@celery/protocol'
+import { AsyncResult, ResultReader } from '@celery/results'
+import { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
+import { parseBrokerUrl } from '@celery/transport'
+import { AlreadyRegisteredError, NoBackendError, SyncSubtaskError } from './app-errors.ts'
+import { parametersOf } from './arguments.ts'
+import { closestName } from './closest-name.ts'
+import { type Configuration, createConfiguration, type SettingsInput } from './configuration.ts'
+import { createRemoteTask, createTask } from './create-task.ts'
+import { backendPackages, importBackend, importTransport, transportPackages } from './driver-packages.ts'
+import { localQueueUrl } from './local-queue.ts'
+import { Outgoing } from './outgoing.ts'
+import { Router } from './router.ts'
+import { registerCeleryErrors } from './stored-errors.ts'
+import type { ApplyOptions, KwargsOf, NoKwargs, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
+import { currentTask, type TaskContext } from './task-context.ts'
+import { Tracer } from './tracer.ts'
+
+/** Recognises apps of other installed copies of this package. */
+const appBrand = Symbol.for('celery.app')
+
+export interface AppOptions {
+  /** Broker URL, or several for failover. @defaultValue `CELERY_BROKER_URL`, else the embedded broker */
+  readonly broker?: string | readonly string[]
+  /** Result backend URL. @defaultValue `CELERY_RESULT_BACKEND`; with the embedded broker, the same file */
+  readonly backend?: string
+  /** Modules that a worker imports. */
+  readonly include?: readonly string[]
+  /** Settings, as with `app.conf.update()`. */
+  readonly settings?: SettingsInput
+  /** Folder from which the embedded broker's file and driver packages are found. @defaultValue the working directory */
+  readonly root?: string
+  /** Told what a user should know: the embedded broker's file, a setting without effect. @defaultValue `process.emitWarning` for warnings, standard error for notices */
+  readonly notify?: (message: string) => void
+}
+
+/**
+ * A Celery application: declares tasks, sends them, reads their results. Everything it opens is opened when first
+ * used and closed by `close()`; until then open connections keep a program from ending.
+ */
+export class CeleryApp implements Dispatcher, AsyncDisposable {
+  /** Name of the app, for people. */
+  readonly main: string
+  /** Settings. */
+  readonly conf: Configuration
+  /** Tasks declared here, by name. */
+  readonly tasks: ReadonlyMap<string, RegisteredTask>
+  /** Broker drivers by URL scheme. */
+  readonly transports: TransportRegistry = new TransportRegistry()
+  /** Result store drivers by URL scheme. */
+  readonly backends: BackendRegistry = new BackendRegistry()
+  readonly serializers: SerializerRegistry = new SerializerRegistry()
+  readonly compressions: CompressionRegistry = new CompressionRegistry()
+  /** Error classes that are rebuilt from stored results. */
+  readonly errors: ErrorRegistry = new ErrorRegistry()
+  /** Runs received tasks; for workers. @internal */
+  readonly tracer: Tracer
+  readonly #tasks = new Map<string, RegisteredTask>()
+  readonly #outgoing: Outgoing
+  readonly #results: ResultReader
+  readonly #root: string
+  readonly #notify: (message: string) => void
+  #announced = false
+  #connection: Connection | undefined
+  #producer: Producer | undefined
+  #backend: Promise<ResultBackend> | undefined
+
+  constructor(main: string, options: AppOptions = {}) {
+    this.main = main
+    Object.defineProperty(this, appBrand, { value: true })
+    this.#root = options.root ?? process.cwd()
+    this.#notify = options.notify ?? ((message) => process.stderr.write(`celery: ${message}\n`))
+    this.tasks = this.#tasks
+    this.conf = createConfiguration({ warn: this.#notify })
+    this.conf.brokerUrl = options.broker ?? process.env.CELERY_BROKER_URL
+    this.conf.resultBackend = options.backend ?? process.env.CELERY_RESULT_BACKEND
+    if (options.include !== undefined) this.conf.include = options.include
+    if (options.settings !== undefined) this.conf.update(options.settings)
+    registerCeleryErrors(this.errors)
+    for (const [scheme, driver] of Object.entries(transportPackages)) {
+      this.transports.register(scheme, () => importTransport(driver, scheme, this.#root))
+    }
+    for (const [scheme, driver] of Object.entries(backendPackages)) {
+      this.backends.register(scheme, () => importBackend(driver, scheme, this.#root))
+    }
+    const { conf, serializers, compressions, errors } = this
+    const task = (name: string): RegisteredTask | undefined => this.#tasks.get(name)
+    this.#outgoing = new Outgoing({ conf, router: new Router(conf), serializers, compressions, task })
+    this.tracer = new Tracer({
+      conf,
+      task,
+      serializers,
+      compressions,
+      errors,
+      outgoing: this.#outgoing,
+      closestTask: (name) => this.closestTask(name),
+      keepsResults: () => this.#backendUrl !== undefined,
+    })
+    this.#results = new ResultReader({
+      backend: () => this.backend(),
+      errors,
+      assertMayBlock: () => {
+        const running = currentTask()
+        const inWorker = running !== undefined && !running.request.calledDirectly
+        if (inWorker && conf.taskDisableSyncSubtasks) throw new SyncSubtaskError(running.request.task)
+      },
+    })
+  }
+
+  /** Whether `value` is an app, of this or another installed copy of the package. */
+  static is(value: unknown): value is CeleryApp {
+    return typeof value === 'object' && value !== null && appBrand in value
+  }
+
+  /**
+   * Declares a task. The name is what travels: it must be the same in the client and in the worker.
+   * With `bind: true` the function gets the task's context as its first argument.
+   * @throws AlreadyRegisteredError for another task of the same name.
+   */
+  task<Args extends AnyArgs, Result, const Params extends readonly string[]>(
+    name: string,
+    fn: (context: TaskContext, ...args: Args) => Result,
+    options: TaskOptions<Params> & { readonly bind: true; readonly params: Params },
+  ): Task<Args, Awaited<Result>, KwargsOf<Params, Args>>
+  task<Args extends AnyArgs, Result>(
+    name: string,
+    fn: (context: TaskContext, ...args: Args) => Result,
+    options: TaskOptions & { readonly bind: true },
+  ): Task<Args, Awaited<Result>>
+  task<Args extends AnyArgs, Result, const Params extends readonly string[]>(
+    name: string,
+    fn: (...args: Args) => Result,
+    options: TaskOptions<Params> & { readonly bind?: false; readonly params: Params },
+  ): Task<Args, Awaited<Result>, KwargsOf<Params, Args>>
+  task<Args extends AnyArgs, Result>(
+    name: string,
+    fn: (...args: Args) => Result,
+    options?: TaskOptions & { readonly bind?: false },
+  ): Task<Args, Awaited<Result>, NoKwargs>
+  task(name: string, fn: (...args: never[]) => unknown, options: TaskOptions = {}): Task<never[], unknown> {
+    if (this.#tasks.has(name)) throw new AlreadyRegisteredError(name)
+    const bound = options.bind === true
+    const body = fn as unknown as (...args: readonly unknown[]) => unknown
+    const registered: RegisteredTask = {
+      name,
+      options,
+      parameters: parametersOf(fn, bound, options.params),
+      arity: Math.max(0, fn.length - (bound ? 1 : 0)),
+      run: bound ? (context, args) => body(context, ...args) : (_context, args) => body(...args),
+    }
+    this.#tasks.set(name, registered)
+    return createTask(registered, this) as unknown as Task<never[], unknown>
+  }
+
+  /** Types a task that lives elsewhere: `app.remote<[x: number, y: number], number>('proj.add')`. */
+  remote<Args extends AnyArgs = AnyArgs, Result = unknown, Kwargs extends object = Readonly<Record<string, unknown>>>(
+    name: string,
+  ): RemoteTask<Args, Result, Kwargs> {
+    return createRemoteTask(name, this) as unknown as RemoteTask<Args, Result, Kwargs>
+  }
+
+  /** Sends a task by its name. Nothing is known of its parameters here, so nothing is checked. */
+  sendTask<Result = unknown>(
+    name: string,
+    args: AnyArgs = [],
+    options: ApplyOptions & { readonly kwargs?: Readonly<Record<string, unknown>> } = {},
+  ): Promise<AsyncResult<Result>> {
+    const { kwargs = {}, ...rest } = options
+    const data = signatureData({ task: name, args, kwargs, options: wireOptions(rest) })
+    return this.send(planCall(data, this)) as Promise<AsyncResult<Result>>
+  }
+
+  /** A signature by name, sent from this app. */
+  signature<Result = unknown>(task: string, args: AnyArgs = [], options: ApplyOptions = {}): Signature<AnyArgs, Result> {
+    return signature<Result>(task, args, { ...options, dispatcher: this })
+  }
+
+  /** A handle on the result of any task. */
+  asyncResult<Result = unknown>(id: string): AsyncResult<Result> {
+    return new AsyncResult<Result>(id, this.#results)
+  }
+
+  /** Sends a planned call. @internal */
+  async send(plan: CallPlan): Promise<AsyncResult> {
+    const publication = this.#outgoing.publication(plan.call, sendingTask())
+    this.#producer ??= this.#openProducer()
+    await this.#producer.publish(publication)
+    return this.resultOf(plan.steps)
+  }
+
+  /** @internal */
+  resultOf(steps: readonly SignatureData[]): AsyncResult {
+    return resultLine(steps, ({ task, options }, parent) => {
+      const ignored = options.ignore_result ?? this.#tasks.get(task)?.options.ignoreResult ?? this.conf.taskIgnoreResult
+      return new AsyncResult(options.task_id as string, this.#results, { parent, ignored })
+    })
+  }
+
+  /** A fresh task id. */
+  newId(): string {
+    return randomUUID()
+  }
+
+  /** The registered task name that `name` is most likely meant to be. */
+  closestTask(name: string): string | undefined {
+    return closestName(name, this.#tasks.keys())
+  }
+
+  /** Ends the declaration of tasks; a worker calls it when it starts. */
+  finalize(): void {}
+
+  /** The result store, opened at the first call. @throws NoBackendError where none is configured. */
+  backend(): Promise<ResultBackend> {
+    const url = this.#backendUrl
+    if (url === undefined) return Promise.reject(new NoBackendError())
+    this.#backend ??= this.backends
+      .open(url, { transportOptions: this.conf.resultBackendTransportOptions })
+      .catch((error: unknown) => {
+        this.#backend = undefined
+        throw error
+      })
+    return this.#backend
+  }
+
+  /** The result store, or `undefined` where results are not kept. */
+  async backendIfConfigured(): Promise<ResultBackend | undefined> {
+    return this.#backendUrl === undefined ? undefined : this.backend()
+  }
+
+  /** A new connection to the broker, for consuming. The caller closes it. */
+  connectionForRead(options: Pick<ConnectionOptions, 'onError'> = {}): Connection {
+    return this.#connect(options)
+  }
+
+  /** A new connection to the broker, for publishing. The caller closes it. */
+  connectionForWrite(options: Pick<ConnectionOptions, 'onError'> = {}): Connection {
+    return this.#connect(options)
+  }
+
+  /** Where messages go, with the password masked. */
+  get brokerAddress(): string {
+    return this.#brokerUrls.map((url) => parseBrokerUrl(url).toString()).join(';')
+  }
+
+  /** Where results go, with the password masked; `undefined` where they are not kept. */
+  get backendAddress(): string | undefined {
+    const url = this.#backendUrl
+    return url === undefined ? undefined : parseBrokerUrl(url).toString()
+  }
+
+  /** Closes what was opened, after what is being sent was confirmed. Safe twice. */
+  async close(): Promise<void> {
+    await this.#producer?.idle()
+    this.#producer = undefined
+    const [connection, backend] = [this.#connection, this.#backend]
+    this.#connection = undefined
+    this.#backend = undefined
+    await this.#results.close()
+    await connection?.close()
+    await (await backend)?.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  toString(): string {
+    return `<Celery ${this.main}>`
+  }
+
+  get #brokerUrls(): readonly string[] {
+    const { brokerUrl } = this.conf
+    if (brokerUrl === undefined) return [localQueueUrl(this.#root)]
+    return typeof brokerUrl === 'string' ? brokerUrl.split(';') : brokerUrl
+  }
+
+  /** With the embedded broker results are kept in the same file, so that the two share its transactions. */
+  get #backendUrl(): string | undefined {
+    const { brokerUrl, resultBackend } = this.conf
+    if (resultBackend !== undefined) return resultBackend
+    return brokerUrl === undefined ? localQueueUrl(this.#root) : undefined
+  }
+
+  #connect(options: Pick<ConnectionOptions, 'onError'>): Connection {
+    const { conf } = this
+    const urls = this.#brokerUrls
+    if (conf.brokerUrl === undefined && !this.#announced) {
+      this.#announced = true
+      this.#notify(`no broker is configured; using the embedded one in ${parseBrokerUrl(urls[0] ?? '').path}`)
+    }
+    return new Connection({
+      ...options,
+      urls,
+      transports: this.transports,
+      open: { leaseMs: conf.leaseMs, transportOptions: conf.brokerTransportOptions },
+    })
+  }
+
+  #openProducer(): Producer {
+    const { conf } = this
+    this.#connection ??= this.connectionForWrite()
+    return new Producer({
+      connection: this.#connection,
+      publishTimeoutMs: conf.publishTimeoutMs,
+      retryPolicy: conf.taskPublishRetry ? conf.taskPublishRetryPolicy : undefined,
+    })
+  }
+}
+
+/** A call made inside of a task belongs to its workflow; one made by a plain call of a task does not. */
+function sendingTask(): TaskContext['request'] | undefined {
+  const request = currentTask()?.request
+  return request === undefined || request.calledDirectly ? undefined : request
+}

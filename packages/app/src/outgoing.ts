@@ -1,0 +1,174 @@
+import { hostname } from 'node:os'
+import type { PlannedCall } from '@celery/canvas'
+import { encodeTaskMessage, parseIsoTime } from '@celery/protocol'
+import type { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
+import type { Publication } from '@celery/transport'
+import { TaskOptionError } from './app-errors.ts'
+import type { Configuration } from './configuration.ts'
+import type { Router } from './router.ts'
+import type { TaskRequest } from './task-context.ts'
+import type { RegisteredTask, TaskOptions } from './task.ts'
+
+export interface OutgoingOptions {
+  readonly conf: Configuration
+  readonly router: Router
+  readonly serializers: SerializerRegistry
+  readonly compressions: CompressionRegistry
+  /** Options of a task that is registered here. */
+  readonly task: (name: string) => RegisteredTask | undefined
+  readonly now?: () => number
+}
+
+/** Names that mean something here; every other option travels as a message property, as in Celery. */
+const ownOptions: ReadonlySet<string> = new Set([
+  'task_id',
+  'reply_to',
+  'root_id',
+  'parent_id',
+  'group_id',
+  'group_index',
+  'queue',
+  'exchange',
+  'routing_key',
+  'priority',
+  'countdown',
+  'eta',
+  'expires',
+  'serializer',
+  'compression',
+  'time_limit',
+  'soft_time_limit',
+  'ignore_result',
+  'headers',
+  'shadow',
+  'argsrepr',
+  'kwargsrepr',
+  'retry',
+  'retry_policy',
+  'retries',
+  'delivery_mode',
+  'link',
+  'link_error',
+  'chord',
+  'kwargs',
+  'stamped_headers',
+  'replaced_task_nesting',
+])
+
+/** Turns calls into messages: everything about a call is decided here, nothing is sent. */
+export class Outgoing {
+  readonly #options: OutgoingOptions
+  readonly #now: () => number
+  /** `gen<pid>@<host>`, what Celery calls a producer. */
+  readonly #origin = `gen${process.pid}@${hostname()}`
+
+  constructor(options: OutgoingOptions) {
+    this.#options = options
+    this.#now = options.now ?? Date.now
+  }
+
+  /**
+   * The message of `call`, addressed. A call made inside of a task is that task's child.
+   * @throws TaskOptionError for a time that cannot be read; EncodeError for arguments that are not data.
+   */
+  publication(call: PlannedCall, parent: TaskRequest | undefined): Publication {
+    const { conf, router, serializers, compressions } = this.#options
+    const task = this.#options.task(call.task)?.options
+    const { options } = call
+    const destination = router.route(call.task, routeOptions(options, task))
+    const nowMs = this.#now()
+    const etaMs = this.#eta(call, nowMs)
+    const expiresMs = this.#expires(call, task, nowMs)
+    const rootId = call.rootId ?? parent?.rootId
+    const properties = extraProperties(options)
+    const message = encodeTaskMessage({
+      task: call.task,
+      id: call.taskId,
+      origin: this.#origin,
+      args: call.args,
+      kwargs: call.kwargs,
+      callbacks: call.callbacks,
+      errbacks: call.errbacks,
+      chain: call.chain,
+      nowMs,
+      parentId: call.parentId ?? parent?.id ?? null,
+      groupId: options.group_id ?? null,
+      groupIndex: options.group_index ?? null,
+      timeLimit: options.time_limit ?? null,
+      softTimeLimit: options.soft_time_limit ?? null,
+      ignoreResult: options.ignore_result ?? task?.ignoreResult ?? conf.taskIgnoreResult,
+      priority: destination.priority ?? 0,
+      persistent: options.delivery_mode !== 1,
+      ...(rootId === undefined ? undefined : { rootId }),
+      ...(etaMs === undefined ? undefined : { etaMs }),
+      ...(expiresMs === undefined ? undefined : { expiresMs }),
+      ...(typeof options.retries === 'number' ? { retries: options.retries } : undefined),
+      ...(typeof options.shadow === 'string' ? { shadow: options.shadow } : undefined),
+      ...(typeof options.argsrepr === 'string' ? { argsrepr: options.argsrepr } : undefined),
+      ...(typeof options.kwargsrepr === 'string' ? { kwargsrepr: options.kwargsrepr } : undefined),
+      ...(options.reply_to === undefined ? undefined : { replyTo: options.reply_to }),
+      ...(options.headers === undefined ? undefined : { headers: options.headers }),
+      ...(properties === undefined ? undefined : { properties }),
+    })
+    let { body, contentType, contentEncoding } = serializers.encode(
+      message.body,
+      options.serializer ?? task?.serializer ?? conf.taskSerializer,
+    )
+    let { headers } = message
+    const compression = typeof options.compression === 'string' ? options.compression : conf.taskCompression
+    if (compression !== undefined) {
+      const compressed = compressions.compress(body, compression)
+      body = compressed.body
+      headers = { ...headers, compression: compressed.contentType }
+    }
+    return {
+      exchange: destination.exchange,
+      routingKey: destination.routingKey,
+      message: { headers, properties: message.properties, body, contentType, contentEncoding },
+      ...(etaMs === undefined || etaMs <= nowMs ? undefined : { notBeforeMs: etaMs }),
+    }
+  }
+
+  #eta({ task, options }: PlannedCall, nowMs: number): number | undefined {
+    if (options.countdown !== undefined) return nowMs + seconds(task, 'countdown', options.countdown) * 1_000
+    return options.eta === undefined ? undefined : moment(task, 'eta', options.eta)
+  }
+
+  #expires({ task, options }: PlannedCall, defaults: TaskOptions | undefined, nowMs: number): number | undefined {
+    const expires = options.expires ?? defaults?.expires
+    if (expires === undefined) return undefined
+    return typeof expires === 'number' ? nowMs + seconds(task, 'expires', expires) * 1_000 : moment(task, 'expires', expires)
+  }
+}
+
+function seconds(task: string, option: string, value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value)) return value
+  throw new TaskOptionError(task, option, 'a finite number of seconds', value)
+}
+
+function moment(task: string, option: string, value: unknown): number {
+  const ms = typeof value === 'string' ? parseIsoTime(value) : undefined
+  if (ms === undefined) throw new TaskOptionError(task, option, 'a Date or an ISO 8601 time', value)
+  return ms
+}
+
+function routeOptions(options: PlannedCall['options'], task: TaskOptions | undefined) {
+  const queue = options.queue ?? (options.exchange === undefined ? task?.queue : undefined)
+  const priority = options.priority ?? task?.priority
+  return {
+    ...(queue === undefined ? undefined : { queue }),
+    ...(options.exchange === undefined ? undefined : { exchange: options.exchange }),
+    ...(options.routing_key === undefined ? undefined : { routingKey: options.routing_key }),
+    ...(priority === undefined ? undefined : { priority }),
+  }
+}
+
+function extraProperties(options: PlannedCall['options']): Record<string, unknown> | undefined {
+  let extra: Record<string, unknown> | undefined
+  for (const name in options) {
+    if (ownOptions.has(name)) continue
+    extra ??= {}
+    extra[name] = options[name]
+  }
+  return extra
+}

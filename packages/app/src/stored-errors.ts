@@ -1,0 +1,43 @@
+import type { ErrorRegistry } from '@celery/protocol'
+import {
+  NotRegisteredError,
+  SoftTimeLimitExceededError,
+  TaskArgumentsError,
+  TaskRevokedError,
+  TimeLimitExceededError,
+  WorkerLostError,
+} from './app-errors.ts'
+
+/** Maps our errors to the classes Python has for the same thing, so that each side sees its own (wire 5.2). */
+export function registerCeleryErrors(errors: ErrorRegistry): void {
+  const billiard = 'billiard.exceptions'
+  const celery = 'celery.exceptions'
+  errors
+    .register(WorkerLostError, { type: 'WorkerLostError', module: billiard, fromArgs: ([text]) => new WorkerLostError(String(text)) })
+    .register(TimeLimitExceededError, {
+      type: 'TimeLimitExceeded',
+      module: billiard,
+      toArgs: (error) => [error.limit],
+      fromArgs: ([limit]) => new TimeLimitExceededError(Number(limit)),
+    })
+    .register(SoftTimeLimitExceededError, {
+      type: 'SoftTimeLimitExceeded',
+      module: billiard,
+      toArgs: (error) => [error.limit],
+      fromArgs: ([limit]) => new SoftTimeLimitExceededError(Number(limit)),
+    })
+    .register(TaskRevokedError, { type: 'TaskRevokedError', module: celery, fromArgs: ([text]) => new TaskRevokedError(String(text)) })
+    .register(NotRegisteredError, {
+      type: 'NotRegistered',
+      module: celery,
+      toArgs: (error) => [error.task],
+      fromArgs: ([task]) => new NotRegisteredError(String(task)),
+    })
+  // Python's counterpart is a plain TypeError, which is also what it stores.
+  errors.register(TaskArgumentsError, {
+    type: 'TypeError',
+    module: 'builtins',
+    toArgs: (error) => [error.message],
+    fromArgs: ([text]) => new TypeError(String(text)) as TaskArgumentsError & TypeError,
+  })
+}

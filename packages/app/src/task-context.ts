@@ -1,0 +1,72 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { TaskHeaders } from '@celery/protocol'
+
+/** What a running task knows of its own execution. */
+export interface TaskRequest {
+  readonly id: string
+  readonly task: string
+  readonly args: readonly unknown[]
+  readonly kwargs: Readonly<Record<string, unknown>>
+  /** 0 on the first attempt. */
+  readonly retries: number
+  readonly rootId: string
+  readonly parentId: string | null
+  readonly group: string | null
+  /** Node that sent it. */
+  readonly origin: string
+  /** Node that runs it. */
+  readonly hostname: string
+  /** Queue it came from; `undefined` when called directly. */
+  readonly queue: string | undefined
+  /** How often it came back from a lost worker. */
+  readonly redeliveries: number
+  /** Run by a plain call, not by a worker. */
+  readonly calledDirectly: boolean
+  /** Headers of the message, the user's own among them. */
+  readonly headers: Partial<TaskHeaders>
+}
+
+/** Handed to bound tasks as the first argument, and found by `currentTask()` anywhere below a running task. */
+export interface TaskContext {
+  readonly request: TaskRequest
+  /** Aborts with `SoftTimeLimitExceeded` at the soft time limit. */
+  readonly signal: AbortSignal
+}
+
+const running = new AsyncLocalStorage<TaskContext>()
+
+/** The task that runs here, or `undefined` outside of tasks. */
+export function currentTask(): TaskContext | undefined {
+  return running.getStore()
+}
+
+/** Runs `body` as the task of `context`. @internal */
+export function runInTask<T>(context: TaskContext, body: () => T): T {
+  return running.run(context, body)
+}
+
+/** The request of a plain call: everything empty. @internal */
+export function directContext(task: string, args: readonly unknown[], newId: () => string): TaskContext {
+  const id = newId()
+  return {
+    signal: neverAborted,
+    request: {
+      id,
+      task,
+      args,
+      kwargs: {},
+      retries: 0,
+      rootId: id,
+      parentId: null,
+      group: null,
+      origin: '',
+      hostname: '',
+      queue: undefined,
+      redeliveries: 0,
+      calledDirectly: true,
+      headers: {},
+    },
+  }
+}
+
+const neverAborted = new AbortController().signal

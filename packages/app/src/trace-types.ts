@@ -1,0 +1,39 @@
+import type { ResultWrite } from '@celery/backend'
+import type { TaskHeaders } from '@celery/protocol'
+import type { Publication } from '@celery/transport'
+
+/** One received task, not decoded further than its headers. Plain data: it may be on its way to another process. */
+export interface TraceInput {
+  readonly headers: TaskHeaders
+  readonly body: string | Uint8Array
+  readonly contentType: string
+  readonly contentEncoding: string
+  readonly replyTo: string | undefined
+  readonly queue: string
+  readonly redeliveries: number
+  /** Node that runs it. */
+  readonly hostname: string
+}
+
+/**
+ * What came of running a task: everything that is to be stored and sent, encoded, with all ids fixed. Whoever owns the
+ * delivery settles it in one step. Plain data: it may come from another process.
+ */
+export interface TraceOutcome {
+  readonly state: TraceState
+  /** Seconds. */
+  readonly runtime: number
+  /** The result or the error in one line, for logs and events. */
+  readonly text: string
+  readonly traceback?: string
+  /** The record for the result store; absent where results are ignored. */
+  readonly write?: ResultWrite
+  /** Callbacks and the next step of the chain, or errbacks. */
+  readonly publish?: readonly Publication[]
+  /** The message cannot be run by anyone: why. It belongs to the dead letters. */
+  readonly dead?: string
+  /** With `REJECTED`: back into the queue. */
+  readonly requeue?: boolean
+}
+
+export type TraceState = 'SUCCESS' | 'FAILURE' | 'IGNORED' | 'REJECTED'

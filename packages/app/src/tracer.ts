@@ -1,0 +1,250 @@
+/**
+ * Runs one received task and works out everything that follows from it:
+ *
+ * 1. decode the body (nobody did before: only the process that runs a task reads its arguments);
+ * 2. refuse what cannot be carried out, before the task runs;
+ * 3. run the function with its context;
+ * 4. build the record for the result store and the messages that follow, all encoded and with their ids fixed.
+ *
+ * It neither stores nor sends: the owner of the delivery settles all of it in one step.
+ */
+import type { ResultWrite } from '@celery/backend'
+import { assertRunnable, callbackCalls, type FinishedTask, errbackCalls, nextChainStep } from '@celery/canvas'
+import {
+  decodeTaskBody,
+  type ErrorRegistry,
+  encodeResultRecord,
+  exceptionForm,
+  pythonRepr,
+  type ResultRecord,
+  type TaskBody,
+  type TaskEmbed,
+  tracebackText,
+} from '@celery/protocol'
+import type { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
+import type { Publication } from '@celery/transport'
+import { CeleryError } from '@celery/promises'
+import { NotRegisteredError } from './app-errors.ts'
+import { bindArguments } from './arguments.ts'
+import type { Configuration } from './configuration.ts'
+import type { Outgoing } from './outgoing.ts'
+import { runInTask, type TaskContext, type TaskRequest } from './task-context.ts'
+import type { RegisteredTask } from './task.ts'
+import type { TraceInput, TraceOutcome } from './trace-types.ts'
+
+export interface TracerOptions {
+  readonly conf: Configuration
+  readonly task: (name: string) => RegisteredTask | undefined
+  readonly closestTask: (name: string) => string | undefined
+  readonly outgoing: Outgoing
+  readonly serializers: SerializerRegistry
+  readonly compressions: CompressionRegistry
+  readonly errors: ErrorRegistry
+  /** Whether results are kept at all. */
+  readonly keepsResults: () => boolean
+}
+
+export class Tracer {
+  readonly #options: TracerOptions
+  #accept: ReadonlySet<string> | undefined
+
+  constructor(options: TracerOptions) {
+    this.#options = options
+  }
+
+  /** Runs a task. Never rejects: whatever goes wrong is the outcome. */
+  async run(input: TraceInput, signal: AbortSignal | undefined): Promise<TraceOutcome> {
+    const task = this.#options.task(input.headers.task)
+    if (task === undefined) {
+      const error = new NotRegisteredError(input.headers.task, this.#options.closestTask(input.headers.task))
+      return { ...this.failed(input, error), dead: error.message }
+    }
+    let body: TaskBody
+    try {
+      body = this.#decode(input)
+      assertRunnable(body.embed)
+    } catch (error) {
+      return { ...this.failed(input, error), dead: describe(error) }
+    }
+    const started = performance.now()
+    try {
+      const args = bindArguments(task.name, task.parameters, body.args, body.kwargs)
+      const context: TaskContext = { signal: signal ?? neverAborted, request: requestOf(input, body) }
+      let value = runInTask(context, () => task.run(context, args))
+      if (isThenable(value)) value = await value
+      return this.#succeeded(input, task, body.embed, value, secondsSince(started))
+    } catch (error) {
+      return this.#threw(input, task, body, error, secondsSince(started))
+    }
+  }
+
+  /** The outcome of a task that did not end by itself: its process died, it ran too long, nobody knows it. */
+  failed(input: TraceInput, error: unknown): TraceOutcome {
+    let embed: TaskEmbed | undefined
+    try {
+      embed = this.#decode(input).embed
+      assertRunnable(embed)
+    } catch {
+      // What cannot be read, or not be carried out, calls nobody back. The failure itself is stored all the same.
+      embed = undefined
+    }
+    return this.#failure(input, this.#options.task(input.headers.task), embed, error, 0)
+  }
+
+  /** The outcome of a task that is not to run. */
+  revoked(input: TraceInput, error: Error): TraceOutcome {
+    const write = this.#write(input, undefined, {
+      status: 'REVOKED',
+      result: exceptionForm(error, this.#options.errors),
+      traceback: null,
+    })
+    return { state: 'IGNORED', runtime: 0, text: error.message, ...(write === undefined ? {} : { write }) }
+  }
+
+  /** The record that says a task has started. */
+  startedRecord(input: TraceInput, pid: number): ResultWrite | undefined {
+    return this.#write(input, undefined, { status: 'STARTED', result: { pid, hostname: input.hostname }, traceback: null })
+  }
+
+  #decode({ headers, body, contentType, contentEncoding }: TraceInput): TaskBody {
+    const { serializers, compressions, conf } = this.#options
+    this.#accept ??= serializers.acceptList(conf.acceptContent)
+    const accept = this.#accept
+    const { compression } = headers
+    const plain = typeof compression === 'string' ? compressions.decompress(body, compression) : body
+    return decodeTaskBody(serializers.decode(plain, contentType, contentEncoding, { accept }))
+  }
+
+  #succeeded(input: TraceInput, task: RegisteredTask, embed: TaskEmbed, value: unknown, runtime: number): TraceOutcome {
+    const write = this.#write(input, task, { status: 'SUCCESS', result: value, traceback: null })
+    const text = pythonRepr(value)
+    const { callbacks, chain } = embed
+    if (callbacks === null && chain === null) {
+      return write === undefined ? { state: 'SUCCESS', runtime, text } : { state: 'SUCCESS', runtime, text, write }
+    }
+    const finished = finishedTask(input)
+    const next = nextChainStep(chain, value, finished)
+    const calls = [...callbackCalls(callbacks, value, finished), ...(next === undefined ? [] : [next])]
+    const publish = calls.map((call) => this.#options.outgoing.publication(call, requestOf(input, undefined)))
+    return { state: 'SUCCESS', runtime, text, publish, ...(write === undefined ? {} : { write }) }
+  }
+
+  #threw(input: TraceInput, task: RegisteredTask, body: TaskBody, error: unknown, runtime: number): Promise<TraceOutcome> | TraceOutcome {
+    if (CeleryError.is(error, 'ERR_CELERY_IGNORE')) return { state: 'IGNORED', runtime, text: error.message }
+    if (CeleryError.is(error, 'ERR_CELERY_REJECT')) {
+      return { state: 'REJECTED', runtime, text: error.message, requeue: (error as { requeue?: boolean }).requeue === true }
+    }
+    return this.#failure(input, task, body.embed, error, runtime)
+  }
+
+  #failure(
+    input: TraceInput,
+    task: RegisteredTask | undefined,
+    embed: TaskEmbed | undefined,
+    error: unknown,
+    runtime: number,
+  ): TraceOutcome {
+    const { outgoing, errors } = this.#options
+    const form = exceptionForm(error, errors)
+    const traceback = tracebackText(error)
+    const write = this.#write(input, task, { status: 'FAILURE', result: form, traceback })
+    let publish: readonly Publication[] | undefined
+    if (embed?.errbacks != null && embed.errbacks.length > 0) {
+      const parent = requestOf(input, undefined)
+      publish = errbackCalls(embed.errbacks, finishedTask(input)).map((call) => outgoing.publication(call, parent))
+    }
+    return {
+      state: 'FAILURE',
+      runtime,
+      text: `${form.exc_type}(${form.exc_message.map((arg) => pythonRepr(arg)).join(', ')})`,
+      traceback,
+      ...(write === undefined ? {} : { write }),
+      ...(publish === undefined ? {} : { publish }),
+    }
+  }
+
+  #write(
+    input: TraceInput,
+    task: RegisteredTask | undefined,
+    record: Pick<ResultRecord, 'status' | 'result' | 'traceback'>,
+  ): ResultWrite | undefined {
+    const { conf, keepsResults } = this.#options
+    if (!keepsResults()) return undefined
+    const { headers } = input
+    if (headers.ignore_result ?? task?.options.ignoreResult ?? conf.taskIgnoreResult) {
+      const keepErrors = task?.options.storeErrorsEvenIfIgnored ?? conf.taskStoreErrorsEvenIfIgnored
+      if (record.status !== 'FAILURE' || !keepErrors) return undefined
+    }
+    const final = record.status === 'SUCCESS' || record.status === 'FAILURE' || record.status === 'REVOKED'
+    const ttl = conf.resultExpires
+    return {
+      taskId: headers.id,
+      state: record.status,
+      record: encodeResultRecord({
+        ...record,
+        children: [],
+        date_done: final ? dateDone() : null,
+        task_id: headers.id,
+        ...(headers.group === null ? {} : { group_id: headers.group }),
+        ...(headers.parent_id === null ? {} : { parent_id: headers.parent_id }),
+        ...(conf.resultExtended ? this.#extended(input) : {}),
+      }),
+      ...(ttl === null || ttl === 0 ? {} : { ttlMs: ttl * 1_000 }),
+    }
+  }
+
+  #extended(input: TraceInput): Partial<ResultRecord> {
+    const { headers, hostname, queue } = input
+    let body: Pick<TaskBody, 'args' | 'kwargs'> = { args: [], kwargs: {} }
+    try {
+      body = this.#decode(input)
+    } catch {
+      // The record of a body that cannot be read says everything else.
+    }
+    const { args, kwargs } = body
+    return { name: headers.task, args, kwargs, worker: hostname, retries: headers.retries, queue }
+  }
+}
+
+const neverAborted = new AbortController().signal
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+}
+
+function secondsSince(started: number): number {
+  return (performance.now() - started) / 1_000
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function finishedTask({ headers, replyTo }: TraceInput): FinishedTask {
+  return { taskId: headers.id, rootId: headers.root_id, ...(replyTo === undefined || replyTo === '' ? {} : { replyTo }) }
+}
+
+function requestOf(input: TraceInput, body: TaskBody | undefined): TaskRequest {
+  const { headers, hostname, queue, redeliveries } = input
+  return {
+    id: headers.id,
+    task: headers.task,
+    args: body?.args ?? [],
+    kwargs: body?.kwargs ?? {},
+    retries: headers.retries,
+    rootId: headers.root_id,
+    parentId: headers.parent_id,
+    group: headers.group,
+    origin: headers.origin,
+    hostname,
+    queue,
+    redeliveries,
+    calledDirectly: false,
+    headers,
+  }
+}
+
+/** ISO 8601 with microseconds, as Python writes it. */
+function dateDone(): string {
+  return `${new Date().toISOString().slice(0, 23)}000+00:00`
+}

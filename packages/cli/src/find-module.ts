@@ -1,0 +1,47 @@
+import { existsSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { UsageError } from './usage-error.ts'
+
+/** What `-A` names: a module and, after a colon, which of its exports is the app. */
+export interface AppLocation {
+  readonly file: string
+  readonly exportName: string | undefined
+}
+
+const extensions = ['.ts', '.mts', '.js', '.mjs', '.cjs'] as const
+/** Tried inside a folder, in this order; `celery` is where Celery projects keep the app. */
+const insideFolder = ['celery', 'app', 'index'] as const
+
+/**
+ * Finds the module of `-A`: a path with or without extension, or a dotted name as in Python (`proj.celery`), and
+ * optionally `:name` for the export.
+ * @throws UsageError that lists where it was looked for.
+ */
+export function findAppModule(spec: string, from: string): AppLocation {
+  const colon = spec.lastIndexOf(':')
+  // A single letter before the colon is a Windows drive.
+  const [name, exportName] = colon > 1 ? [spec.slice(0, colon), spec.slice(colon + 1)] : [spec, undefined]
+  const tried: string[] = []
+  const dotted = name.replaceAll('.', '/')
+  for (const candidate of name === dotted || existsSync(resolve(from, name)) ? [name] : [name, dotted]) {
+    const file = findFile(resolve(from, candidate), tried)
+    if (file !== undefined) return { file, exportName }
+  }
+  throw new UsageError(
+    `cannot find the app module "${name}" (-A). Looked for:\n${tried.map((path) => `  ${path}`).join('\n')}\n` +
+      'Give the path of the module that creates the app, for example: -A ./tasks.ts',
+  )
+}
+
+function findFile(path: string, tried: string[]): string | undefined {
+  const candidates = [
+    path,
+    ...extensions.map((extension) => path + extension),
+    ...insideFolder.flatMap((name) => extensions.map((extension) => join(path, name + extension))),
+  ]
+  for (const candidate of candidates) {
+    if (existsSync(candidate) && statSync(candidate).isFile()) return candidate
+    if (existsSync(dirname(candidate))) tried.push(candidate)
+  }
+  return undefined
+}

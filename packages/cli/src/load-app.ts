@@ -1,0 +1,44 @@
+import { extname } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Celery, findApp } from '@celery/app'
+import { type AppLocation, findAppModule } from './find-module.ts'
+import { UsageError } from './usage-error.ts'
+
+export interface LoadedApp {
+  readonly app: Celery
+  readonly location: AppLocation
+  /** Flags with which a child process can load the same module. */
+  readonly execArgv: readonly string[]
+}
+
+/**
+ * Imports the module of `-A` and finds the app in it. TypeScript is loaded by Node itself where it can, else by tsx.
+ * @throws UsageError where there is no such module or no app in it.
+ */
+export async function loadApp(spec: string | undefined, from: string = process.cwd()): Promise<LoadedApp> {
+  if (spec === undefined) throw new UsageError('which app? Name its module with -A, for example: celery -A ./tasks.ts worker')
+  const location = findAppModule(spec, from)
+  const execArgv = await prepareTypeScript(location.file)
+  const url = pathToFileURL(location.file).href
+  const module = (await import(url)) as Readonly<Record<string, unknown>>
+  const app = findApp(module, location.exportName)
+  if (app === undefined) throw new UsageError(describeMissing(location, module))
+  return { app, location, execArgv }
+}
+
+/** Makes `import()` understand the file; returns the flags that do the same for a child. */
+async function prepareTypeScript(file: string): Promise<readonly string[]> {
+  if (!/^\.[mc]?tsx?$/.test(extname(file))) return process.execArgv
+  const { typescript } = process.features as { typescript?: string | false }
+  if (typescript !== undefined && typescript !== false) return process.execArgv
+  const { register } = await import('tsx/esm/api')
+  register()
+  return [...process.execArgv, '--import', import.meta.resolve('tsx')]
+}
+
+function describeMissing(location: AppLocation, module: Readonly<Record<string, unknown>>): string {
+  const exports = Object.keys(module)
+  const found = exports.length === 0 ? 'it exports nothing' : `it exports ${exports.join(', ')}`
+  const wanted = location.exportName === undefined ? 'no Celery app' : `no Celery app named "${location.exportName}"`
+  return `${location.file} exports ${wanted}; ${found}. Export it: export const app = new Celery('name')`
+}

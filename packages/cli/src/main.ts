@@ -1,0 +1,38 @@
+import { CeleryError } from '@celery/promises'
+import { Command, CommanderError } from 'commander'
+import { callCommand } from './commands/call.ts'
+import { resultCommand } from './commands/result.ts'
+import { workerCommand } from './commands/worker.ts'
+import { UsageError } from './usage-error.ts'
+
+/** Exit statuses of `sysexits.h`, as Celery's. */
+const exitUsage = 64
+const exitFailure = 1
+
+/** Runs the `celery` command; sets the process's exit code, and does not exit while anything is still open. */
+export async function main(argv: readonly string[] = process.argv): Promise<void> {
+  const program = new Command('celery')
+    .description('A distributed task queue.')
+    .option('-A, --app <module>', 'module that creates the app, such as ./tasks.ts or ./proj/celery.js:app')
+    .exitOverride()
+    .showHelpAfterError('(celery --help shows what there is)')
+  workerCommand(program)
+  callCommand(program)
+  resultCommand(program)
+  try {
+    await program.parseAsync([...argv])
+  } catch (error) {
+    process.exitCode = report(error)
+  }
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitUsage
+  if (error instanceof UsageError) {
+    process.stderr.write(`celery: ${error.message}\n`)
+    return exitUsage
+  }
+  if (CeleryError.is(error)) process.stderr.write(`celery: ${error.message}\n`)
+  else process.stderr.write(`celery: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
+  return exitFailure
+}

@@ -1,0 +1,27 @@
+import { InvalidArgumentError } from 'commander'
+
+/** Reads an option's value as JSON of one shape. */
+export function parseJsonOption<T>(shape: string, matches: (value: unknown) => boolean): (text: string) => T {
+  return (text) => {
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch (error) {
+      throw new InvalidArgumentError(`It must be ${shape} in JSON: ${(error as Error).message}.`)
+    }
+    if (!matches(value)) throw new InvalidArgumentError(`It must be ${shape} in JSON.`)
+    return value as T
+  }
+}
+
+export function parseNumberOption(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value)) throw new InvalidArgumentError('It must be a number.')
+  return value
+}
+
+export function parseCountOption(text: string): number {
+  const value = parseNumberOption(text)
+  if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.')
+  return value
+}

@@ -1,0 +1,131 @@
+import { type AbortableOptions, CeleryError, type Deferred, deferred, sleep } from '@celery/promises'
+import type { Publication } from '@celery/transport'
+import { Batcher } from './batcher.ts'
+import { type Connection, isConnectionLost, isTemporary } from './connection.ts'
+
+export interface ProducerOptions {
+  readonly connection: Connection
+  /** Milliseconds after which an unconfirmed publish rejects. @defaultValue `10_000` */
+  readonly publishTimeoutMs?: number
+  /** How often and when to try again after a lost connection; `undefined` does not (`task_publish_retry_policy`, seconds). */
+  readonly retryPolicy?: PublishRetryPolicy | undefined
+}
+
+/** Celery's names and units, seconds. `maxRetries: null` tries until the publish timeout. */
+export interface PublishRetryPolicy {
+  readonly maxRetries: number | null
+  readonly intervalStart: number
+  readonly intervalStep: number
+  readonly intervalMax: number
+}
+
+interface Waiting {
+  readonly publication: Publication
+  readonly done: Deferred<void>
+  readonly deadline: number
+}
+
+/**
+ * Publishes messages and waits for the broker's confirmation, never longer than the publish timeout.
+ * Messages given in one turn of the event loop, or while the broker is busy with others, travel together.
+ */
+export class Producer {
+  readonly #connection: Connection
+  readonly #publishTimeoutMs: number
+  readonly #retryPolicy: PublishRetryPolicy | undefined
+  readonly #batcher: Batcher<Waiting>
+
+  constructor(options: ProducerOptions) {
+    this.#connection = options.connection
+    this.#publishTimeoutMs = options.publishTimeoutMs ?? 10_000
+    this.#retryPolicy = options.retryPolicy
+    // What is sent in one go comes in one turn; a message alone need not wait for the end of it.
+    this.#batcher = new Batcher({ run: (batch) => this.#publishAll(batch), maxBatch: 500, gather: () => Promise.resolve() })
+  }
+
+  /**
+   * Resolves when the broker has the message.
+   * @throws PublishTimeoutError where it did not confirm in time: the message may or may not be there.
+   * @throws ConnectionLostError where it could not be reached within the retry policy.
+   */
+  publish(publication: Publication): Promise<void> {
+    const done = deferred()
+    this.#batcher.add({ publication, done, deadline: performance.now() + this.#publishTimeoutMs })
+    return done.promise
+  }
+
+  /** Resolves when nothing is waiting for a confirmation. */
+  async idle(): Promise<void> {
+    await this.#batcher.idle()
+  }
+
+  async #publishAll(batch: readonly Waiting[]): Promise<void> {
+    try {
+      await this.#publishBatch(batch)
+      for (const { done } of batch) done.resolve()
+    } catch (error) {
+      if (batch.length > 1 && !isTemporary(error) && !CeleryError.is(error, timeoutCode)) {
+        // One bad message must not fail the others: a batch is all or nothing, so a refused one is repeated singly.
+        for (const waiting of batch) await this.#publishAll([waiting])
+      } else {
+        for (const { done } of batch) done.reject(error)
+      }
+    }
+  }
+
+  async #publishBatch(batch: readonly Waiting[]): Promise<void> {
+    const deadline = batch[0]?.deadline ?? performance.now()
+    const timeout = new PublishTimeoutError(this.#publishTimeoutMs, batch[0]?.publication)
+    const timer = new AbortController()
+    const cancel = setTimeout(() => timer.abort(timeout), Math.max(0, deadline - performance.now()))
+    try {
+      await this.#withRetries(
+        batch.map(({ publication }) => publication),
+        { signal: timer.signal },
+      )
+    } finally {
+      clearTimeout(cancel)
+    }
+  }
+
+  async #withRetries(publications: readonly Publication[], options: AbortableOptions): Promise<void> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const broker = await this.#connection.broker(options)
+        try {
+          await broker.publish(publications, options)
+          return
+        } catch (error) {
+          if (isConnectionLost(error)) await this.#connection.discard(broker)
+          throw error
+        }
+      } catch (error) {
+        options.signal?.throwIfAborted()
+        const policy = this.#retryPolicy
+        if (!isTemporary(error) || policy === undefined) throw error
+        if (policy.maxRetries !== null && attempt >= policy.maxRetries) throw error
+        const seconds = Math.min(policy.intervalStart + policy.intervalStep * attempt, policy.intervalMax)
+        await sleep(seconds * 1_000, options)
+      }
+    }
+  }
+}
+
+const timeoutCode = 'ERR_CELERY_PUBLISH_TIMEOUT'
+
+/** The broker did not confirm in time. The message may or may not be there; sending it again may run it twice. */
+export class PublishTimeoutError extends CeleryError {
+  override readonly name = 'PublishTimeoutError'
+  readonly code: typeof timeoutCode = timeoutCode
+  readonly timeoutMs: number
+  readonly exchange: string | undefined
+  readonly routingKey: string | undefined
+
+  constructor(timeoutMs: number, publication: Publication | undefined) {
+    const target = publication === undefined ? '' : ` to ${publication.exchange || 'queue'} "${publication.routingKey}"`
+    super(`the broker did not confirm the message${target} within ${timeoutMs} ms; is it reachable and accepting writes?`)
+    this.timeoutMs = timeoutMs
+    this.exchange = publication?.exchange
+    this.routingKey = publication?.routingKey
+  }
+}

@@ -1,0 +1,110 @@
+import { sleep } from '@celery/promises'
+import type { Settlement, SettleResult } from '@celery/transport'
+import { Batcher } from './batcher.ts'
+import { type Connection, isConnectionLost, isTemporary } from './connection.ts'
+
+export interface SettlerOptions {
+  readonly connection: Connection
+  /** A batch failed and will be tried again. */
+  readonly onError: (error: unknown) => void
+  /** The broker refuses this settlement for good: what it publishes cannot be routed, for example. It was left undone. */
+  readonly onRefused: (settlement: Settlement, error: unknown) => void
+}
+
+/** A settlement on its way. Until it is `sent`, its `settlement` may be replaced by a fuller one. */
+export interface PendingSettlement {
+  settlement: Settlement
+  sent: boolean
+  /** Called with the broker's answer; not called when the settler is closed before that. */
+  readonly onSettled: ((result: SettleResult) => void) | undefined
+}
+
+/**
+ * Settles deliveries in batches: whatever comes in one turn of the event loop, or while a batch is under way, leaves
+ * as the next one. A batch that fails is repeated until it succeeds or the settler is closed; the fence makes that safe.
+ */
+export class Settler {
+  readonly #options: SettlerOptions
+  readonly #closing = new AbortController()
+  readonly #batcher: Batcher<PendingSettlement>
+  #unsettled = 0
+
+  constructor(options: SettlerOptions) {
+    this.#options = options
+    this.#batcher = new Batcher({ run: (batch) => this.#settle(batch) })
+  }
+
+  add(settlement: Settlement, onSettled?: (result: SettleResult) => void): PendingSettlement {
+    const pending: PendingSettlement = { settlement, sent: false, onSettled }
+    this.#batcher.add(pending)
+    return pending
+  }
+
+  /** Settlements that the broker has not answered yet. */
+  get pending(): number {
+    return this.#batcher.pending
+  }
+
+  /** Resolves when the broker has answered everything. */
+  async idle(): Promise<void> {
+    await this.#batcher.idle()
+  }
+
+  /** Gives up what is not settled within `graceMs`; resolves to how many settlements that were. Safe twice. */
+  async close(graceMs: number): Promise<number> {
+    const timer = setTimeout(() => this.#closing.abort(closed), graceMs)
+    await this.#batcher.idle()
+    clearTimeout(timer)
+    this.#closing.abort(closed)
+    return this.#unsettled
+  }
+
+  async #settle(batch: readonly PendingSettlement[]): Promise<void> {
+    for (const entry of batch) entry.sent = true
+    const { signal } = this.#closing
+    while (!signal.aborted) {
+      try {
+        const broker = await this.#options.connection.untilBroker({ signal })
+        try {
+          const results = await broker.settle(
+            batch.map((entry) => entry.settlement),
+            { signal },
+          )
+          for (let index = 0; index < batch.length; index++) batch[index]?.onSettled?.(results[index] ?? 'stale')
+          return
+        } catch (error) {
+          if (isConnectionLost(error)) await this.#options.connection.discard(broker)
+          throw error
+        }
+      } catch (error) {
+        if (signal.aborted) break
+        if (isTemporary(error)) {
+          this.#options.onError(error)
+          await sleep(50, { signal }).catch(ignoreAbort(signal))
+        } else {
+          await this.#refuse(batch, error)
+          return
+        }
+      }
+    }
+    this.#unsettled += batch.length
+  }
+
+  /** One settlement that the broker refuses must not keep the others: they are repeated singly. */
+  async #refuse(batch: readonly PendingSettlement[], error: unknown): Promise<void> {
+    const [only] = batch
+    if (batch.length === 1 && only !== undefined) {
+      this.#options.onRefused(only.settlement, error)
+      return
+    }
+    for (const entry of batch) await this.#settle([entry])
+  }
+}
+
+const closed = new Error('the settler was closed')
+
+function ignoreAbort(signal: AbortSignal): (error: unknown) => void {
+  return (error) => {
+    if (!signal.aborted) throw error
+  }
+}

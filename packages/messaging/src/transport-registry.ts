@@ -1,0 +1,37 @@
+import type { AbortableOptions } from '@celery/promises'
+import { type BrokerConnection, type OpenOptions, parseBrokerUrl, type Transport, UnknownTransportError } from '@celery/transport'
+
+/** Loads the driver of one URL scheme, when it is first needed. */
+export type LoadTransport = (options?: AbortableOptions) => Promise<Transport>
+
+/** Which driver serves which URL scheme. Belongs to an app: two apps in one process do not share it. */
+export class TransportRegistry {
+  readonly #byScheme = new Map<string, LoadTransport>()
+
+  /** Adds or replaces the driver of a scheme. */
+  register(scheme: string, load: LoadTransport): this {
+    this.#byScheme.set(scheme.toLowerCase(), load)
+    return this
+  }
+
+  has(scheme: string): boolean {
+    return this.#byScheme.has(scheme.toLowerCase())
+  }
+
+  get schemes(): readonly string[] {
+    return [...this.#byScheme.keys()]
+  }
+
+  /**
+   * Opens one connection to the first address of `url`.
+   * @throws UnknownTransportError where no driver is registered for its scheme.
+   * @throws ConnectionLostError where the broker cannot be reached.
+   */
+  async open(url: string, options?: OpenOptions): Promise<BrokerConnection> {
+    const address = parseBrokerUrl(url)
+    const load = this.#byScheme.get(address.scheme)
+    if (load === undefined) throw new UnknownTransportError(address.scheme, this.schemes)
+    const transport = await load(options)
+    return transport.open(address, options)
+  }
+}

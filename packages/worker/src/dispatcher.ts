@@ -1,0 +1,274 @@
+import {
+  type Celery,
+  NotRegisteredError,
+  TaskRevokedError,
+  TimeLimitExceededError,
+  type TraceInput,
+  type TraceOutcome,
+  WorkerLostError,
+} from '@celery/app'
+import type { IncomingMessage } from '@celery/messaging'
+import { decodeTaskHeaders, parseIsoTime, type TaskHeaders, type WireMessage } from '@celery/protocol'
+import { type Delivery, deadLetterQueue, type SettleAction, type SettleResult } from '@celery/transport'
+import { ActiveTask, type ActiveTaskOwner } from './active-task.ts'
+import type { LeaseKeeper } from './lease-keeper.ts'
+import type { Logger } from './logger.ts'
+import type { OutcomeSettler } from './outcome-settler.ts'
+import type { JobResult, TaskPool } from './pools/task-pool.ts'
+import { createStrategy, type TaskStrategy } from './task-strategy.ts'
+
+export interface DispatcherOptions {
+  readonly app: Celery
+  readonly hostname: string
+  readonly pool: TaskPool
+  readonly settler: OutcomeSettler
+  readonly keeper: () => LeaseKeeper | undefined
+  readonly logger: Logger
+  /** Messages held at the same time: running and prefetched. */
+  readonly prefetchCount: number
+  /** Room has come for more messages. */
+  readonly onRoom: () => void
+  /** Seconds, for tasks that set none. */
+  readonly timeLimit: number | undefined
+  readonly softTimeLimit: number | undefined
+  /** Whether the broker can hold a message back until its time. */
+  readonly canPark: boolean
+}
+
+/** Milliseconds after a hard limit for which the keeper goes on renewing: the pool kills at the limit, this is the net below. */
+const leaseGraceMs = 30_000
+
+/** Sends every message to where it belongs: to the pool, back into the queue until its time, or to the dead letters. */
+export class TaskDispatcher implements ActiveTaskOwner {
+  readonly #options: DispatcherOptions
+  readonly #strategies = new Map<string, TaskStrategy>()
+  readonly #active = new Set<ActiveTask>()
+  #processed = 0
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options
+    for (const task of options.app.tasks.values()) this.#strategies.set(task.name, createStrategy(options.app, task, options))
+  }
+
+  /** How many more messages can be taken. */
+  get room(): number {
+    return this.#options.pool.healthy ? this.#options.prefetchCount - this.#active.size : 0
+  }
+
+  /** Tasks received and not ended. */
+  get active(): ReadonlySet<ActiveTask> {
+    return this.#active
+  }
+
+  /** Tasks ended since the start. */
+  get processed(): number {
+    return this.#processed
+  }
+
+  receive(messages: readonly IncomingMessage[]): void {
+    for (const incoming of messages) {
+      if (incoming.message === undefined) this.#reject(incoming.delivery, incoming.error)
+      else this.#dispatch(incoming.delivery, incoming.message)
+    }
+  }
+
+  started(task: ActiveTask, pid: number): void {
+    task.pid = pid
+    task.startedAt = performance.now()
+    const { strategy, timeLimit } = task
+    if (!strategy.acksLate) {
+      task.acknowledged = this.#options.settler.acknowledge(task.delivery, (result) => this.#answered(task, result))
+    } else if (timeLimit !== undefined) {
+      this.#options.keeper()?.limit(task.delivery, timeLimit * 1_000 + leaseGraceMs)
+    }
+    if (strategy.trackStarted && !this.#ignoresResult(task)) {
+      const write = this.#options.app.tracer.startedRecord(task.input, pid)
+      this.#options.settler.finish({ write }, undefined, () => {})
+    }
+  }
+
+  done(task: ActiveTask, result: JobResult): void {
+    switch (result.type) {
+      case 'outcome':
+        return this.#ended(task, result.outcome)
+      case 'recalled':
+        return this.#release(task, { type: 'requeue', counted: false })
+      case 'lost':
+        return this.#lost(task, result.reason)
+      case 'timeout':
+        return this.#timedOut(task, result.limit, result.stuck)
+    }
+  }
+
+  #dispatch(delivery: Delivery, message: WireMessage): void {
+    let headers: TaskHeaders
+    try {
+      headers = decodeTaskHeaders(message.headers)
+    } catch (error) {
+      return this.#reject(delivery, error as Error)
+    }
+    const input: TraceInput = {
+      headers,
+      body: message.body,
+      contentType: message.contentType,
+      contentEncoding: message.contentEncoding,
+      replyTo: message.properties.reply_to,
+      queue: delivery.queue,
+      redeliveries: delivery.redeliveries,
+      hostname: this.#options.hostname,
+    }
+    const { app, logger } = this.#options
+    if (logger.isEnabled('info')) logger.info(`Task ${headers.task}[${headers.id}] received`)
+    const strategy = this.#strategies.get(headers.task)
+    if (strategy === undefined) {
+      const error = new NotRegisteredError(headers.task, app.closestTask(headers.task))
+      return this.#refuse(delivery, input, error)
+    }
+    if (delivery.redeliveries > app.conf.maxRedeliveries) {
+      const error = new WorkerLostError(`${headers.task}[${headers.id}] came back from lost workers ${delivery.redeliveries} times`)
+      return this.#refuse(delivery, input, error)
+    }
+    const now = Date.now()
+    if (isPast(headers.expires, now)) return this.#expire(delivery, input)
+    if (headers.eta !== null && this.#options.canPark) {
+      const untilMs = parseIsoTime(headers.eta) ?? now
+      if (untilMs > now) return this.#settle(delivery, { action: { type: 'park', untilMs } })
+    }
+    const task = new ActiveTask(delivery, input, strategy, this)
+    this.#active.add(task)
+    this.#options.pool.submit(task)
+  }
+
+  /** A message that is not a task message, or none at all. */
+  #reject(delivery: Delivery, error: Error): void {
+    this.#options.logger.error(`Rejected message ${delivery.tag} from queue "${delivery.queue}": ${error.message}`)
+    this.#settle(delivery, { action: { type: 'dead', reason: error.message } })
+  }
+
+  /** A task message that nobody here will run: it fails, and is kept with the dead letters. */
+  #refuse(delivery: Delivery, input: TraceInput, error: Error): void {
+    this.#options.logger.error(`Refused ${input.headers.task}[${input.headers.id}] from queue "${delivery.queue}": ${error.message}`)
+    const { write, publish } = this.#options.app.tracer.failed(input, error)
+    this.#settle(delivery, { action: { type: 'dead', reason: error.message }, write, publish })
+  }
+
+  #expire(delivery: Delivery, input: TraceInput): void {
+    this.#options.logger.info(`Discarding revoked task: ${input.headers.task}[${input.headers.id}] (expired)`)
+    const { write } = this.#options.app.tracer.revoked(input, new TaskRevokedError('expired'))
+    this.#settle(delivery, { write })
+  }
+
+  #ended(task: ActiveTask, outcome: TraceOutcome): void {
+    this.#log(task, outcome)
+    const { write, publish } = outcome
+    if (outcome.dead !== undefined) return this.#bury(task, outcome, outcome.dead)
+    const failed = outcome.state === 'FAILURE' && !task.strategy.acksOnFailureOrTimeout
+    const action: SettleAction | undefined =
+      outcome.state === 'REJECTED'
+        ? outcome.requeue === true
+          ? { type: 'requeue', counted: true }
+          : { type: 'dead', reason: outcome.text }
+        : failed
+          ? { type: 'dead', reason: outcome.text }
+          : undefined
+    this.#finish(task, { action, write, publish })
+  }
+
+  /** It cannot be run by anyone. An early ack took the message already: a copy goes to the dead letters. */
+  #bury(task: ActiveTask, outcome: TraceOutcome, reason: string): void {
+    if (task.acknowledged === undefined) {
+      this.#finish(task, { action: { type: 'dead', reason }, write: outcome.write, publish: outcome.publish })
+      return
+    }
+    const { headers, body, contentType, contentEncoding, replyTo } = task.input
+    const copy = {
+      exchange: '',
+      routingKey: deadLetterQueue(task.delivery.queue),
+      message: {
+        body,
+        contentType,
+        contentEncoding,
+        headers: { ...headers, 'x-celery-dead-reason': reason },
+        properties: { correlation_id: headers.id, delivery_mode: 2 as const, ...(replyTo === undefined ? {} : { reply_to: replyTo }) },
+      },
+    }
+    this.#finish(task, { write: outcome.write, publish: [...(outcome.publish ?? []), copy] })
+  }
+
+  #lost(task: ActiveTask, reason: string): void {
+    const { strategy } = task
+    const error = new WorkerLostError(`the process that ran the task ended before it: ${reason}`)
+    this.#options.logger.error(`Task ${task.title} lost: ${error.message}`)
+    if (strategy.acksLate && strategy.rejectOnWorkerLost) {
+      this.#release(task, { type: 'requeue', counted: true })
+      return
+    }
+    const { write, publish } = this.#options.app.tracer.failed(task.input, error)
+    this.#finish(task, { write, publish })
+  }
+
+  #timedOut(task: ActiveTask, limit: number, stuck: boolean): void {
+    const error = new TimeLimitExceededError(limit)
+    this.#options.logger.error(`Task ${task.title} ran over its hard time limit of ${limit}s${stuck ? ' and is stuck' : ''}`)
+    const { write, publish } = this.#options.app.tracer.failed(task.input, error)
+    const action: SettleAction | undefined = task.strategy.acksOnFailureOrTimeout
+      ? undefined
+      : { type: 'dead', reason: error.message }
+    this.#finish(task, { action, write, publish })
+  }
+
+  #release(task: ActiveTask, action: SettleAction): void {
+    if (task.acknowledged === undefined) this.#settle(task.delivery, { action })
+    this.#forget(task)
+  }
+
+  #finish(task: ActiveTask, end: Omit<Parameters<OutcomeSettler['finish']>[0], 'delivery'>): void {
+    const delivery = task.acknowledged === undefined ? task.delivery : undefined
+    if (delivery !== undefined && task.timeLimit !== undefined) this.#options.keeper()?.unlimit(delivery)
+    this.#options.settler.finish({ ...end, delivery }, task.acknowledged, (result) => this.#answered(task, result))
+    this.#processed++
+    this.#forget(task)
+  }
+
+  #settle(delivery: Delivery, end: Omit<Parameters<OutcomeSettler['finish']>[0], 'delivery'>): void {
+    this.#options.settler.finish({ ...end, delivery }, undefined, (result) => {
+      if (result === 'stale') this.#options.logger.warning(`Message ${delivery.tag} had gone to another worker before it was settled`)
+    })
+  }
+
+  #forget(task: ActiveTask): void {
+    this.#active.delete(task)
+    this.#options.onRoom()
+  }
+
+  #answered(task: ActiveTask, result: SettleResult): void {
+    if (result === 'done') return
+    this.#options.logger.warning(`Task ${task.title} had gone to another worker when it was settled; what it did here is dropped`)
+  }
+
+  #ignoresResult(task: ActiveTask): boolean {
+    return task.input.headers.ignore_result ?? task.strategy.ignoreResult
+  }
+
+  #log(task: ActiveTask, outcome: TraceOutcome): void {
+    const { logger } = this.#options
+    switch (outcome.state) {
+      case 'SUCCESS':
+        if (logger.isEnabled('info')) logger.info(`Task ${task.title} succeeded in ${outcome.runtime.toFixed(6)}s: ${outcome.text}`)
+        return
+      case 'FAILURE':
+        logger.error(`Task ${task.title} raised: ${outcome.text}${outcome.traceback === undefined ? '' : `\n${outcome.traceback}`}`)
+        return
+      case 'IGNORED':
+        if (logger.isEnabled('info')) logger.info(`Task ${task.title} ignored`)
+        return
+      case 'REJECTED':
+        logger.warning(`Task ${task.title} rejected: ${outcome.text}`)
+    }
+  }
+}
+
+/** The header was read as a time before, so it can be read again. */
+function isPast(time: string | null, now: number): boolean {
+  return time !== null && (parseIsoTime(time) ?? now) < now
+}

@@ -1,0 +1,69 @@
+import { styleText } from 'node:util'
+
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical'
+
+/** Where a worker says what it does. Any logger with these methods will do. */
+export interface Logger {
+  debug(message: string): void
+  info(message: string): void
+  warning(message: string): void
+  error(message: string): void
+  critical(message: string): void
+  isEnabled(level: LogLevel): boolean
+}
+
+const order: readonly LogLevel[] = ['debug', 'info', 'warning', 'error', 'critical']
+
+const colours: Readonly<Record<LogLevel, Parameters<typeof styleText>[0] | undefined>> = {
+  debug: 'blue',
+  info: undefined,
+  warning: 'yellow',
+  error: 'red',
+  critical: 'magenta',
+}
+
+export interface ConsoleLoggerOptions {
+  /** Least level that is written. @defaultValue `'warning'`, Celery's */
+  readonly level?: LogLevel
+  readonly write?: (line: string) => void
+  /** @defaultValue whether standard error is a terminal */
+  readonly colour?: boolean
+}
+
+/** Writes lines in Celery's format, `[time: LEVEL/MainProcess] message`, to standard error. */
+export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
+  const least = order.indexOf(options.level ?? 'warning')
+  const write = options.write ?? ((line: string) => process.stderr.write(line))
+  const colour = options.colour ?? process.stderr.isTTY === true
+  const log = (level: LogLevel, message: string): void => {
+    if (order.indexOf(level) < least) return
+    const stamp = new Date().toISOString().replace('T', ' ').replace('.', ',').replace('Z', '')
+    const line = `[${stamp}: ${level.toUpperCase()}/MainProcess] ${escapeControl(message)}`
+    const style = colours[level]
+    write(`${colour && style !== undefined ? styleText(style, line) : line}\n`)
+  }
+  return {
+    debug: (message) => log('debug', message),
+    info: (message) => log('info', message),
+    warning: (message) => log('warning', message),
+    error: (message) => log('error', message),
+    critical: (message) => log('critical', message),
+    isEnabled: (level) => order.indexOf(level) >= least,
+  }
+}
+
+const longest = 10_000
+
+/**
+ * Task names, arguments and errors come from outside: no carriage return, escape sequence or endless line of theirs
+ * may forge a log line. Line feeds stay, indented, because tracebacks need them.
+ */
+function escapeControl(message: string): string {
+  const capped = message.length > longest ? `${message.slice(0, longest)}…` : message
+  return capped.replace(controls, (character) =>
+    character === '\n' ? '\n  ' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
+const controls = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g

@@ -1,0 +1,46 @@
+import { ImproperlyConfiguredError } from '@celery/app'
+import type { Worker } from '../worker.ts'
+import type { WorkerOptions } from '../worker-options.ts'
+import { AsyncPool } from './async-pool.ts'
+import { PreforkPool } from './prefork-pool.ts'
+import type { TaskPool } from './task-pool.ts'
+
+/** Names of pools, Celery's own among them, and what each is here. */
+const pools = {
+  prefork: 'prefork',
+  processes: 'prefork',
+  async: 'async',
+  gevent: 'async',
+  eventlet: 'async',
+} as const
+
+/** Makes the pool that `worker` is to run its tasks in. */
+export function createPool(worker: Worker, options: WorkerOptions): TaskPool {
+  const { app, concurrency, logger, poolName } = worker
+  const kind = Object.hasOwn(pools, poolName) ? pools[poolName as keyof typeof pools] : undefined
+  if (kind === 'async') return new AsyncPool({ concurrency, trace: (input, signal) => app.tracer.run(input, signal) })
+  if (kind === undefined) {
+    throw new ImproperlyConfiguredError('workerPool', `there is no pool "${poolName}"; known are ${Object.keys(pools).join(', ')}`)
+  }
+  if (options.appModule === undefined) {
+    throw new ImproperlyConfiguredError(
+      'appModule',
+      'the prefork pool must know which module creates the app: startWorker({ pool: "prefork", appModule: import.meta.url })',
+    )
+  }
+  const maxMemoryPerChild = options.maxMemoryPerChild ?? app.conf.workerMaxMemoryPerChild
+  return new PreforkPool({
+    concurrency,
+    init: {
+      appModule: options.appModule,
+      appExport: options.appExport,
+      include: [...app.conf.imports, ...app.conf.include, ...(options.include ?? [])],
+    },
+    execArgv: options.execArgv,
+    maxTasksPerChild: options.maxTasksPerChild ?? app.conf.workerMaxTasksPerChild,
+    // Celery counts this setting in KiB.
+    maxMemoryPerChildBytes: maxMemoryPerChild === undefined ? undefined : maxMemoryPerChild * 1_024,
+    onChildError: (error) => logger.error(`pool: ${error.message}`),
+    onChildExit: (pid, reason) => logger.debug(`pool: process ${pid} ended with ${reason}`),
+  })
+}

@@ -1,0 +1,144 @@
+import { createRequire } from 'node:module'
+import { type ChildExit, type JobLost, type JobOutcome, type PoolJob, ProcessPool } from '@celery/process-pool'
+import type { TraceInput } from '@celery/app'
+import { joinOutcome } from './reply.ts'
+import type { JobResult, TaskJob, TaskPool } from './task-pool.ts'
+
+export interface PreforkPoolOptions {
+  readonly concurrency: number
+  /** What a child needs to find the app. */
+  readonly init: ChildInit
+  /** Node flags of the children. @defaultValue those of this process */
+  readonly execArgv: readonly string[] | undefined
+  readonly maxTasksPerChild: number | undefined
+  readonly maxMemoryPerChildBytes: number | undefined
+  readonly onChildError: (error: Error) => void
+  readonly onChildExit: (pid: number, reason: string) => void
+}
+
+/** Handed to every child before its first task. */
+export interface ChildInit {
+  /** The module that declares the app, as a file URL. */
+  readonly appModule: string
+  /** The export that is the app; `undefined` searches as `-A` does. */
+  readonly appExport: string | undefined
+  /** Further modules with tasks. */
+  readonly include: readonly string[]
+}
+
+/** What travels with each task, besides its body. */
+export interface ChildJobHeader {
+  readonly input: Omit<TraceInput, 'body'>
+  /** Seconds. */
+  readonly softTimeLimit?: number
+}
+
+/** Built JavaScript, also when this file is run from its source. */
+const childModule = createRequire(import.meta.url).resolve('@celery/worker/child')
+
+/** Runs tasks in child processes: a task can crash, block or leak, and the worker goes on. */
+export class PreforkPool implements TaskPool {
+  readonly name = 'prefork'
+  readonly concurrency: number
+  readonly #pool: ProcessPool
+
+  constructor(options: PreforkPoolOptions) {
+    this.concurrency = options.concurrency
+    this.#pool = new ProcessPool({
+      module: childModule,
+      ...(options.execArgv === undefined ? {} : { execArgv: options.execArgv }),
+      size: options.concurrency,
+      init: options.init,
+      ...(options.maxTasksPerChild === undefined ? {} : { maxJobsPerChild: options.maxTasksPerChild }),
+      ...(options.maxMemoryPerChildBytes === undefined ? {} : { maxMemoryPerChildBytes: options.maxMemoryPerChildBytes }),
+      events: {
+        onError: options.onChildError,
+        onChildExit: (exit) => options.onChildExit(exit.pid, describeExit(exit)),
+      },
+    })
+  }
+
+  get healthy(): boolean {
+    return this.#pool.healthy
+  }
+
+  async start(): Promise<void> {
+    await this.#pool.start()
+  }
+
+  submit(job: TaskJob): void {
+    this.#pool.submit(new PreforkJob(job))
+  }
+
+  async recall(): Promise<void> {
+    await this.#pool.recall()
+  }
+
+  async stop(): Promise<void> {
+    await this.#pool.close()
+  }
+
+  async terminate(): Promise<void> {
+    await this.#pool.terminate()
+  }
+
+  info(): Readonly<Record<string, unknown>> {
+    return {
+      implementation: 'prefork',
+      'max-concurrency': this.concurrency,
+      processes: this.#pool.children.map(({ pid }) => pid),
+    }
+  }
+}
+
+/** A class, not an object with closures: one is made for every task. */
+class PreforkJob implements PoolJob {
+  readonly header: ChildJobHeader
+  readonly body: string | Uint8Array
+  readonly kind: string
+  readonly timeoutMs?: number
+  readonly softTimeoutMs?: number
+  readonly #job: TaskJob
+
+  constructor(job: TaskJob) {
+    this.#job = job
+    const { body, ...input } = job.input
+    const { softTimeLimit, timeLimit } = job
+    this.header = softTimeLimit === undefined ? { input } : { input, softTimeLimit }
+    this.body = body
+    this.kind = input.headers.task
+    if (timeLimit !== undefined) this.timeoutMs = timeLimit * 1_000
+    if (softTimeLimit !== undefined) this.softTimeoutMs = softTimeLimit * 1_000
+  }
+
+  onStarted(pid: number): void {
+    this.#job.onStarted(pid)
+  }
+
+  onDone(outcome: JobOutcome): void {
+    this.#job.onDone(jobResult(outcome))
+  }
+}
+
+function jobResult(outcome: JobOutcome): JobResult {
+  switch (outcome.type) {
+    case 'reply':
+      return { type: 'outcome', outcome: joinOutcome(outcome.header, outcome.body) }
+    case 'lost':
+      return { type: 'lost', reason: describeExit(outcome) }
+    case 'timeout':
+      return { type: 'timeout', limit: outcome.limitMs / 1_000, stuck: false }
+    case 'recalled':
+      return { type: 'recalled' }
+    case 'killed':
+      return { type: 'lost', reason: 'it was killed on request' }
+    case 'failed':
+      // The tracer turns everything that a task throws into an outcome: this is an error of ours.
+      return { type: 'lost', reason: `its tracer failed: ${outcome.error.message}` }
+  }
+}
+
+function describeExit({ exitCode, signal, error }: JobLost | ChildExit): string {
+  const status = signal === null ? `exit status ${exitCode}` : `signal ${signal}`
+  return error === undefined ? status : `${status} (${error.name}: ${error.message})`
+}

@@ -1,0 +1,41 @@
+import type { TraceInput, TraceOutcome } from '@celery/app'
+
+/** Where tasks run. One implementation per way of running: processes, this process. */
+export interface TaskPool {
+  readonly name: string
+  /** Tasks run at the same time. */
+  readonly concurrency: number
+  /** Whether it can run tasks now. */
+  readonly healthy: boolean
+  /** Resolves when it can. */
+  start(): Promise<void>
+  /** Takes a task; runs it when a slot is free. */
+  submit(job: TaskJob): void
+  /** Gives every task that has not started back: `onDone({ type: 'recalled' })`. Resolves when all were given back. */
+  recall(): Promise<void>
+  /** Lets running tasks end, then ends itself. Safe twice and before `start`. */
+  stop(): Promise<void>
+  /** Ends at once; running tasks are `lost`. */
+  terminate(): Promise<void>
+  /** For logs and `inspect stats`. */
+  info(): Readonly<Record<string, unknown>>
+}
+
+export interface TaskJob {
+  readonly input: TraceInput
+  /** Seconds. */
+  readonly timeLimit: number | undefined
+  /** Seconds. */
+  readonly softTimeLimit: number | undefined
+  /** User code is about to run. */
+  onStarted(pid: number): void
+  onDone(result: JobResult): void
+}
+
+export type JobResult =
+  | { readonly type: 'outcome'; readonly outcome: TraceOutcome }
+  /** The process died while running it. */
+  | { readonly type: 'lost'; readonly reason: string }
+  | { readonly type: 'timeout'; readonly limit: number; readonly stuck: boolean }
+  /** It was never started. */
+  | { readonly type: 'recalled' }

@@ -1,0 +1,41 @@
+import type { Celery, RegisteredTask } from '@celery/app'
+
+/** How one task's messages are treated: read once from the task and the settings, not for every message. */
+export interface TaskStrategy {
+  readonly name: string
+  readonly acksLate: boolean
+  /** With late acks: whether the message goes back when the process died. */
+  readonly rejectOnWorkerLost: boolean
+  /** With late acks: whether a failed or timed out task is acknowledged. */
+  readonly acksOnFailureOrTimeout: boolean
+  readonly ignoreResult: boolean
+  readonly storeErrorsEvenIfIgnored: boolean
+  readonly trackStarted: boolean
+  /** Seconds. */
+  readonly timeLimit: number | undefined
+  /** Seconds. */
+  readonly softTimeLimit: number | undefined
+}
+
+export interface WorkerLimits {
+  readonly timeLimit?: number | undefined
+  readonly softTimeLimit?: number | undefined
+}
+
+/** The task's own options come first, then the worker's, then the settings. */
+export function createStrategy(app: Celery, task: RegisteredTask, limits: WorkerLimits): TaskStrategy {
+  const { conf } = app
+  const { options } = task
+  const safe = conf.reliability === 'safe'
+  return {
+    name: task.name,
+    acksLate: options.acksLate ?? (safe || conf.taskAcksLate),
+    rejectOnWorkerLost: options.rejectOnWorkerLost ?? (safe || conf.taskRejectOnWorkerLost),
+    acksOnFailureOrTimeout: options.acksOnFailureOrTimeout ?? conf.taskAcksOnFailureOrTimeout,
+    ignoreResult: options.ignoreResult ?? conf.taskIgnoreResult,
+    storeErrorsEvenIfIgnored: options.storeErrorsEvenIfIgnored ?? conf.taskStoreErrorsEvenIfIgnored,
+    trackStarted: options.trackStarted ?? conf.taskTrackStarted,
+    timeLimit: options.timeLimit ?? limits.timeLimit ?? conf.taskTimeLimit,
+    softTimeLimit: options.softTimeLimit ?? limits.softTimeLimit ?? conf.taskSoftTimeLimit,
+  }
+}

@@ -1,0 +1,43 @@
+import type { LogLevel, Logger } from './logger.ts'
+
+/** How a worker runs; what is left out comes from the app's settings. */
+export interface WorkerOptions {
+  /** Node name, `name@host`; `%h` is the host, `%n` the name, `%d` the domain. @defaultValue `'celery@%h'` */
+  readonly hostname?: string
+  /** Tasks run at the same time. @defaultValue `workerConcurrency`, else the number of processors */
+  readonly concurrency?: number
+  /**
+   * Where tasks run: `prefork`, in child processes, or `async`, in this process, as `gevent` and `eventlet` mean too.
+   * @defaultValue `workerPool` where `appModule` is known, else `'async'`
+   */
+  readonly pool?: string
+  /** Queues to consume from. @defaultValue `[taskDefaultQueue]` */
+  readonly queues?: readonly string[]
+  /** Messages fetched ahead for each slot. @defaultValue `workerPrefetchMultiplier` */
+  readonly prefetchMultiplier?: number
+  /** Hard limit in seconds for tasks that set none. @defaultValue `taskTimeLimit` */
+  readonly timeLimit?: number
+  /** Soft limit in seconds for tasks that set none. @defaultValue `taskSoftTimeLimit` */
+  readonly softTimeLimit?: number
+  /** Replaces a pool process after so many tasks. @defaultValue `workerMaxTasksPerChild` */
+  readonly maxTasksPerChild?: number
+  /** Replaces a pool process above so many KiB of resident memory. @defaultValue `workerMaxMemoryPerChild` */
+  readonly maxMemoryPerChild?: number
+  /** Further modules with tasks: paths, or URLs. @defaultValue `imports` and `include` */
+  readonly include?: readonly string[]
+  /**
+   * URL of the module that creates the app (`import.meta.url` in that module), which pool processes import.
+   * Needed by `prefork`.
+   */
+  readonly appModule?: string
+  /** Which export of it is the app. @defaultValue `app`, then `celery`, then any app */
+  readonly appExport?: string
+  /** Node flags of pool processes, loaders above all. @defaultValue those of this process */
+  readonly execArgv?: readonly string[]
+  /** @defaultValue a logger to standard error, from `logLevel` on */
+  readonly logger?: Logger
+  /** @defaultValue `'warning'` */
+  readonly logLevel?: LogLevel
+  /** Milliseconds for which a stopping worker goes on trying to tell a broker that is away what it has done. @defaultValue `5_000` */
+  readonly settleGraceMs?: number
+}
