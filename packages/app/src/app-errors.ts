@@ -20,7 +20,8 @@ export class NotRegisteredError extends CeleryError {
   readonly task: string
 
   constructor(task: string, suggestion?: string) {
-    const hint = suggestion === undefined ? 'is the module that declares it imported here?' : `did you mean "${suggestion}"?`
+    const hint =
+      suggestion === undefined ? 'is the module that declares it imported here?' : `did you mean "${suggestion}"?`
     super(`no task "${task}" is registered in this process; ${hint}`)
     this.task = task
   }
@@ -94,7 +95,9 @@ export class NoBackendError extends CeleryError {
   readonly code = 'ERR_CELERY_NO_BACKEND'
 
   constructor() {
-    super('no result backend is configured, so results cannot be read; set resultBackend, to "memory://" or "sqlite:///path" for example')
+    super(
+      'no result backend is configured, so results cannot be read; set resultBackend, to "memory://" or "sqlite:///path" for example',
+    )
   }
 }
 

@@ -14,7 +14,11 @@ export interface Parameters {
  * Reads how many arguments `fn` takes. `fn.length` counts only those before the first default or rest parameter, so
  * `most` is open unless `names` says otherwise or the source shows a plain list.
  */
-export function parametersOf(fn: (...args: never[]) => unknown, bound: boolean, names: readonly string[] | undefined): Parameters {
+export function parametersOf(
+  fn: (...args: never[]) => unknown,
+  bound: boolean,
+  names: readonly string[] | undefined,
+): Parameters {
   const least = Math.max(0, fn.length - (bound ? 1 : 0))
   if (names !== undefined) return { least: Math.min(least, names.length), most: names.length, names }
   return { least, most: hasPlainParameters(fn) ? least : Number.POSITIVE_INFINITY, names: undefined }

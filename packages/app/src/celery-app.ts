@@ -26,7 +26,7 @@ import { localQueueUrl } from './local-queue.ts'
 import { Outgoing } from './outgoing.ts'
 import { Router } from './router.ts'
 import { registerCeleryErrors } from './stored-errors.ts'
-import type { ApplyOptions, KwargsOf, NoKwargs, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
+import type { ApplyOptions, KwargsOf, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
 import { currentTask, type TaskContext } from './task-context.ts'
 import { Tracer } from './tracer.ts'
 
@@ -131,26 +131,16 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
    * With `bind: true` the function gets the task's context as its first argument.
    * @throws AlreadyRegisteredError for another task of the same name.
    */
-  task<Args extends AnyArgs, Result, const Params extends readonly string[]>(
+  task<Run extends BoundFunction, const Params extends readonly string[] = readonly []>(
     name: string,
-    fn: (context: TaskContext, ...args: Args) => Result,
-    options: TaskOptions<Params> & { readonly bind: true; readonly params: Params },
-  ): Task<Args, Awaited<Result>, KwargsOf<Params, Args>>
-  task<Args extends AnyArgs, Result>(
+    fn: Run,
+    options: TaskOptions<Params> & { readonly bind: true },
+  ): Task<BoundArgs<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, BoundArgs<Run>>>
+  task<Run extends AnyFunction, const Params extends readonly string[] = readonly []>(
     name: string,
-    fn: (context: TaskContext, ...args: Args) => Result,
-    options: TaskOptions & { readonly bind: true },
-  ): Task<Args, Awaited<Result>>
-  task<Args extends AnyArgs, Result, const Params extends readonly string[]>(
-    name: string,
-    fn: (...args: Args) => Result,
-    options: TaskOptions<Params> & { readonly bind?: false; readonly params: Params },
-  ): Task<Args, Awaited<Result>, KwargsOf<Params, Args>>
-  task<Args extends AnyArgs, Result>(
-    name: string,
-    fn: (...args: Args) => Result,
-    options?: TaskOptions & { readonly bind?: false },
-  ): Task<Args, Awaited<Result>, NoKwargs>
+    fn: Run,
+    options?: TaskOptions<Params> & { readonly bind?: false },
+  ): Task<Parameters<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, Parameters<Run>>>
   task(name: string, fn: (...args: never[]) => unknown, options: TaskOptions = {}): Task<never[], unknown> {
     if (this.#tasks.has(name)) throw new AlreadyRegisteredError(name)
     const bound = options.bind === true
@@ -185,7 +175,11 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   }
 
   /** A signature by name, sent from this app. */
-  signature<Result = unknown>(task: string, args: AnyArgs = [], options: ApplyOptions = {}): Signature<AnyArgs, Result> {
+  signature<Result = unknown>(
+    task: string,
+    args: AnyArgs = [],
+    options: ApplyOptions = {},
+  ): Signature<AnyArgs, Result> {
     return signature<Result>(task, args, { ...options, dispatcher: this })
   }
 
@@ -320,6 +314,14 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     })
   }
 }
+
+// The function is inferred whole, not its arguments: a default's type then needs no annotation.
+type AnyFunction = (...args: never[]) => unknown
+type BoundFunction = (context: TaskContext, ...args: never[]) => unknown
+/** `(context, x: number) => …` → `[x: number]` */
+type BoundArgs<Run extends BoundFunction> = Run extends (context: TaskContext, ...args: infer Args) => unknown
+  ? Args
+  : never
 
 /** A call made inside of a task belongs to its workflow; one made by a plain call of a task does not. */
 function sendingTask(): TaskContext['request'] | undefined {

@@ -71,5 +71,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
 }
 
 function camelCase(name: string): string {
-  return name.includes('_') ? name.toLowerCase().replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase()) : name
+  return name.includes('_')
+    ? name.toLowerCase().replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+    : name
 }

@@ -1,8 +1,8 @@
 import { type AnyArgs, createSignature, type Dispatcher, planCall, signatureData, wireOptions } from '@celery/canvas'
 import type { AsyncResult } from '@celery/results'
 import { checkArguments, type Parameters } from './arguments.ts'
-import { directContext, runInTask } from './task-context.ts'
 import type { ApplyOptions, RegisteredTask, RemoteTask, Task } from './task.ts'
+import { directContext, runInTask } from './task-context.ts'
 
 /** The callable task object of a registered task. */
 export function createTask(registered: RegisteredTask, dispatcher: Dispatcher): Task<AnyArgs, unknown, object> {

@@ -1,8 +1,8 @@
-import type { BackendDriver } from '@celery/backend'
-import type { Transport } from '@celery/transport'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { BackendDriver } from '@celery/backend'
+import type { Transport } from '@celery/transport'
 import { DriverMissingError } from './app-errors.ts'
 
 /** Which of our packages serves which URL scheme, as what. Third parties register theirs on `app.transports` or `app.backends`. */

@@ -1,7 +1,6 @@
-import { isAbsolute, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 /** Imports modules in order: URLs, paths from the working directory, or package names. */
 export async function importModules(modules: readonly string[]): Promise<void> {

@@ -6,8 +6,8 @@ import type { Publication } from '@celery/transport'
 import { TaskOptionError } from './app-errors.ts'
 import type { Configuration } from './configuration.ts'
 import type { Router } from './router.ts'
-import type { TaskRequest } from './task-context.ts'
 import type { RegisteredTask, TaskOptions } from './task.ts'
+import type { TaskRequest } from './task-context.ts'
 
 export interface OutgoingOptions {
   readonly conf: Configuration
@@ -137,7 +137,9 @@ export class Outgoing {
   #expires({ task, options }: PlannedCall, defaults: TaskOptions | undefined, nowMs: number): number | undefined {
     const expires = options.expires ?? defaults?.expires
     if (expires === undefined) return undefined
-    return typeof expires === 'number' ? nowMs + seconds(task, 'expires', expires) * 1_000 : moment(task, 'expires', expires)
+    return typeof expires === 'number'
+      ? nowMs + seconds(task, 'expires', expires) * 1_000
+      : moment(task, 'expires', expires)
   }
 }
 

@@ -13,7 +13,11 @@ export function registerCeleryErrors(errors: ErrorRegistry): void {
   const billiard = 'billiard.exceptions'
   const celery = 'celery.exceptions'
   errors
-    .register(WorkerLostError, { type: 'WorkerLostError', module: billiard, fromArgs: ([text]) => new WorkerLostError(String(text)) })
+    .register(WorkerLostError, {
+      type: 'WorkerLostError',
+      module: billiard,
+      fromArgs: ([text]) => new WorkerLostError(String(text)),
+    })
     .register(TimeLimitExceededError, {
       type: 'TimeLimitExceeded',
       module: billiard,
@@ -26,7 +30,11 @@ export function registerCeleryErrors(errors: ErrorRegistry): void {
       toArgs: (error) => [error.limit],
       fromArgs: ([limit]) => new SoftTimeLimitExceededError(Number(limit)),
     })
-    .register(TaskRevokedError, { type: 'TaskRevokedError', module: celery, fromArgs: ([text]) => new TaskRevokedError(String(text)) })
+    .register(TaskRevokedError, {
+      type: 'TaskRevokedError',
+      module: celery,
+      fromArgs: ([text]) => new TaskRevokedError(String(text)),
+    })
     .register(NotRegisteredError, {
       type: 'NotRegistered',
       module: celery,

@@ -1,7 +1,7 @@
 import type { AnyArgs, CallOptions, GivenArgs, MissingArgs, Signature } from '@celery/canvas'
 import type { AsyncResult } from '@celery/results'
-import type { TaskContext } from './task-context.ts'
 import type { Parameters } from './arguments.ts'
+import type { TaskContext } from './task-context.ts'
 
 /** What a task is declared with; anything not set here comes from the settings when the app is finalized. */
 export interface TaskOptions<Params extends readonly string[] = readonly string[]> {
@@ -63,14 +63,15 @@ export interface Task<Args extends AnyArgs, Result, Kwargs = NoKwargs> extends R
 }
 
 /** Of a task without `params`. */
-export type NoKwargs = Readonly<Record<never, never>>
+export type NoKwargs = Readonly<Record<string, never>>
 
-/** `['x', 'y']` and `[number, string]` → `{ x?: number, y?: string }` */
-export type KwargsOf<Params extends readonly string[], Args extends AnyArgs> = {
-  readonly [Index in Exclude<keyof Params, keyof readonly unknown[]> as Params[Index] & string]?: Index extends keyof Args
-    ? Args[Index]
-    : never
-}
+/** `['x', 'y']` and `[number, string]` → `{ x?: number, y?: string }`; without names, none are taken. */
+export type KwargsOf<Params extends readonly string[], Args extends AnyArgs> = Params extends readonly []
+  ? NoKwargs
+  : {
+      readonly [Index in Exclude<keyof Params, keyof (readonly unknown[])> as Params[Index] &
+        string]?: Index extends keyof Args ? Args[Index] : never
+    }
 
 /** A task as the worker and the tracer see it. */
 export interface RegisteredTask {

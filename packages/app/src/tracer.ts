@@ -9,7 +9,8 @@
  * It neither stores nor sends: the owner of the delivery settles all of it in one step.
  */
 import type { ResultWrite } from '@celery/backend'
-import { assertRunnable, callbackCalls, type FinishedTask, errbackCalls, nextChainStep } from '@celery/canvas'
+import { assertRunnable, callbackCalls, errbackCalls, type FinishedTask, nextChainStep } from '@celery/canvas'
+import { CeleryError } from '@celery/promises'
 import {
   decodeTaskBody,
   type ErrorRegistry,
@@ -23,13 +24,12 @@ import {
 } from '@celery/protocol'
 import type { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
 import type { Publication } from '@celery/transport'
-import { CeleryError } from '@celery/promises'
 import { NotRegisteredError } from './app-errors.ts'
 import { bindArguments } from './arguments.ts'
 import type { Configuration } from './configuration.ts'
 import type { Outgoing } from './outgoing.ts'
-import { runInTask, type TaskContext, type TaskRequest } from './task-context.ts'
 import type { RegisteredTask } from './task.ts'
+import { runInTask, type TaskContext, type TaskRequest } from './task-context.ts'
 import type { TraceInput, TraceOutcome } from './trace-types.ts'
 
 export interface TracerOptions {
@@ -103,7 +103,11 @@ export class Tracer {
 
   /** The record that says a task has started. */
   startedRecord(input: TraceInput, pid: number): ResultWrite | undefined {
-    return this.#write(input, undefined, { status: 'STARTED', result: { pid, hostname: input.hostname }, traceback: null })
+    return this.#write(input, undefined, {
+      status: 'STARTED',
+      result: { pid, hostname: input.hostname },
+      traceback: null,
+    })
   }
 
   #decode({ headers, body, contentType, contentEncoding }: TraceInput): TaskBody {
@@ -129,10 +133,21 @@ export class Tracer {
     return { state: 'SUCCESS', runtime, text, publish, ...(write === undefined ? {} : { write }) }
   }
 
-  #threw(input: TraceInput, task: RegisteredTask, body: TaskBody, error: unknown, runtime: number): Promise<TraceOutcome> | TraceOutcome {
+  #threw(
+    input: TraceInput,
+    task: RegisteredTask,
+    body: TaskBody,
+    error: unknown,
+    runtime: number,
+  ): Promise<TraceOutcome> | TraceOutcome {
     if (CeleryError.is(error, 'ERR_CELERY_IGNORE')) return { state: 'IGNORED', runtime, text: error.message }
     if (CeleryError.is(error, 'ERR_CELERY_REJECT')) {
-      return { state: 'REJECTED', runtime, text: error.message, requeue: (error as { requeue?: boolean }).requeue === true }
+      return {
+        state: 'REJECTED',
+        runtime,
+        text: error.message,
+        requeue: (error as { requeue?: boolean }).requeue === true,
+      }
     }
     return this.#failure(input, task, body.embed, error, runtime)
   }
@@ -221,7 +236,11 @@ function describe(error: unknown): string {
 }
 
 function finishedTask({ headers, replyTo }: TraceInput): FinishedTask {
-  return { taskId: headers.id, rootId: headers.root_id, ...(replyTo === undefined || replyTo === '' ? {} : { replyTo }) }
+  return {
+    taskId: headers.id,
+    rootId: headers.root_id,
+    ...(replyTo === undefined || replyTo === '' ? {} : { replyTo }),
+  }
 }
 
 function requestOf(input: TraceInput, body: TaskBody | undefined): TaskRequest {

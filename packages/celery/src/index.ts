@@ -1,7 +1,7 @@
 export {
-  type AppOptions,
-  type ApplyOptions,
   AlreadyRegisteredError,
+  type ApplyOptions,
+  type AppOptions,
   type Configuration,
   currentTask,
   DriverMissingError,

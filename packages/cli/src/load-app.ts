@@ -16,7 +16,8 @@ export interface LoadedApp {
  * @throws UsageError where there is no such module or no app in it.
  */
 export async function loadApp(spec: string | undefined, from: string = process.cwd()): Promise<LoadedApp> {
-  if (spec === undefined) throw new UsageError('which app? Name its module with -A, for example: celery -A ./tasks.ts worker')
+  if (spec === undefined)
+    throw new UsageError('which app? Name its module with -A, for example: celery -A ./tasks.ts worker')
   const location = findAppModule(spec, from)
   const execArgv = await prepareTypeScript(location.file)
   const url = pathToFileURL(location.file).href

@@ -40,7 +40,11 @@ export class Producer {
     this.#publishTimeoutMs = options.publishTimeoutMs ?? 10_000
     this.#retryPolicy = options.retryPolicy
     // What is sent in one go comes in one turn; a message alone need not wait for the end of it.
-    this.#batcher = new Batcher({ run: (batch) => this.#publishAll(batch), maxBatch: 500, gather: () => Promise.resolve() })
+    this.#batcher = new Batcher({
+      run: (batch) => this.#publishAll(batch),
+      maxBatch: 500,
+      gather: () => Promise.resolve(),
+    })
   }
 
   /**
@@ -123,7 +127,9 @@ export class PublishTimeoutError extends CeleryError {
 
   constructor(timeoutMs: number, publication: Publication | undefined) {
     const target = publication === undefined ? '' : ` to ${publication.exchange || 'queue'} "${publication.routingKey}"`
-    super(`the broker did not confirm the message${target} within ${timeoutMs} ms; is it reachable and accepting writes?`)
+    super(
+      `the broker did not confirm the message${target} within ${timeoutMs} ms; is it reachable and accepting writes?`,
+    )
     this.timeoutMs = timeoutMs
     this.exchange = publication?.exchange
     this.routingKey = publication?.routingKey

@@ -1,5 +1,11 @@
 import type { AbortableOptions } from '@celery/promises'
-import { type BrokerConnection, type OpenOptions, parseBrokerUrl, type Transport, UnknownTransportError } from '@celery/transport'
+import {
+  type BrokerConnection,
+  type OpenOptions,
+  parseBrokerUrl,
+  type Transport,
+  UnknownTransportError,
+} from '@celery/transport'
 
 /** Loads the driver of one URL scheme, when it is first needed. */
 export type LoadTransport = (options?: AbortableOptions) => Promise<Transport>

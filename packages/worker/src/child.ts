@@ -12,7 +12,8 @@ serveJobs(async (init: unknown) => {
   app.finalize()
   return async ({ header, body, signal }) => {
     const { input, softTimeLimit } = header as ChildJobHeader
-    const softSignal = softTimeLimit === undefined ? undefined : withReason(signal, new SoftTimeLimitExceededError(softTimeLimit))
+    const softSignal =
+      softTimeLimit === undefined ? undefined : withReason(signal, new SoftTimeLimitExceededError(softTimeLimit))
     return splitOutcome(await app.tracer.run({ ...input, body }, softSignal))
   }
 })
@@ -29,4 +30,3 @@ async function loadApp(url: string, exportName: string | undefined): Promise<Cel
   if (app === undefined) throw new AppNotFoundError(url, exportName)
   return app
 }
-

@@ -8,7 +8,7 @@ import {
   WorkerLostError,
 } from '@celery/app'
 import type { IncomingMessage } from '@celery/messaging'
-import { decodeTaskHeaders, parseIsoTime, type TaskHeaders, type WireMessage } from '@celery/protocol'
+import { decodeTaskHeaders, parseIsoTime, type WireMessage } from '@celery/protocol'
 import { type Delivery, deadLetterQueue, type SettleAction, type SettleResult } from '@celery/transport'
 import { ActiveTask, type ActiveTaskOwner } from './active-task.ts'
 import type { LeaseKeeper } from './lease-keeper.ts'
@@ -47,7 +47,8 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   constructor(options: DispatcherOptions) {
     this.#options = options
-    for (const task of options.app.tasks.values()) this.#strategies.set(task.name, createStrategy(options.app, task, options))
+    for (const task of options.app.tasks.values())
+      this.#strategies.set(task.name, createStrategy(options.app, task, options))
   }
 
   /** How many more messages can be taken. */
@@ -90,53 +91,63 @@ export class TaskDispatcher implements ActiveTaskOwner {
   done(task: ActiveTask, result: JobResult): void {
     switch (result.type) {
       case 'outcome':
-        return this.#ended(task, result.outcome)
+        this.#ended(task, result.outcome)
+        break
       case 'recalled':
-        return this.#release(task, { type: 'requeue', counted: false })
+        this.#release(task, { type: 'requeue', counted: false })
+        break
       case 'lost':
-        return this.#lost(task, result.reason)
+        this.#lost(task, result.reason)
+        break
       case 'timeout':
-        return this.#timedOut(task, result.limit, result.stuck)
+        this.#timedOut(task, result.limit, result.stuck)
     }
   }
 
   #dispatch(delivery: Delivery, message: WireMessage): void {
-    let headers: TaskHeaders
-    try {
-      headers = decodeTaskHeaders(message.headers)
-    } catch (error) {
-      return this.#reject(delivery, error as Error)
-    }
-    const input: TraceInput = {
-      headers,
-      body: message.body,
-      contentType: message.contentType,
-      contentEncoding: message.contentEncoding,
-      replyTo: message.properties.reply_to,
-      queue: delivery.queue,
-      redeliveries: delivery.redeliveries,
-      hostname: this.#options.hostname,
-    }
-    const { app, logger } = this.#options
+    const input = this.#read(delivery, message)
+    if (input === undefined) return
+    const { headers } = input
+    const { logger } = this.#options
     if (logger.isEnabled('info')) logger.info(`Task ${headers.task}[${headers.id}] received`)
     const strategy = this.#strategies.get(headers.task)
-    if (strategy === undefined) {
-      const error = new NotRegisteredError(headers.task, app.closestTask(headers.task))
-      return this.#refuse(delivery, input, error)
-    }
-    if (delivery.redeliveries > app.conf.maxRedeliveries) {
-      const error = new WorkerLostError(`${headers.task}[${headers.id}] came back from lost workers ${delivery.redeliveries} times`)
-      return this.#refuse(delivery, input, error)
-    }
     const now = Date.now()
-    if (isPast(headers.expires, now)) return this.#expire(delivery, input)
-    if (headers.eta !== null && this.#options.canPark) {
-      const untilMs = parseIsoTime(headers.eta) ?? now
-      if (untilMs > now) return this.#settle(delivery, { action: { type: 'park', untilMs } })
+    const dueMs = headers.eta === null ? now : (parseIsoTime(headers.eta) ?? now)
+    if (strategy === undefined) {
+      this.#refuse(delivery, input, new NotRegisteredError(headers.task, this.#options.app.closestTask(headers.task)))
+    } else if (delivery.redeliveries > this.#options.app.conf.maxRedeliveries) {
+      this.#refuse(
+        delivery,
+        input,
+        new WorkerLostError(`the message came back from ${delivery.redeliveries} lost workers`),
+      )
+    } else if (headers.expires !== null && (parseIsoTime(headers.expires) ?? now) < now) {
+      this.#expire(delivery, input)
+    } else if (dueMs > now && this.#options.canPark) {
+      this.#settle(delivery, { action: { type: 'park', untilMs: dueMs } })
+    } else {
+      const task = new ActiveTask(delivery, input, strategy, this)
+      this.#active.add(task)
+      this.#options.pool.submit(task)
     }
-    const task = new ActiveTask(delivery, input, strategy, this)
-    this.#active.add(task)
-    this.#options.pool.submit(task)
+  }
+
+  #read(delivery: Delivery, message: WireMessage): TraceInput | undefined {
+    try {
+      return {
+        headers: decodeTaskHeaders(message.headers),
+        body: message.body,
+        contentType: message.contentType,
+        contentEncoding: message.contentEncoding,
+        replyTo: message.properties.reply_to,
+        queue: delivery.queue,
+        redeliveries: delivery.redeliveries,
+        hostname: this.#options.hostname,
+      }
+    } catch (error) {
+      this.#reject(delivery, error as Error)
+      return undefined
+    }
   }
 
   /** A message that is not a task message, or none at all. */
@@ -147,7 +158,9 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   /** A task message that nobody here will run: it fails, and is kept with the dead letters. */
   #refuse(delivery: Delivery, input: TraceInput, error: Error): void {
-    this.#options.logger.error(`Refused ${input.headers.task}[${input.headers.id}] from queue "${delivery.queue}": ${error.message}`)
+    this.#options.logger.error(
+      `Refused ${input.headers.task}[${input.headers.id}] from queue "${delivery.queue}": ${error.message}`,
+    )
     const { write, publish } = this.#options.app.tracer.failed(input, error)
     this.#settle(delivery, { action: { type: 'dead', reason: error.message }, write, publish })
   }
@@ -189,7 +202,11 @@ export class TaskDispatcher implements ActiveTaskOwner {
         contentType,
         contentEncoding,
         headers: { ...headers, 'x-celery-dead-reason': reason },
-        properties: { correlation_id: headers.id, delivery_mode: 2 as const, ...(replyTo === undefined ? {} : { reply_to: replyTo }) },
+        properties: {
+          correlation_id: headers.id,
+          delivery_mode: 2 as const,
+          ...(replyTo === undefined ? {} : { reply_to: replyTo }),
+        },
       },
     }
     this.#finish(task, { write: outcome.write, publish: [...(outcome.publish ?? []), copy] })
@@ -209,7 +226,9 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   #timedOut(task: ActiveTask, limit: number, stuck: boolean): void {
     const error = new TimeLimitExceededError(limit)
-    this.#options.logger.error(`Task ${task.title} ran over its hard time limit of ${limit}s${stuck ? ' and is stuck' : ''}`)
+    this.#options.logger.error(
+      `Task ${task.title} ran over its hard time limit of ${limit}s${stuck ? ' and is stuck' : ''}`,
+    )
     const { write, publish } = this.#options.app.tracer.failed(task.input, error)
     const action: SettleAction | undefined = task.strategy.acksOnFailureOrTimeout
       ? undefined
@@ -232,7 +251,8 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   #settle(delivery: Delivery, end: Omit<Parameters<OutcomeSettler['finish']>[0], 'delivery'>): void {
     this.#options.settler.finish({ ...end, delivery }, undefined, (result) => {
-      if (result === 'stale') this.#options.logger.warning(`Message ${delivery.tag} had gone to another worker before it was settled`)
+      if (result === 'stale')
+        this.#options.logger.warning(`Message ${delivery.tag} had gone to another worker before it was settled`)
     })
   }
 
@@ -243,7 +263,9 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   #answered(task: ActiveTask, result: SettleResult): void {
     if (result === 'done') return
-    this.#options.logger.warning(`Task ${task.title} had gone to another worker when it was settled; what it did here is dropped`)
+    this.#options.logger.warning(
+      `Task ${task.title} had gone to another worker when it was settled; what it did here is dropped`,
+    )
   }
 
   #ignoresResult(task: ActiveTask): boolean {
@@ -254,10 +276,13 @@ export class TaskDispatcher implements ActiveTaskOwner {
     const { logger } = this.#options
     switch (outcome.state) {
       case 'SUCCESS':
-        if (logger.isEnabled('info')) logger.info(`Task ${task.title} succeeded in ${outcome.runtime.toFixed(6)}s: ${outcome.text}`)
+        if (logger.isEnabled('info'))
+          logger.info(`Task ${task.title} succeeded in ${outcome.runtime.toFixed(6)}s: ${outcome.text}`)
         return
       case 'FAILURE':
-        logger.error(`Task ${task.title} raised: ${outcome.text}${outcome.traceback === undefined ? '' : `\n${outcome.traceback}`}`)
+        logger.error(
+          `Task ${task.title} raised: ${outcome.text}${outcome.traceback === undefined ? '' : `\n${outcome.traceback}`}`,
+        )
         return
       case 'IGNORED':
         if (logger.isEnabled('info')) logger.info(`Task ${task.title} ignored`)
@@ -266,9 +291,4 @@ export class TaskDispatcher implements ActiveTaskOwner {
         logger.warning(`Task ${task.title} rejected: ${outcome.text}`)
     }
   }
-}
-
-/** The header was read as a time before, so it can be read again. */
-function isPast(time: string | null, now: number): boolean {
-  return time !== null && (parseIsoTime(time) ?? now) < now
 }

@@ -1,4 +1,4 @@
-export { consoleLogger, type ConsoleLoggerOptions, type Logger, type LogLevel } from './logger.ts'
+export { type ConsoleLoggerOptions, consoleLogger, type Logger, type LogLevel } from './logger.ts'
 export { nodeName } from './node-name.ts'
 export { createWorker, startWorker, Worker } from './worker.ts'
 export { AppNotFoundError } from './worker-errors.ts'

@@ -61,7 +61,11 @@ export class OutcomeSettler {
         acknowledged.settlement = { ...acknowledged.settlement, ...rest }
       } else if (delivery !== undefined || publish !== undefined || writes !== undefined) {
         this.#settler.add(
-          { ...(delivery === undefined ? undefined : { delivery }), ...(action === undefined ? undefined : { action }), ...rest },
+          {
+            ...(delivery === undefined ? undefined : { delivery }),
+            ...(action === undefined ? undefined : { action }),
+            ...rest,
+          },
           onSettled,
         )
       }

@@ -1,4 +1,4 @@
-import type { LogLevel, Logger } from './logger.ts'
+import type { Logger, LogLevel } from './logger.ts'
 
 /** How a worker runs; what is left out comes from the app's settings. */
 export interface WorkerOptions {

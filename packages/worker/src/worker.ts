@@ -61,7 +61,8 @@ export class Worker implements AsyncDisposable {
     this.queues = options.queues ?? [conf.taskDefaultQueue]
     this.concurrency = options.concurrency ?? conf.workerConcurrency ?? availableParallelism()
     this.poolName = options.pool ?? (options.appModule === undefined ? 'async' : conf.workerPool)
-    this.logger = options.logger ?? consoleLogger({ ...(options.logLevel === undefined ? {} : { level: options.logLevel }) })
+    this.logger =
+      options.logger ?? consoleLogger({ ...(options.logLevel === undefined ? {} : { level: options.logLevel }) })
     this.#blueprint = new Blueprint<Worker>({
       name: 'worker',
       parent: this,
@@ -139,7 +140,9 @@ export class Worker implements AsyncDisposable {
           connection: this.#connection,
           onError: (error) => this.logger.error(`cannot settle with the broker, trying again: ${message(error)}`),
           onRefused: ({ delivery }, error) =>
-            this.logger.critical(`the broker refuses to settle message ${delivery?.tag ?? '(none)'}: ${message(error)}`),
+            this.logger.critical(
+              `the broker refuses to settle message ${delivery?.tag ?? '(none)'}: ${message(error)}`,
+            ),
         })
       },
       stop: async () => {
@@ -162,7 +165,8 @@ export class Worker implements AsyncDisposable {
         this.#storer = new ResultStorer({
           backend: this.#backend,
           onError: (error) => this.logger.error(`cannot store results, trying again: ${message(error)}`),
-          onRefused: (write, error) => this.logger.critical(`the result of task ${write.taskId} cannot be stored: ${message(error)}`),
+          onRefused: (write, error) =>
+            this.logger.critical(`the result of task ${write.taskId} cannot be stored: ${message(error)}`),
         })
       },
       stop: async () => {
@@ -270,4 +274,3 @@ export class Worker implements AsyncDisposable {
 function message(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
-

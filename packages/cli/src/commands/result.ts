@@ -17,7 +17,9 @@ export function resultCommand(program: Command): void {
       if (flags.wait !== undefined) await result.get({ timeout: flags.wait, propagate: false })
       const { state, result: value, traceback } = await result.meta()
       if (state === 'PENDING') {
-        throw new UsageError(`nothing is known of task ${id}: it has not run yet, ignores its result, or was never sent`)
+        throw new UsageError(
+          `nothing is known of task ${id}: it has not run yet, ignores its result, or was never sent`,
+        )
       }
       if (flags.traceback === true) process.stdout.write(`${traceback ?? '(no traceback)'}\n`)
       else process.stdout.write(`${format(state, value)}\n`)

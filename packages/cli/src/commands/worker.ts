@@ -29,7 +29,11 @@ export function workerCommand(program: Command): void {
     .command('worker')
     .description('run a worker: take tasks from the queues and run them')
     .option('-n, --hostname <name>', 'node name, name@host; %h is the host, %n the name, %d the domain')
-    .option('-c, --concurrency <number>', 'tasks run at the same time (default: number of processors)', parseCountOption)
+    .option(
+      '-c, --concurrency <number>',
+      'tasks run at the same time (default: number of processors)',
+      parseCountOption,
+    )
     .option('-P, --pool <name>', 'how tasks run: prefork (processes) or async (this process)')
     .option('-Q, --queues <list>', 'queues to consume from, separated by commas')
     .option('-I, --include <list>', 'further modules with tasks, separated by commas')

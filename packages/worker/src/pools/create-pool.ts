@@ -20,7 +20,10 @@ export function createPool(worker: Worker, options: WorkerOptions): TaskPool {
   const kind = Object.hasOwn(pools, poolName) ? pools[poolName as keyof typeof pools] : undefined
   if (kind === 'async') return new AsyncPool({ concurrency, trace: (input, signal) => app.tracer.run(input, signal) })
   if (kind === undefined) {
-    throw new ImproperlyConfiguredError('workerPool', `there is no pool "${poolName}"; known are ${Object.keys(pools).join(', ')}`)
+    throw new ImproperlyConfiguredError(
+      'workerPool',
+      `there is no pool "${poolName}"; known are ${Object.keys(pools).join(', ')}`,
+    )
   }
   if (options.appModule === undefined) {
     throw new ImproperlyConfiguredError(

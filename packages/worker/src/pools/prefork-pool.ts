@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
-import { type ChildExit, type JobLost, type JobOutcome, type PoolJob, ProcessPool } from '@celery/process-pool'
 import type { TraceInput } from '@celery/app'
+import { type ChildExit, type JobLost, type JobOutcome, type PoolJob, ProcessPool } from '@celery/process-pool'
 import { joinOutcome } from './reply.ts'
 import type { JobResult, TaskJob, TaskPool } from './task-pool.ts'
 
@@ -50,7 +50,9 @@ export class PreforkPool implements TaskPool {
       size: options.concurrency,
       init: options.init,
       ...(options.maxTasksPerChild === undefined ? {} : { maxJobsPerChild: options.maxTasksPerChild }),
-      ...(options.maxMemoryPerChildBytes === undefined ? {} : { maxMemoryPerChildBytes: options.maxMemoryPerChildBytes }),
+      ...(options.maxMemoryPerChildBytes === undefined
+        ? {}
+        : { maxMemoryPerChildBytes: options.maxMemoryPerChildBytes }),
       events: {
         onError: options.onChildError,
         onChildExit: (exit) => options.onChildExit(exit.pid, describeExit(exit)),
