@@ -75,6 +75,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   readonly #root: string
   readonly #notify: (message: string) => void
   #announced = false
+  #local: string | undefined
   #connection: Connection | undefined
   #producer: Producer | undefined
   #backend: Promise<ResultBackend> | undefined
@@ -85,7 +86,8 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     this.#root = options.root ?? process.cwd()
     this.#notify = options.notify ?? ((message) => process.stderr.write(`celery: ${message}\n`))
     this.tasks = this.#tasks
-    this.conf = createConfiguration({ warn: this.#notify })
+    const { conf, settings } = createConfiguration({ warn: this.#notify })
+    this.conf = conf
     this.conf.brokerUrl = options.broker ?? process.env.CELERY_BROKER_URL
     this.conf.resultBackend = options.backend ?? process.env.CELERY_RESULT_BACKEND
     if (options.include !== undefined) this.conf.include = options.include
@@ -97,11 +99,11 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     for (const [scheme, driver] of Object.entries(backendPackages)) {
       this.backends.register(scheme, () => importBackend(driver, scheme, this.#root))
     }
-    const { conf, serializers, compressions, errors } = this
+    const { serializers, compressions, errors } = this
     const task = (name: string): RegisteredTask | undefined => this.#tasks.get(name)
-    this.#outgoing = new Outgoing({ conf, router: new Router(conf), serializers, compressions, task })
+    this.#outgoing = new Outgoing({ settings, router: new Router(settings), serializers, compressions, task })
     this.tracer = new Tracer({
-      conf,
+      settings,
       task,
       serializers,
       compressions,
@@ -278,7 +280,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
 
   get #brokerUrls(): readonly string[] {
     const { brokerUrl } = this.conf
-    if (brokerUrl === undefined) return [localQueueUrl(this.#root)]
+    if (brokerUrl === undefined) return [this.#localUrl]
     return typeof brokerUrl === 'string' ? brokerUrl.split(';') : brokerUrl
   }
 
@@ -286,7 +288,12 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   get #backendUrl(): string | undefined {
     const { brokerUrl, resultBackend } = this.conf
     if (resultBackend !== undefined) return resultBackend
-    return brokerUrl === undefined ? localQueueUrl(this.#root) : undefined
+    return brokerUrl === undefined ? this.#localUrl : undefined
+  }
+
+  get #localUrl(): string {
+    this.#local ??= localQueueUrl(this.#root)
+    return this.#local
   }
 
   #connect(options: Pick<ConnectionOptions, 'onError'>): Connection {

@@ -21,8 +21,15 @@ export interface ConfigurationOptions {
   readonly warn: (message: string) => void
 }
 
-/** Makes the settings object of an app. Unknown names are refused, with the nearest known one. */
-export function createConfiguration(options: ConfigurationOptions): Configuration {
+export interface CreatedConfiguration {
+  /** What users read and write. */
+  readonly conf: Configuration
+  /** The same values, live, without the cost of a proxy: for what is read with every message. */
+  readonly settings: Readonly<Settings>
+}
+
+/** Makes the settings of an app. Unknown names are refused, with the nearest known one. */
+export function createConfiguration(options: ConfigurationOptions): CreatedConfiguration {
   const values: Record<string, unknown> = { ...defaultSettings }
   const declared = new Set<string>()
   const warned = new Set<string>()
@@ -55,7 +62,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     },
   }
 
-  return new Proxy(values, {
+  const conf = new Proxy(values, {
     get(target, name) {
       if (typeof name === 'symbol') return Reflect.get(target, name)
       if (Object.hasOwn(methods, name)) return methods[name as keyof ConfigurationMethods]
@@ -68,6 +75,7 @@ export function createConfiguration(options: ConfigurationOptions): Configuratio
     },
     has: (target, name) => typeof name === 'string' && camelCase(name) in target,
   }) as unknown as Configuration
+  return { conf, settings: values as unknown as Settings }
 }
 
 function camelCase(name: string): string {

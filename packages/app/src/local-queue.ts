@@ -10,9 +10,9 @@ import { NoBrokerError } from './app-errors.ts'
  */
 export function localQueueUrl(from: string = process.cwd(), env: NodeJS.ProcessEnv = process.env): string {
   const asked = env.CELERY_LOCAL
-  if (asked !== undefined && asked !== '') return `sqlite://${resolve(from, asked)}`
+  if (asked !== undefined && asked !== '') return sqliteUrl(resolve(from, asked))
   if (env.NODE_ENV === 'production') throw new NoBrokerError()
-  return `sqlite://${join(projectRoot(from), '.celery', 'queue.db')}`
+  return sqliteUrl(join(projectRoot(from), '.celery', 'queue.db'))
 }
 
 /** The nearest folder with a `package.json`, from `from` upwards; `from` itself where there is none. */
@@ -21,4 +21,9 @@ export function projectRoot(from: string = process.cwd()): string {
     if (existsSync(join(folder, 'package.json'))) return folder
     if (folder === dirname(folder)) return resolve(from)
   }
+}
+
+/** Three slashes and an absolute path, as SQLAlchemy writes it. */
+function sqliteUrl(path: string): string {
+  return `sqlite:///${path}`
 }

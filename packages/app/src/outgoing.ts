@@ -4,13 +4,13 @@ import { encodeTaskMessage, parseIsoTime } from '@celery/protocol'
 import type { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
 import type { Publication } from '@celery/transport'
 import { TaskOptionError } from './app-errors.ts'
-import type { Configuration } from './configuration.ts'
 import type { Router } from './router.ts'
+import type { Settings } from './settings.ts'
 import type { RegisteredTask, TaskOptions } from './task.ts'
 import type { TaskRequest } from './task-context.ts'
 
 export interface OutgoingOptions {
-  readonly conf: Configuration
+  readonly settings: Readonly<Settings>
   readonly router: Router
   readonly serializers: SerializerRegistry
   readonly compressions: CompressionRegistry
@@ -72,7 +72,7 @@ export class Outgoing {
    * @throws TaskOptionError for a time that cannot be read; EncodeError for arguments that are not data.
    */
   publication(call: PlannedCall, parent: TaskRequest | undefined): Publication {
-    const { conf, router, serializers, compressions } = this.#options
+    const { settings, router, serializers, compressions } = this.#options
     const task = this.#options.task(call.task)?.options
     const { options } = call
     const destination = router.route(call.task, routeOptions(options, task))
@@ -96,7 +96,7 @@ export class Outgoing {
       groupIndex: options.group_index ?? null,
       timeLimit: options.time_limit ?? null,
       softTimeLimit: options.soft_time_limit ?? null,
-      ignoreResult: options.ignore_result ?? task?.ignoreResult ?? conf.taskIgnoreResult,
+      ignoreResult: options.ignore_result ?? task?.ignoreResult ?? settings.taskIgnoreResult,
       priority: destination.priority ?? 0,
       persistent: options.delivery_mode !== 1,
       ...(rootId === undefined ? undefined : { rootId }),
@@ -112,10 +112,10 @@ export class Outgoing {
     })
     let { body, contentType, contentEncoding } = serializers.encode(
       message.body,
-      options.serializer ?? task?.serializer ?? conf.taskSerializer,
+      options.serializer ?? task?.serializer ?? settings.taskSerializer,
     )
     let { headers } = message
-    const compression = typeof options.compression === 'string' ? options.compression : conf.taskCompression
+    const compression = typeof options.compression === 'string' ? options.compression : settings.taskCompression
     if (compression !== undefined) {
       const compressed = compressions.compress(body, compression)
       body = compressed.body
@@ -124,6 +124,8 @@ export class Outgoing {
     return {
       exchange: destination.exchange,
       routingKey: destination.routingKey,
+      // A task that no queue takes must not be lost without a word.
+      mandatory: true,
       message: { headers, properties: message.properties, body, contentType, contentEncoding },
       ...(etaMs === undefined || etaMs <= nowMs ? undefined : { notBeforeMs: etaMs }),
     }

@@ -1,5 +1,4 @@
-import type { Configuration } from './configuration.ts'
-import type { TaskRoute } from './settings.ts'
+import type { Settings, TaskRoute } from './settings.ts'
 
 /** Where one message goes. */
 export interface Destination {
@@ -10,34 +9,34 @@ export interface Destination {
 
 /** Finds the queue of a task: the call's own options first, then the task's, then the routes, then the default queue. */
 export class Router {
-  readonly #configuration: Configuration
-  #prepared: { readonly from: Settings; readonly routes: readonly PreparedRoute[] } | undefined
+  readonly #settings: Readonly<Settings>
+  #prepared: { readonly from: RouteTable; readonly routes: readonly PreparedRoute[] } | undefined
 
-  constructor(configuration: Configuration) {
-    this.#configuration = configuration
+  constructor(settings: Readonly<Settings>) {
+    this.#settings = settings
   }
 
   route(task: string, options: TaskRoute): Destination {
     const route = options.queue === undefined && options.exchange === undefined ? this.#find(task) : undefined
     const merged = { ...route, ...options }
-    const priority = merged.priority ?? this.#configuration.taskDefaultPriority
+    const priority = merged.priority ?? this.#settings.taskDefaultPriority
     if (merged.exchange !== undefined && merged.exchange !== '') {
       return { exchange: merged.exchange, routingKey: merged.routingKey ?? merged.queue ?? '', priority }
     }
     // A queue by name goes through the default exchange, whose routing key is the queue (wire 4.2).
-    const queue = merged.queue ?? merged.routingKey ?? this.#configuration.taskDefaultQueue
+    const queue = merged.queue ?? merged.routingKey ?? this.#settings.taskDefaultQueue
     return { exchange: '', routingKey: queue, priority }
   }
 
   #find(task: string): TaskRoute | undefined {
-    const from = this.#configuration.taskRoutes
+    const from = this.#settings.taskRoutes
     if (from === undefined) return undefined
     if (this.#prepared?.from !== from) this.#prepared = { from, routes: Object.entries(from).map(prepareRoute) }
     return this.#prepared.routes.find(({ matches }) => matches(task))?.route
   }
 }
 
-type Settings = NonNullable<Configuration['taskRoutes']>
+type RouteTable = NonNullable<Settings['taskRoutes']>
 
 interface PreparedRoute {
   readonly matches: (task: string) => boolean

@@ -70,6 +70,11 @@ export interface Settings {
 
   /** `'safe'`: late acks, requeue on a lost worker up to `maxRedeliveries`, nothing prefetched. Ours. @defaultValue `'celery'` */
   reliability: 'celery' | 'safe'
+  /**
+   * Milliseconds of work for which a worker may hold more messages than the prefetch multiplier says, while tasks are
+   * short; 0 holds to the multiplier. Ours. @defaultValue `25`
+   */
+  prefetchAheadMs: number
   /** Milliseconds that a fetched message stays ours without renewal. Ours. @defaultValue `30_000` */
   leaseMs: number
   /** Milliseconds after which an unconfirmed publish rejects. Ours. @defaultValue `10_000` */
@@ -120,6 +125,7 @@ export const defaultSettings: Readonly<Settings> = {
   imports: [],
   include: [],
   reliability: 'celery',
+  prefetchAheadMs: 25,
   leaseMs: 30_000,
   publishTimeoutMs: 10_000,
   maxRedeliveries: 5,

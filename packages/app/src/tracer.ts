@@ -26,14 +26,14 @@ import type { CompressionRegistry, SerializerRegistry } from '@celery/serializat
 import type { Publication } from '@celery/transport'
 import { NotRegisteredError } from './app-errors.ts'
 import { bindArguments } from './arguments.ts'
-import type { Configuration } from './configuration.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { RegisteredTask } from './task.ts'
+import type { Settings } from './settings.ts'
 import { runInTask, type TaskContext, type TaskRequest } from './task-context.ts'
 import type { TraceInput, TraceOutcome } from './trace-types.ts'
 
 export interface TracerOptions {
-  readonly conf: Configuration
+  readonly settings: Readonly<Settings>
   readonly task: (name: string) => RegisteredTask | undefined
   readonly closestTask: (name: string) => string | undefined
   readonly outgoing: Outgoing
@@ -111,8 +111,8 @@ export class Tracer {
   }
 
   #decode({ headers, body, contentType, contentEncoding }: TraceInput): TaskBody {
-    const { serializers, compressions, conf } = this.#options
-    this.#accept ??= serializers.acceptList(conf.acceptContent)
+    const { serializers, compressions, settings } = this.#options
+    this.#accept ??= serializers.acceptList(settings.acceptContent)
     const accept = this.#accept
     const { compression } = headers
     const plain = typeof compression === 'string' ? compressions.decompress(body, compression) : body
@@ -183,15 +183,15 @@ export class Tracer {
     task: RegisteredTask | undefined,
     record: Pick<ResultRecord, 'status' | 'result' | 'traceback'>,
   ): ResultWrite | undefined {
-    const { conf, keepsResults } = this.#options
+    const { settings, keepsResults } = this.#options
     if (!keepsResults()) return undefined
     const { headers } = input
-    if (headers.ignore_result ?? task?.options.ignoreResult ?? conf.taskIgnoreResult) {
-      const keepErrors = task?.options.storeErrorsEvenIfIgnored ?? conf.taskStoreErrorsEvenIfIgnored
+    if (headers.ignore_result ?? task?.options.ignoreResult ?? settings.taskIgnoreResult) {
+      const keepErrors = task?.options.storeErrorsEvenIfIgnored ?? settings.taskStoreErrorsEvenIfIgnored
       if (record.status !== 'FAILURE' || !keepErrors) return undefined
     }
     const final = record.status === 'SUCCESS' || record.status === 'FAILURE' || record.status === 'REVOKED'
-    const ttl = conf.resultExpires
+    const ttl = settings.resultExpires
     return {
       taskId: headers.id,
       state: record.status,
@@ -202,7 +202,7 @@ export class Tracer {
         task_id: headers.id,
         ...(headers.group === null ? {} : { group_id: headers.group }),
         ...(headers.parent_id === null ? {} : { parent_id: headers.parent_id }),
-        ...(conf.resultExtended ? this.#extended(input) : {}),
+        ...(settings.resultExtended ? this.#extended(input) : {}),
       }),
       ...(ttl === null || ttl === 0 ? {} : { ttlMs: ttl * 1_000 }),
     }

@@ -1,1 +1,2 @@
-export {}
+export { memory } from './memory.ts'
+export { MemoryStore, type MemoryStoreOptions, type MemoryWrite } from './memory-store.ts'

@@ -1,1 +1,2 @@
-export {}
+export { sqlite } from './sqlite.ts'
+export { SqliteStore, type SqliteStoreOptions } from './sqlite-store.ts'

@@ -1,3 +1,14 @@
+export type { AtomicWrite } from '@celery/protocol'
+export { BackendRegistry, type LoadBackend } from './backend-registry.ts'
+export {
+  BackendClosedError,
+  BackendUnavailableError,
+  InvalidTaskIdError,
+  ResultTooLargeError,
+  UnknownBackendError,
+  UnreadableRecordError,
+} from './errors.ts'
+export { type KeyValueBackendOptions, keyValueBackend } from './key-value-backend.ts'
 export type { KeyValueEntry, KeyValueStore, KeyValueWrite, StateWrite } from './key-value-store.ts'
 export { mayReplace } from './may-replace.ts'
 export type {
@@ -10,3 +21,4 @@ export type {
   ResultWrite,
   StoredRecord,
 } from './result-backend.ts'
+export { globalKeyPrefix } from './task-key.ts'

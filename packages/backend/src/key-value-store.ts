@@ -12,7 +12,11 @@ export interface KeyValueStore extends AsyncDisposable {
   preparePutUnlessTerminal?(entries: readonly StateWrite[]): readonly AtomicWrite[]
   delete(keys: readonly string[], options?: AbortableOptions): Promise<void>
   /** Calls `onChange` when one of the keys may have changed; see `ResultBackend.watch`. Absent: the backend polls. */
-  subscribe?(keys: readonly string[], onChange: (key: string) => void, options?: AbortableOptions): Promise<AsyncDisposable>
+  subscribe?(
+    keys: readonly string[],
+    onChange: (key: string) => void,
+    options?: AbortableOptions,
+  ): Promise<AsyncDisposable>
   /** Removes what has expired, where the store does not do so by itself. */
   cleanup?(options?: AbortableOptions): Promise<number>
   close(): Promise<void>

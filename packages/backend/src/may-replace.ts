@@ -1,6 +1,21 @@
 /**
- * Whether a record in state `next` may replace one in state `current`: SUCCESS and REVOKED are never replaced, FAILURE only by
- * SUCCESS (a task that ran again, as Celery since 4.4.7), anything else by anything.
+ * Whether a record in state `next` may replace one in state `current` (`undefined`: there is none, or it has expired).
+ * Every store follows this one table, and the conformance kit checks each pair of it.
+ *
+ * | stored      | is replaced by |
+ * | ----------- | -------------- |
+ * | nothing     | anything       |
+ * | not final   | anything       |
+ * | FAILURE     | SUCCESS only   |
+ * | REVOKED     | nothing        |
+ * | SUCCESS     | nothing        |
+ *
+ * Celery (4.4.7 and later) protects SUCCESS alone, so a redelivered run could take a finished task back to STARTED.
+ * Here a final state stays final. FAILURE gives way to SUCCESS, because a task whose worker was lost, or which was
+ * taken out of the dead letters, runs again under its id and may succeed; what that second run reports before it
+ * succeeds (STARTED, RETRY, another FAILURE) changes nothing. REVOKED stays although the run may have been too late
+ * to stop: whoever revoked it has been told so, and a success that arrives after it comes from an owner that had
+ * already lost the task.
  */
 export function mayReplace(current: string | undefined, next: string): boolean {
   if (current === 'SUCCESS' || current === 'REVOKED') return false

@@ -39,7 +39,11 @@ export interface ResultBackend extends AsyncDisposable {
    * Calls `onChange` whenever the record of one of the tasks may have changed. Resolves when it is watching: a
    * `fetch` after that misses nothing. Calls may be spurious, and come after every reconnect.
    */
-  watch(taskIds: readonly string[], onChange: (taskId: string) => void, options?: AbortableOptions): Promise<AsyncDisposable>
+  watch(
+    taskIds: readonly string[],
+    onChange: (taskId: string) => void,
+    options?: AbortableOptions,
+  ): Promise<AsyncDisposable>
   /** Removes expired records, where the store does not do so by itself; resolves to how many. */
   cleanup(options?: AbortableOptions): Promise<number>
   /** Present only where the store can count atomically. */

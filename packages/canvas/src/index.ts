@@ -1,1 +1,12 @@
-export {}
+export type { AnyArgs, GivenArgs, MissingArgs } from './arguments.ts'
+export { assertRunnable } from './assert-runnable.ts'
+export { type CallOptions, type HasData, wireOptions } from './call-options.ts'
+export { chain } from './chain.ts'
+export { createSignature, type SignatureParts, signature } from './create-signature.ts'
+export type { CallPlan, Dispatcher, PlannedCall } from './dispatcher.ts'
+export { CompositeSignatureError, DetachedSignatureError, EmptyChainError } from './errors.ts'
+export { callbackCalls, derivedId, errbackCalls, type FinishedTask, nextChainStep } from './follow-ups.ts'
+export { type PlanOptions, planCall } from './plan-call.ts'
+export { resultLine } from './result-line.ts'
+export { type KwargsOptions, type NextStep, Signature } from './signature.ts'
+export { signatureData } from './signature-data.ts'

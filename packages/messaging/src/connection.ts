@@ -1,5 +1,6 @@
-import { type AbortableOptions, CeleryError, type Clock, sleep, systemClock } from '@celery/promises'
+import { type AbortableOptions, type Clock, sleep, systemClock } from '@celery/promises'
 import { type BrokerConnection, ConnectionClosedError, type OpenOptions, parseBrokerUrl } from '@celery/transport'
+import { isTemporary } from './temporary-errors.ts'
 import type { TransportRegistry } from './transport-registry.ts'
 
 export interface ConnectionOptions {
@@ -107,14 +108,4 @@ export class Connection implements AsyncDisposable {
     }
     throw failures[0]
   }
-}
-
-/** Whether the connection failed, rather than the request: worth another connection. */
-export function isConnectionLost(error: unknown): boolean {
-  return CeleryError.is(error, 'ERR_CELERY_CONNECTION_LOST')
-}
-
-/** Whether the same request may succeed later: the connection was lost, or the broker is busy with others. */
-export function isTemporary(error: unknown): boolean {
-  return isConnectionLost(error) || CeleryError.is(error, 'ERR_CELERY_BROKER_BUSY')
 }

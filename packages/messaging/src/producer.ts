@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto'
 import { type AbortableOptions, CeleryError, type Deferred, deferred, sleep } from '@celery/promises'
 import type { Publication } from '@celery/transport'
 import { Batcher } from './batcher.ts'
-import { type Connection, isConnectionLost, isTemporary } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { isConnectionLost, isTemporary } from './temporary-errors.ts'
 
 export interface ProducerOptions {
   readonly connection: Connection
@@ -54,7 +56,9 @@ export class Producer {
    */
   publish(publication: Publication): Promise<void> {
     const done = deferred()
-    this.#batcher.add({ publication, done, deadline: performance.now() + this.#publishTimeoutMs })
+    // The tag makes a repeated publish the same message, so that a retry after a lost answer does not duplicate it.
+    const tagged = publication.tag === undefined ? { ...publication, tag: randomUUID() } : publication
+    this.#batcher.add({ publication: tagged, done, deadline: performance.now() + this.#publishTimeoutMs })
     return done.promise
   }
 

@@ -1,7 +1,8 @@
 import { sleep } from '@celery/promises'
 import type { Settlement, SettleResult } from '@celery/transport'
 import { Batcher } from './batcher.ts'
-import { type Connection, isConnectionLost, isTemporary } from './connection.ts'
+import type { Connection } from './connection.ts'
+import { isConnectionLost, isTemporary } from './temporary-errors.ts'
 
 export interface SettlerOptions {
   readonly connection: Connection
@@ -90,15 +91,27 @@ export class Settler {
     this.#unsettled += batch.length
   }
 
-  /** One settlement that the broker refuses must not keep the others: they are repeated singly. */
+  /**
+   * One settlement that the broker refuses must not keep the others. Nothing of the batch happened; where the error
+   * says which one it was the rest is repeated at once, else each singly.
+   */
   async #refuse(batch: readonly PendingSettlement[], error: unknown): Promise<void> {
-    const [only] = batch
-    if (batch.length === 1 && only !== undefined) {
-      this.#options.onRefused(only.settlement, error)
+    const index = batch.length === 1 ? 0 : refusedIndex(error)
+    const refused = index === undefined ? undefined : batch[index]
+    if (refused === undefined) {
+      for (const entry of batch) await this.#settle([entry])
       return
     }
-    for (const entry of batch) await this.#settle([entry])
+    this.#options.onRefused(refused.settlement, error)
+    const others = batch.filter((entry) => entry !== refused)
+    if (others.length > 0) await this.#settle(others)
   }
+}
+
+/** Of `UnknownExchangeError` and `UnroutableError`. */
+function refusedIndex(error: unknown): number | undefined {
+  const index = typeof error === 'object' && error !== null && 'index' in error ? error.index : undefined
+  return typeof index === 'number' ? index : undefined
 }
 
 const closed = new Error('the settler was closed')

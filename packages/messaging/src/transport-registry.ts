@@ -6,6 +6,7 @@ import {
   type Transport,
   UnknownTransportError,
 } from '@celery/transport'
+import { isConnectionLost } from './temporary-errors.ts'
 
 /** Loads the driver of one URL scheme, when it is first needed. */
 export type LoadTransport = (options?: AbortableOptions) => Promise<Transport>
@@ -29,7 +30,7 @@ export class TransportRegistry {
   }
 
   /**
-   * Opens one connection to the first address of `url`.
+   * Opens one connection to the first of the brokers in `url` that can be reached.
    * @throws UnknownTransportError where no driver is registered for its scheme.
    * @throws ConnectionLostError where the broker cannot be reached.
    */
@@ -38,6 +39,16 @@ export class TransportRegistry {
     const load = this.#byScheme.get(address.scheme)
     if (load === undefined) throw new UnknownTransportError(address.scheme, this.schemes)
     const transport = await load(options)
-    return transport.open(address, options)
+    let lost: unknown
+    for (const candidate of [address, ...address.alternates]) {
+      try {
+        return await transport.open(candidate, options)
+      } catch (error) {
+        options?.signal?.throwIfAborted()
+        if (!isConnectionLost(error)) throw error
+        lost ??= error
+      }
+    }
+    throw lost
   }
 }

@@ -1,16 +1,39 @@
+import { onAbort } from './on-abort.ts'
+
 /** Ends the options of everything that does I/O or waits. */
 export interface AbortableOptions {
   /** Gives up waiting; the call then rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** Rejects with `signal.reason` as soon as `signal` aborts, else settles as `promise` does. `promise` itself goes on. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  if (signal.aborted) return Promise.reject(signal.reason)
+/** Throws `signal.reason` if `signal` has aborted. Takes the optional signal of {@link AbortableOptions} as it comes. */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  signal?.throwIfAborted()
+}
+
+/**
+ * Rejects with `signal.reason` as soon as `signal` aborts, else settles as `promise` does.
+ *
+ * `promise` itself goes on; if it rejects after that, the rejection counts as handled.
+ */
+export function abortable<T>(promise: PromiseLike<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return Promise.resolve(promise)
   return new Promise<T>((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+    if (signal.aborted) {
+      promise.then(undefined, () => {})
+      reject(signal.reason)
+      return
+    }
+    const forget = onAbort(signal, () => reject(signal.reason))
+    promise.then(
+      (value) => {
+        forget()
+        resolve(value)
+      },
+      (reason) => {
+        forget()
+        reject(reason)
+      },
+    )
   })
 }

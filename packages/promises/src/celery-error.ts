@@ -3,6 +3,8 @@
  *
  * Two copies of a package can be installed side by side, so ask {@link CeleryError.is} or compare `code`;
  * `instanceof` only sees the copy it was imported from.
+ *
+ * A mistake in the calling code, such as a negative size, throws the language's own `RangeError` or `TypeError`.
  */
 export abstract class CeleryError extends Error {
   /** Stable, for programs: `ERR_CELERY_…`. The sentence in `message` may change in any release. */

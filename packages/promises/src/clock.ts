@@ -4,17 +4,30 @@ export interface Clock {
   now(): number
   /** Milliseconds from an arbitrary start, for durations. Never goes back. */
   monotonic(): number
-  /** Calls `run` once after `delayMs`; the returned function cancels it. The timer keeps the process alive unless `unref` is set. */
+  /**
+   * Calls `run` once after `delayMs`, to the millisecond; the returned function cancels it. Never calls `run` before
+   * returning. The timer keeps the process alive unless `unref` is set.
+   */
   schedule(delayMs: number, run: () => void, options?: { readonly unref?: boolean }): () => void
 }
+
+/** The longest delay of `setTimeout`, about 24.8 days; it takes a longer one for 1 ms. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1
 
 /** The machine's own time. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   schedule(delayMs, run, options) {
-    const timer = setTimeout(run, delayMs)
-    if (options?.unref === true) timer.unref()
+    let timer: NodeJS.Timeout
+    const arm = (leftMs: number): void => {
+      timer =
+        leftMs > LONGEST_TIMEOUT_MS
+          ? setTimeout(() => arm(leftMs - LONGEST_TIMEOUT_MS), LONGEST_TIMEOUT_MS)
+          : setTimeout(run, Math.ceil(leftMs)) // `setTimeout` cuts fractions off
+      if (options?.unref === true) timer.unref()
+    }
+    arm(delayMs)
     return () => clearTimeout(timer)
   },
 }

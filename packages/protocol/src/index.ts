@@ -1,5 +1,29 @@
 export type { AtomicWrite } from './atomic-write.ts'
-export { type ExceptionForm, READY_STATES, type ResultRecord, type TaskState } from './result-record.ts'
+export { COMPOSITE_TASKS, type CompositeType, isComposite } from './composite.ts'
+export { decodeSignature, MAX_SIGNATURES, type SignatureBudget } from './decode-signature.ts'
+export { decodeTaskBody } from './decode-task-body.ts'
+export { decodeTaskHeaders, readTaskId } from './decode-task-headers.ts'
+export { encodeTaskMessage, type TaskCall, type TaskMessage } from './encode-task-message.ts'
+export { type DecodeEnvelopeOptions, decodeEnvelope, type EnvelopeAddress, encodeEnvelope } from './envelope.ts'
+export { type ErrorMapping, ErrorRegistry } from './error-registry.ts'
+export { InvalidEnvelopeError, InvalidResultRecordError, InvalidTaskMessageError } from './errors.ts'
+export { decodeExceptionForm, errorFromForm, exceptionForm, tracebackText } from './exception-form.ts'
+export { isName } from './guards.ts'
+export { formatIsoTime, parseIsoTime } from './iso-time.ts'
+export { argsRepr, kwargsRepr, pythonRepr, type ReprOptions } from './python-repr.ts'
+export { RemoteTaskError } from './remote-task-error.ts'
+export { decodeResultRecord, encodeResultRecord } from './result-codec.ts'
+export type { ExceptionForm, ResultRecord } from './result-record.ts'
+export { decodeResultTuple, encodeResultTuple, type ResultReference, type ResultTuple } from './result-tuple.ts'
 export type { SignatureData, SignatureOptions } from './signature-data.ts'
+export {
+  ALL_STATES,
+  compareStates,
+  EXCEPTION_STATES,
+  PROPAGATE_STATES,
+  READY_STATES,
+  type TaskState,
+  UNREADY_STATES,
+} from './states.ts'
 export type { TaskBody, TaskEmbed, TaskHeaders } from './task-types.ts'
 export type { DeliveryInfo, MessageProperties, WireMessage } from './wire-message.ts'

@@ -1,3 +1,5 @@
+import type { TaskState } from './states.ts'
+
 /** What a result store keeps for a task (wire 5.1). Wire spelling. */
 export interface ResultRecord {
   readonly task_id: string
@@ -14,9 +16,6 @@ export interface ResultRecord {
   readonly [extended: string]: unknown
 }
 
-/** Celery's own states; custom states are any other upper-case name. */
-export type TaskState = 'PENDING' | 'RECEIVED' | 'STARTED' | 'RETRY' | 'SUCCESS' | 'FAILURE' | 'REVOKED' | (string & {})
-
 /** An exception as the JSON result stores hold it (wire 5.2). */
 export interface ExceptionForm {
   readonly exc_type: string
@@ -24,6 +23,3 @@ export interface ExceptionForm {
   readonly exc_message: readonly unknown[]
   readonly exc_module: string | null
 }
-
-/** States that nothing follows. */
-export const READY_STATES: ReadonlySet<string> = new Set(['SUCCESS', 'FAILURE', 'REVOKED'])

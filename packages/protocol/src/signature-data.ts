@@ -8,6 +8,8 @@ export interface SignatureData {
   readonly subtask_type: string | null
   /** Whether the parent's result is left out of the arguments (`si()`). */
   readonly immutable: boolean
+  /** In the body of a chord from Celery 4.3 to 5.0: how many parts the chord has. */
+  readonly chord_size?: number | null
 }
 
 export interface SignatureOptions {

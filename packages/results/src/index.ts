@@ -1,1 +1,8 @@
-export {}
+export { AsyncResult, type AsyncResultOptions, type GetOptions } from './async-result.ts'
+export { type EagerOutcome, EagerResult } from './eager-result.ts'
+export { GroupTupleError, ResultReaderClosedError, ResultTimeoutError, RevokeUnavailableError } from './errors.ts'
+export { resultFromTuple } from './result-from-tuple.ts'
+export { ResultReader, type ResultWatch } from './result-reader.ts'
+export type { ResultSource, RevokeOptions, Revoker } from './result-source.ts'
+export type { TaskMeta } from './task-meta.ts'
+export type { WaitOptions } from './wait-for-result.ts'

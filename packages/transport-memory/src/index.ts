@@ -1,1 +1,2 @@
-export {}
+export type { MemoryStatement } from './memory-statement.ts'
+export { memory, memoryTransport } from './memory-transport.ts'

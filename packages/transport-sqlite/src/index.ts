@@ -1,1 +1,2 @@
-export {}
+export { openSqliteBroker, type SqliteBrokerOptions } from './sqlite-broker.ts'
+export { type SqliteTransportOptions, sqlite } from './sqlite-transport.ts'

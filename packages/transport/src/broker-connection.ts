@@ -63,6 +63,8 @@ export interface BrokerAddress {
   /** What follows the host, without the first slash: an AMQP virtual host, a Redis database, a file's path. */
   readonly path: string
   readonly query: Readonly<Record<string, string>>
+  /** The other brokers of the same URL (`redis://a;redis://b`): where to go when this one fails, or further sentinels. */
+  readonly alternates: readonly BrokerAddress[]
   /** The URL with the password as `**`. */
   toString(): string
 }
@@ -85,7 +87,12 @@ export interface BrokerConnection extends AsyncDisposable {
   /** Removes every ready message and resolves to how many there were. */
   purgeQueue(name: string, options?: AbortableOptions): Promise<number>
 
-  /** Resolves when the broker has confirmed every message. */
+  /**
+   * Resolves when the broker has confirmed every message. All or nothing as far as routing goes: where one publication
+   * has nowhere to go, none is published.
+   * @throws UnknownExchangeError for an exchange that was never declared.
+   * @throws UnroutableError for a `mandatory` publication that no queue is bound for.
+   */
   publish(publications: readonly Publication[], options?: AbortableOptions): Promise<void>
   /**
    * Moves up to `max` messages, in fair order over `queues`, from ready to held, atomically.
@@ -95,7 +102,8 @@ export interface BrokerConnection extends AsyncDisposable {
   /**
    * Settles deliveries and does what belongs to each, item by item: either a settlement takes effect with all its
    * publications and writes, or it was `stale` and none of it happened. Where the broker has transactions the batch
-   * is one. A rejected call may be repeated.
+   * is one. A rejected call may be repeated, except after an `UnknownExchangeError` or `UnroutableError`: nothing
+   * happened then, and nothing will until the settlement at its `index` is changed.
    */
   settle(settlements: readonly Settlement[], options?: AbortableOptions): Promise<readonly SettleResult[]>
   /** Extends the lease of deliveries still held; says per item whether it still was ours. */
@@ -117,8 +125,11 @@ export interface ExchangeDeclaration {
 
 export interface QueueDeclaration {
   readonly name: string
+  /** Whether it survives a restart of a broker that tells the two apart; one that is durable keeps every queue. */
   readonly durable?: boolean
+  /** Goes away when the last connection that fetched from it closes. */
   readonly autoDelete?: boolean
+  /** Goes away when the connection that declared it closes. */
   readonly exclusive?: boolean
   /** Milliseconds without use after which the queue goes away (`x-expires`). */
   readonly expiresMs?: number
@@ -144,10 +155,17 @@ export interface Binding {
 }
 
 export interface Publication {
-  /** `''` is the default exchange: the routing key names the queue. */
+  /** `''` is the default exchange: the routing key names the queue, which is made if it is not there. */
   readonly exchange: string
   readonly routingKey: string
   readonly message: WireMessage
+  /**
+   * Names this publication, for whoever may have to publish it again because no confirmation came: while a message of
+   * that tag is in the queue, the second one is not added. Only brokers that can check do. @defaultValue a new one
+   */
+  readonly tag?: string
+  /** Whether it is an error that no queue takes the message. @defaultValue `false`: it is dropped, as AMQP does */
+  readonly mandatory?: boolean
   /** Milliseconds since 1970 before which it is not delivered. Needs `capabilities.delay`. */
   readonly notBeforeMs?: number
 }

@@ -14,9 +14,21 @@ export type {
   QueueDeclaration,
   QueueInfo,
   SettleAction,
-  SettleResult,
   Settlement,
+  SettleResult,
   Transport,
   TransportCapabilities,
 } from './broker-connection.ts'
 export { deadLetterQueue } from './broker-connection.ts'
+export { parseBrokerUrl } from './parse-broker-url.ts'
+export {
+  BrokerBusyError,
+  ConnectionClosedError,
+  ConnectionLostError,
+  ExchangeMismatchError,
+  InvalidBrokerUrlError,
+  UnknownExchangeError,
+  UnknownTransportError,
+  UnroutableError,
+  UnsupportedByTransportError,
+} from './transport-errors.ts'

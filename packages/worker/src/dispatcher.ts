@@ -15,6 +15,7 @@ import type { LeaseKeeper } from './lease-keeper.ts'
 import type { Logger } from './logger.ts'
 import type { OutcomeSettler } from './outcome-settler.ts'
 import type { JobResult, TaskPool } from './pools/task-pool.ts'
+import type { PrefetchWindow } from './prefetch-window.ts'
 import { createStrategy, type TaskStrategy } from './task-strategy.ts'
 
 export interface DispatcherOptions {
@@ -24,8 +25,8 @@ export interface DispatcherOptions {
   readonly settler: OutcomeSettler
   readonly keeper: () => LeaseKeeper | undefined
   readonly logger: Logger
-  /** Messages held at the same time: running and prefetched. */
-  readonly prefetchCount: number
+  /** How many messages to hold at the same time, running and waiting. */
+  readonly window: PrefetchWindow
   /** Room has come for more messages. */
   readonly onRoom: () => void
   /** Seconds, for tasks that set none. */
@@ -43,17 +44,19 @@ export class TaskDispatcher implements ActiveTaskOwner {
   readonly #options: DispatcherOptions
   readonly #strategies = new Map<string, TaskStrategy>()
   readonly #active = new Set<ActiveTask>()
+  readonly #maxRedeliveries: number
   #processed = 0
 
   constructor(options: DispatcherOptions) {
     this.#options = options
+    this.#maxRedeliveries = options.app.conf.maxRedeliveries
     for (const task of options.app.tasks.values())
       this.#strategies.set(task.name, createStrategy(options.app, task, options))
   }
 
   /** How many more messages can be taken. */
   get room(): number {
-    return this.#options.pool.healthy ? this.#options.prefetchCount - this.#active.size : 0
+    return this.#options.pool.healthy ? this.#options.window.room(this.#active.size) : 0
   }
 
   /** Tasks received and not ended. */
@@ -64,6 +67,11 @@ export class TaskDispatcher implements ActiveTaskOwner {
   /** Tasks ended since the start. */
   get processed(): number {
     return this.#processed
+  }
+
+  /** Whether messages lie here that another worker could be running. */
+  get isOverfull(): boolean {
+    return this.#options.window.isOverfull(this.#active.size)
   }
 
   receive(messages: readonly IncomingMessage[]): void {
@@ -115,7 +123,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     const dueMs = headers.eta === null ? now : (parseIsoTime(headers.eta) ?? now)
     if (strategy === undefined) {
       this.#refuse(delivery, input, new NotRegisteredError(headers.task, this.#options.app.closestTask(headers.task)))
-    } else if (delivery.redeliveries > this.#options.app.conf.maxRedeliveries) {
+    } else if (delivery.redeliveries > this.#maxRedeliveries) {
       this.#refuse(
         delivery,
         input,
@@ -174,7 +182,10 @@ export class TaskDispatcher implements ActiveTaskOwner {
   #ended(task: ActiveTask, outcome: TraceOutcome): void {
     this.#log(task, outcome)
     const { write, publish } = outcome
-    if (outcome.dead !== undefined) return this.#bury(task, outcome, outcome.dead)
+    if (outcome.dead !== undefined) {
+      this.#bury(task, outcome, outcome.dead)
+      return
+    }
     const failed = outcome.state === 'FAILURE' && !task.strategy.acksOnFailureOrTimeout
     const action: SettleAction | undefined =
       outcome.state === 'REJECTED'
@@ -258,6 +269,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   #forget(task: ActiveTask): void {
     this.#active.delete(task)
+    this.#options.window.ended()
     this.#options.onRoom()
   }
 

@@ -3,7 +3,7 @@ import { type Celery, importModules } from '@celery/app'
 import type { ResultBackend } from '@celery/backend'
 import { Blueprint, type Step } from '@celery/bootsteps'
 import { type Connection, Consumer, Settler } from '@celery/messaging'
-import type { BrokerConnection } from '@celery/transport'
+import type { BrokerConnection, Settlement } from '@celery/transport'
 import { TaskDispatcher } from './dispatcher.ts'
 import { LeaseKeeper } from './lease-keeper.ts'
 import { consoleLogger, type Logger } from './logger.ts'
@@ -11,6 +11,7 @@ import { nodeName } from './node-name.ts'
 import { OutcomeSettler } from './outcome-settler.ts'
 import { createPool } from './pools/create-pool.ts'
 import type { TaskPool } from './pools/task-pool.ts'
+import { PrefetchWindow } from './prefetch-window.ts'
 import { ResultStorer } from './result-storer.ts'
 import type { WorkerOptions } from './worker-options.ts'
 
@@ -51,6 +52,8 @@ export class Worker implements AsyncDisposable {
   #settler: Settler | undefined
   #storer: ResultStorer | undefined
   #backend: ResultBackend | undefined
+  #renewTimer: NodeJS.Timeout | undefined
+  #overfullTimer: NodeJS.Timeout | undefined
   #cold = false
 
   constructor(app: Celery, options: WorkerOptions = {}) {
@@ -139,10 +142,7 @@ export class Worker implements AsyncDisposable {
         this.#settler = new Settler({
           connection: this.#connection,
           onError: (error) => this.logger.error(`cannot settle with the broker, trying again: ${message(error)}`),
-          onRefused: ({ delivery }, error) =>
-            this.logger.critical(
-              `the broker refuses to settle message ${delivery?.tag ?? '(none)'}: ${message(error)}`,
-            ),
+          onRefused: (settlement, error) => this.#refused(settlement, error),
         })
       },
       stop: async () => {
@@ -181,7 +181,10 @@ export class Worker implements AsyncDisposable {
       name: 'leases',
       requires: ['broker'],
       start: () => this.#keepLeases(),
-      stop: () => this.#keeper?.stop(),
+      stop: async () => {
+        clearInterval(this.#renewTimer)
+        await this.#keeper?.stop()
+      },
     }
   }
 
@@ -208,10 +211,7 @@ export class Worker implements AsyncDisposable {
       requires: ['pool'],
       last: true,
       start: async () => {
-        const { conf } = this.app
         const pool = this.#pool as TaskPool
-        const multiplier = this.#options.prefetchMultiplier ?? conf.workerPrefetchMultiplier
-        const ahead = conf.reliability === 'safe' ? 1 : multiplier
         const connection = this.#connection as Connection
         this.#dispatcher = new TaskDispatcher({
           app: this.app,
@@ -225,7 +225,7 @@ export class Worker implements AsyncDisposable {
             domain: this.#broker?.domain,
           }),
           keeper: () => this.#keeper,
-          prefetchCount: ahead === 0 ? Number.MAX_SAFE_INTEGER : Math.max(1, Math.ceil(ahead * this.concurrency)),
+          window: this.#prefetchWindow(),
           timeLimit: this.#options.timeLimit,
           softTimeLimit: this.#options.softTimeLimit,
           canPark: this.#broker?.capabilities.delay ?? false,
@@ -240,8 +240,12 @@ export class Worker implements AsyncDisposable {
           onConsuming: (broker) => this.#consuming(broker),
         })
         await this.#consumer.start()
+        this.#overfullTimer = setInterval(() => {
+          if (this.#dispatcher?.isOverfull === true) void pool.recall()
+        }, 250)
       },
       stop: async () => {
+        clearInterval(this.#overfullTimer)
         await this.#consumer?.stop()
         await this.#pool?.recall()
       },
@@ -260,10 +264,41 @@ export class Worker implements AsyncDisposable {
   }
 
   async #keepLeases(): Promise<void> {
-    const spec = this.#broker?.leaseKeeper
-    if (spec === undefined) return
+    const broker = this.#broker
+    clearInterval(this.#renewTimer)
+    if (broker === undefined || !broker.capabilities.leases) return
+    const spec = broker.leaseKeeper
+    if (spec === undefined) {
+      // A broker that no other thread can reach, such as the one in memory: its leases are kept from here.
+      const everyMs = this.app.conf.leaseMs / 3
+      this.#renewTimer = setInterval(() => this.#renew(broker), everyMs)
+      return
+    }
     this.#keeper = new LeaseKeeper({ spec, onError: (error) => this.logger.error(error.message) })
     await this.#keeper.start()
+  }
+
+  /** What cannot be settled as it should must not stay held for ever: its message is set aside. */
+  #refused({ delivery, action }: Settlement, error: unknown): void {
+    this.logger.critical(`the broker refuses to settle message ${delivery?.tag ?? '(none)'}: ${message(error)}`)
+    if (delivery === undefined || action?.type === 'dead') return
+    this.#settler?.add({ delivery, action: { type: 'dead', reason: message(error) } })
+  }
+
+  #prefetchWindow(): PrefetchWindow {
+    const { conf } = this.app
+    const { concurrency } = this
+    // Only what is free to run: each message is either running or in the queue.
+    if (conf.reliability === 'safe') return new PrefetchWindow({ base: concurrency, concurrency, aheadMs: 0 })
+    const multiplier = this.#options.prefetchMultiplier ?? conf.workerPrefetchMultiplier
+    const base = multiplier === 0 ? Number.MAX_SAFE_INTEGER : Math.max(1, Math.ceil(multiplier * concurrency))
+    return new PrefetchWindow({ base, concurrency, aheadMs: conf.prefetchAheadMs })
+  }
+
+  #renew(broker: BrokerConnection): void {
+    const held = [...(this.#dispatcher?.active ?? [])].map(({ delivery }) => delivery)
+    if (held.length === 0) return
+    broker.renew(held).catch((error: unknown) => this.logger.error(`cannot renew leases: ${message(error)}`))
   }
 
   get #grace(): number {

@@ -1,1 +1,6 @@
-export {}
+export { type CaseContext, publication, textMessage } from './case-context.ts'
+export { describeTransport, type SkippableContext, type TestFramework } from './describe-transport.ts'
+export { type Envelope, readBody, readBytes, readEnvelope } from './read-body.ts'
+export { type RunCaseOptions, runCase } from './run-case.ts'
+export type { BrokerUnderTest, OpenBroker, TransportCase } from './transport-case.ts'
+export { transportCases } from './transport-cases.ts'

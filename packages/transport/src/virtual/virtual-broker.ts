@@ -17,6 +17,8 @@ import type {
 /**
  * A store of queues: all that a driver for a list-like store implements. Exchanges, routing and envelopes are put
  * on top by `virtualTransport()`. See `BrokerConnection` for the words and for what each operation promises.
+ *
+ * After `close()` every operation, also a fetch that is waiting, rejects with `ConnectionClosedError`.
  */
 export interface VirtualBroker extends AsyncDisposable {
   readonly capabilities: TransportCapabilities
@@ -36,7 +38,7 @@ export interface VirtualBroker extends AsyncDisposable {
   bindings(exchange: string, options?: AbortableOptions): Promise<readonly Binding[]>
   purge(queue: string, options?: AbortableOptions): Promise<number>
 
-  /** Adds messages to their queues. A tag already present in its queue is the same message: adding it twice adds it once. */
+  /** Adds messages to their queues, and makes a queue that is not there. A tag already present in its queue is the same message: adding it twice adds it once. */
   put(messages: readonly QueueMessage[], options?: AbortableOptions): Promise<void>
   fetch(queues: readonly string[], options: FetchOptions): Promise<readonly Delivery[]>
   settle(settlements: readonly VirtualSettlement[], options?: AbortableOptions): Promise<readonly SettleResult[]>

@@ -1,0 +1,3 @@
+import { serveJobs } from '@celery/process-pool/child'
+
+serveJobs(() => ({ header, body }) => ({ header, body }))

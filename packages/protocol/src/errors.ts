@@ -1,0 +1,45 @@
+import { CeleryError } from '@celery/promises'
+import { pythonRepr } from './python-repr.ts'
+
+/** What came from a broker is no envelope. It cannot be repaired or read later: dead-letter it. */
+export class InvalidEnvelopeError extends CeleryError {
+  override readonly name = 'InvalidEnvelopeError'
+  readonly code = 'ERR_CELERY_INVALID_ENVELOPE'
+  readonly reason: string
+
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`invalid message envelope: ${reason}`, options)
+    this.reason = reason
+  }
+}
+
+/** A message is no task message that can be run: a header, the body or a signature in it is not what it must be. */
+export class InvalidTaskMessageError extends CeleryError {
+  override readonly name = 'InvalidTaskMessageError'
+  readonly code = 'ERR_CELERY_INVALID_TASK_MESSAGE'
+  /** Where, `headers.eta` or `body.embed.chain[0].task` for example. */
+  readonly field: string
+  readonly reason: string
+
+  constructor(field: string, expected: string, found: unknown) {
+    const reason = `expected ${expected}, found ${pythonRepr(found, { maxLength: 80 })}`
+    super(`invalid task message: ${field}: ${reason}`)
+    this.field = field
+    this.reason = reason
+  }
+}
+
+/** What a result store holds for a task is no result record. */
+export class InvalidResultRecordError extends CeleryError {
+  override readonly name = 'InvalidResultRecordError'
+  readonly code = 'ERR_CELERY_INVALID_RESULT_RECORD'
+  /** Where, `date_done` for example. */
+  readonly field: string
+  readonly reason: string
+
+  constructor(field: string, reason: string, options?: ErrorOptions) {
+    super(`invalid result record: ${field}: ${reason}`, options)
+    this.field = field
+    this.reason = reason
+  }
+}

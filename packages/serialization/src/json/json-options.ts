@@ -1,0 +1,28 @@
+/** Content type of everything in this folder, for errors. */
+export const JSON_TYPE = 'application/json'
+
+export interface JsonOptions {
+  /**
+   * Arrays and objects inside each other, at most; at most 1,000. Also what stops a value that contains itself.
+   * @defaultValue `100`
+   */
+  readonly maxDepth?: number
+  /** Values that JSON has no word for. Absent: only plain data is written, and what is read is plain data. */
+  readonly types?: JsonTypes
+}
+
+/** How values that JSON cannot hold travel as `{"__type__": …, "__value__": …}`, as kombu 5.3 and later do. */
+export interface JsonTypes {
+  /** Asked for every object that is not plain data, before its `toJSON`. Returns what to write for it, or `undefined` to pass. */
+  replace(value: object): unknown
+  /**
+   * Asked for every decoded object whose keys are exactly `__type__` (text) and `__value__`.
+   * Whatever it throws becomes the cause of a `DecodeError`.
+   */
+  revive(type: string, value: unknown): unknown
+}
+
+/** Recursion goes as deep as the data may, so there is an end to what can be asked for. */
+export function depthLimit(options: JsonOptions | undefined): number {
+  return Math.min(options?.maxDepth ?? 100, 1000)
+}

@@ -1,0 +1,294 @@
+import { statSync } from 'node:fs'
+import { type AbortableOptions, CeleryError } from '@celery/promises'
+import { withBusyRetry } from './busy-retry.ts'
+import type { Driver, DriverConnection, DriverStatement } from './driver.ts'
+import { DatabaseUnavailableError, translateError } from './errors.ts'
+import { FileIdentity, prepareFile, refuseNetworkFileSystem } from './file-identity.ts'
+import { libsqlDriver } from './libsql-driver.ts'
+import { nodeDriver } from './node-driver.ts'
+import { checkParameters, countPlaceholders } from './parameters.ts'
+
+/** What SQLite stores. Keep integers within ±2^53: beyond that `node:sqlite` throws and libsql rounds. */
+export type SqlValue = null | number | bigint | string | Uint8Array
+/** What can be bound: booleans become 0 and 1. Text must not hold a NUL character. */
+export type SqlParameter = SqlValue | boolean
+export type SqlRow = Readonly<Record<string, SqlValue>>
+
+export interface RunResult {
+  readonly changes: number
+  readonly lastInsertRowid: number | bigint
+}
+
+export interface OpenDatabaseOptions extends AbortableOptions {
+  /**
+   * Milliseconds for which a statement blocks the thread while another process has the file locked. Small, because
+   * `withBusyRetry` waits without blocking. @defaultValue `5`
+   */
+  readonly busyTimeoutMs?: number
+  /** Milliseconds to wait for a locked file when opening. @defaultValue `5_000` */
+  readonly deadlineMs?: number
+  /**
+   * Size in bytes from which the log (`<path>-wal`) is copied into the file and emptied after a transaction. Raise it
+   * where another thread calls `checkpoint`. @defaultValue `4_194_304`
+   */
+  readonly checkpointBytes?: number
+  /** @defaultValue `node:sqlite` where Node has it, else `libsql` */
+  readonly driver?: 'node:sqlite' | 'libsql'
+}
+
+/**
+ * One connection to one file. Synchronous: every call blocks the thread for as long as SQLite takes, which is
+ * microseconds. Not shared between threads; open one per thread.
+ *
+ * Every method may throw `DatabaseBusyError` or `DatabaseUnavailableError`.
+ */
+export interface Database {
+  /** The file's real path, links resolved. */
+  readonly path: string
+  /** The `domain` of an `AtomicWrite` for this file: `sqlite:` and the path. */
+  readonly domain: string
+  /** Prepares one statement with plain `?` parameters. Keep it: preparing costs more than running. */
+  prepare(sql: string): Statement
+  /** Runs statements that have no parameters and whose rows nobody wants. */
+  exec(sql: string): void
+  /**
+   * Runs `run` between BEGIN IMMEDIATE and COMMIT, or ROLLBACK if it throws. `run` is synchronous. While another
+   * process writes it throws `DatabaseBusyError` before `run` is called; `withBusyRetry` tries again.
+   * @throws TypeError where a transaction is already open: they do not nest
+   */
+  transaction<T>(run: () => T): T
+  /**
+   * Makes sure that the path still names the file that was opened; every transaction does so by itself.
+   * @throws DatabaseUnavailableError with reason `moved`
+   */
+  checkPresent(): void
+  /** Bytes in the log that are not in the file yet. Asks the file system only. */
+  logBytes(): number
+  /** Copies the log into the file and empties it. Returns whether it was emptied: readers or a writer may be in the way. */
+  checkpoint(): boolean
+  /** Changes when another connection has committed. */
+  dataVersion(): number
+  /** What SQLite finds wrong with the file; empty when it is sound. Reads the whole file. */
+  integrityCheck(): string[]
+  /** Safe twice. Statements are of no use afterwards. */
+  close(): void
+}
+
+export interface Statement {
+  run(params: readonly SqlParameter[]): RunResult
+  all(params: readonly SqlParameter[]): SqlRow[]
+  /** The first row. The statement runs to its end all the same, so say `LIMIT 1`. */
+  get(params: readonly SqlParameter[]): SqlRow | undefined
+  /** Rows as arrays in the order of the columns; the fastest way to read many. */
+  values(params: readonly SqlParameter[]): SqlValue[][]
+}
+
+/**
+ * Opens a file in WAL mode with `synchronous=NORMAL`: what was committed survives the death of every process, though not
+ * always of the machine. Makes the folder (0700) and the file (0600) where missing.
+ * @throws DatabaseUnavailableError, DatabaseBusyError
+ */
+export async function openDatabase(path: string, options: OpenDatabaseOptions = {}): Promise<Database> {
+  const { busyTimeoutMs = 5, checkpointBytes = 4_194_304, deadlineMs, signal } = options
+  const driver = await loadDriver(options.driver)
+  const real = prepareFile(path)
+  refuseNetworkFileSystem(real)
+  const open = (): Database => OpenedDatabase.open(real, driver, busyTimeoutMs, checkpointBytes)
+  // Changing to WAL needs the file for itself for a moment.
+  return withBusyRetry(open, { signal, ...(deadlineMs === undefined ? {} : { deadlineMs }) })
+}
+
+async function loadDriver(wanted: OpenDatabaseOptions['driver']): Promise<Driver> {
+  const builtIn = wanted === 'libsql' ? undefined : nodeDriver()
+  if (builtIn !== undefined) return builtIn
+  if (wanted === 'node:sqlite') throw new TypeError(`Node ${process.version} has no usable node:sqlite`)
+  return libsqlDriver()
+}
+
+/** Asking for the size of the log costs a system call. */
+const transactionsPerLook = 16
+
+class OpenedDatabase implements Database {
+  readonly path: string
+  readonly domain: string
+  readonly #connection: DriverConnection
+  readonly #identity: FileIdentity
+  readonly #checkpointBytes: number
+  readonly #dataVersion: Statement
+  readonly #checkpoint: Statement
+  #transactions = 0
+  #inTransaction = false
+  #closed = false
+
+  static open(path: string, driver: Driver, busyTimeoutMs: number, checkpointBytes: number): Database {
+    let connection: DriverConnection | undefined
+    try {
+      connection = driver.open(path, busyTimeoutMs)
+      connection.exec('PRAGMA journal_mode = WAL')
+      connection.exec('PRAGMA synchronous = NORMAL')
+      // Ours instead: see #checkpointIfLarge.
+      connection.exec('PRAGMA wal_autocheckpoint = 0')
+      return new OpenedDatabase(path, connection, checkpointBytes)
+    } catch (error) {
+      connection?.close()
+      throw translateError(path, error)
+    }
+  }
+
+  private constructor(path: string, connection: DriverConnection, checkpointBytes: number) {
+    this.path = path
+    this.domain = `sqlite:${path}`
+    this.#connection = connection
+    this.#checkpointBytes = checkpointBytes
+    this.#identity = new FileIdentity(path)
+    this.#dataVersion = this.prepare('PRAGMA data_version')
+    this.#checkpoint = this.prepare('PRAGMA wal_checkpoint(TRUNCATE)')
+  }
+
+  prepare(sql: string): Statement {
+    this.#checkOpen()
+    const count = countPlaceholders(sql)
+    try {
+      return new CheckedStatement(this.path, sql, count, this.#connection.prepare(sql))
+    } catch (error) {
+      throw translateError(this.path, error)
+    }
+  }
+
+  exec(sql: string): void {
+    this.#checkOpen()
+    try {
+      this.#connection.exec(sql)
+    } catch (error) {
+      throw translateError(this.path, error)
+    }
+  }
+
+  transaction<T>(run: () => T): T {
+    if (this.#inTransaction) throw new TypeError('a transaction is already open on this connection: they do not nest')
+    this.exec('BEGIN IMMEDIATE')
+    this.#inTransaction = true
+    let result: T
+    try {
+      this.#identity.check()
+      result = run()
+      if (result instanceof Promise) throw new TypeError('a transaction is synchronous: its function returned a promise')
+      this.exec('COMMIT')
+    } catch (error) {
+      this.#rollBack()
+      throw error
+    } finally {
+      this.#inTransaction = false
+    }
+    this.#checkpointIfLarge()
+    return result
+  }
+
+  #rollBack(): void {
+    try {
+      this.#connection.exec('ROLLBACK')
+    } catch {
+      // Some errors (disk full, input and output) have rolled back already, and there is no transaction left to end.
+    }
+  }
+
+  checkPresent(): void {
+    this.#identity.check()
+  }
+
+  logBytes(): number {
+    return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+  }
+
+  checkpoint(): boolean {
+    this.#checkOpen()
+    return this.#checkpoint.values([])[0]?.[0] === 0
+  }
+
+  /**
+   * SQLite's own automatic checkpoint runs beside other writers, and up to 3.51.2 two of them can, very rarely, damage
+   * the file (https://sqlite.org/wal.html#walresetbug). This kind keeps writers out while it runs.
+   */
+  #checkpointIfLarge(): void {
+    if (++this.#transactions % transactionsPerLook !== 0 || this.logBytes() < this.#checkpointBytes) return
+    try {
+      this.checkpoint()
+    } catch (error) {
+      // The transaction is committed and safe in the log, so this is not its failure; the next look tries again.
+      if (!CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY') && !CeleryError.is(error, 'ERR_CELERY_DATABASE_UNAVAILABLE')) throw error
+    }
+  }
+
+  dataVersion(): number {
+    return this.#dataVersion.values([])[0]?.[0] as number
+  }
+
+  integrityCheck(): string[] {
+    const lines = this.prepare('PRAGMA integrity_check').values([]).map(([line]) => String(line))
+    return lines.length === 1 && lines[0] === 'ok' ? [] : lines
+  }
+
+  close(): void {
+    if (this.#closed) return
+    try {
+      // libsql keeps the file open until its statements are collected, so the last one out would not tidy up.
+      this.checkpoint()
+    } catch {
+      // Tidying only: what is in the log is found there by the next to open the file.
+    }
+    this.#closed = true
+    this.#connection.close()
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new DatabaseUnavailableError(this.path, 'closed')
+  }
+}
+
+class CheckedStatement implements Statement {
+  readonly #path: string
+  readonly #sql: string
+  readonly #parameterCount: number
+  readonly #statement: DriverStatement
+
+  constructor(path: string, sql: string, parameterCount: number, statement: DriverStatement) {
+    this.#path = path
+    this.#sql = sql
+    this.#parameterCount = parameterCount
+    this.#statement = statement
+  }
+
+  run(params: readonly SqlParameter[]): RunResult {
+    const checked = checkParameters(params, this.#parameterCount, this.#sql)
+    try {
+      return this.#statement.run(checked)
+    } catch (error) {
+      throw translateError(this.#path, error)
+    }
+  }
+
+  values(params: readonly SqlParameter[]): SqlValue[][] {
+    const checked = checkParameters(params, this.#parameterCount, this.#sql)
+    try {
+      return this.#statement.values(checked)
+    } catch (error) {
+      throw translateError(this.#path, error)
+    }
+  }
+
+  all(params: readonly SqlParameter[]): SqlRow[] {
+    return this.values(params).map((row) => this.#toRow(row))
+  }
+
+  get(params: readonly SqlParameter[]): SqlRow | undefined {
+    const row = this.values(params)[0]
+    return row === undefined ? undefined : this.#toRow(row)
+  }
+
+  #toRow(values: readonly SqlValue[]): SqlRow {
+    const row: Record<string, SqlValue> = {}
+    const columns = this.#statement.columns
+    for (let index = 0; index < columns.length; index++) row[columns[index] as string] = values[index] as SqlValue
+    return row
+  }
+}

@@ -1,0 +1,61 @@
+import { closeSync, mkdirSync, openSync, realpathSync, statfsSync, statSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
+import { DatabaseUnavailableError } from './errors.ts'
+
+/** Makes the folder (0700) and an empty file (0600) where they are missing; resolves links, so that one file has one name. */
+export function prepareFile(path: string): string {
+  const wanted = resolve(path)
+  try {
+    mkdirSync(dirname(wanted), { recursive: true, mode: 0o700 })
+    const real = join(realpathSync(dirname(wanted)), basename(wanted))
+    closeSync(openSync(real, 'a', 0o600))
+    return realpathSync(real)
+  } catch (error) {
+    const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'
+    throw new DatabaseUnavailableError(wanted, full ? 'full' : 'cannot-open', { cause: error })
+  }
+}
+
+/** Types of network file systems, from Linux's `statfs(2)`. Elsewhere the numbers mean other things. */
+const networkFileSystems: ReadonlySet<number> = new Set([
+  0x6969, // NFS
+  0x517b, // SMB
+  0xff534d42, // CIFS
+  0xfe534d42, // SMB2
+  0x01021997, // 9P: how a virtual machine sees its host's folders
+  0x5346414f, // AFS
+  0x00c36400, // Ceph
+  0x0bd00bd0, // Lustre
+])
+
+/** SQLite's locks and its shared memory do not work between two machines. */
+export function refuseNetworkFileSystem(path: string): void {
+  if (process.platform !== 'linux') return
+  const type = statfsSync(path).type >>> 0
+  if (networkFileSystems.has(type)) throw new DatabaseUnavailableError(path, 'network-file-system')
+}
+
+/**
+ * Remembers which file `path` names. A connection keeps writing into a file that was moved or deleted under it, where
+ * nobody will ever read it, so every transaction asks first.
+ */
+export class FileIdentity {
+  readonly #path: string
+  readonly #device: number
+  readonly #inode: number
+
+  constructor(path: string) {
+    const { dev, ino } = statSync(path)
+    this.#path = path
+    this.#device = dev
+    this.#inode = ino
+  }
+
+  /** @throws DatabaseUnavailableError with reason `moved` */
+  check(): void {
+    const now = statSync(this.#path, { throwIfNoEntry: false })
+    if (now === undefined || now.ino !== this.#inode || now.dev !== this.#device) {
+      throw new DatabaseUnavailableError(this.#path, 'moved')
+    }
+  }
+}

@@ -1,0 +1,177 @@
+import type { Database, Statement } from '@celery/sqlite'
+import type { Delivery } from '@celery/transport'
+import { MessageStore } from './message-store.ts'
+import { deliveriesPerOwner, Ownership } from './ownership.ts'
+import { Settler } from './settle-messages.ts'
+import { type QueueRow, Topology } from './topology.ts'
+
+/** The broker's synchronous half: what one connection does to the file, to be called inside transactions. */
+export class BrokerFile {
+  readonly topology: Topology
+  readonly store: MessageStore
+  readonly ownership: Ownership
+  readonly settler: Settler
+  readonly #session: string
+  readonly #leaseMs: number
+  readonly #overview: Statement
+  /** The owner under which this connection holds messages; 0 before the first. */
+  #owner = 0
+  #ownLeaseEndMs: number | undefined
+  #isFresh = false
+  #nextDelivery = 0
+  #nextDueMs: number | undefined
+  #nextLeaseEndMs: number | undefined
+  /** Which queue has the first turn in the next fetch. */
+  #turn = 0
+
+  constructor(database: Database, options: { readonly session: string; readonly leaseMs: number }) {
+    this.#session = options.session
+    this.#leaseMs = options.leaseMs
+    this.topology = new Topology(database)
+    this.store = new MessageStore(database, this.topology)
+    this.ownership = new Ownership(database, { ...options, topology: this.topology, store: this.store })
+    this.settler = new Settler(database, this.store)
+    this.#overview = database.prepare(overviewSql)
+  }
+
+  /** A transaction begins, or began and was rolled back: nothing that was read before counts. */
+  begin(): void {
+    this.#isFresh = false
+  }
+
+  rolledBack(): void {
+    this.#isFresh = false
+    this.topology.forget()
+  }
+
+  /** Reads, once in a transaction, what nearly every operation wants to know. */
+  refresh(): void {
+    if (this.#isFresh) return
+    const row = this.#overview.values([this.#owner])[0] as (number | null)[]
+    this.topology.refresh(row[0])
+    this.#ownLeaseEndMs = row[1] ?? undefined
+    this.#nextDueMs = row[2] ?? undefined
+    this.#nextLeaseEndMs = row[3] ?? undefined
+    this.#isFresh = true
+  }
+
+  get hasOwner(): boolean {
+    return this.#owner !== 0
+  }
+
+  /** When time alone may bring a message: one is due, or a lease ends. As of the last `refresh`. */
+  get nextChangeMs(): number | undefined {
+    if (this.#nextDueMs === undefined) return this.#nextLeaseEndMs
+    return this.#nextLeaseEndMs === undefined ? this.#nextDueMs : Math.min(this.#nextDueMs, this.#nextLeaseEndMs)
+  }
+
+  /** Whether `take` may find something. Only reads, so that many idle processes do not queue up for the write lock. Refresh first. */
+  mayTake(names: readonly string[], nowMs: number): boolean {
+    const next = this.nextChangeMs
+    if (next !== undefined && next <= nowMs) return true
+    return names.some((name) => {
+      const queue = this.topology.queue(name)
+      return queue !== undefined && this.store.hasReady(queue)
+    })
+  }
+
+  /** Makes sure that this session has an owner in the file whose lease is good for a while. */
+  ensureOwner(nowMs: number): void {
+    const enough = nowMs + (2 / 3) * this.#leaseMs
+    if (this.#ownLeaseEndMs === undefined || this.#ownLeaseEndMs < enough) this.#beginOwner(nowMs)
+  }
+
+  #beginOwner(nowMs: number): void {
+    this.#owner = this.ownership.begin(nowMs)
+    this.#ownLeaseEndMs = nowMs + this.#leaseMs
+    this.#nextDelivery = this.#owner * deliveriesPerOwner
+  }
+
+  /** Lets time pass: what is due becomes ready, and what lost owners held comes back. */
+  catchUp(nowMs: number): void {
+    const next = this.nextChangeMs
+    if (next === undefined || next > nowMs) return
+    this.store.releaseDue(nowMs)
+    this.ownership.takeOverExpired(nowMs)
+  }
+
+  /** Moves up to `max` messages from ready to held, one from each queue in turn as long as they have any. */
+  take(names: readonly string[], max: number, nowMs: number): Delivery[] {
+    this.catchUp(nowMs)
+    const queues = this.#consumed(names, nowMs)
+    if (queues.length === 0) return []
+    const first = queues.length === 1 ? 0 : this.#turn++ % queues.length
+    let open = [...queues.slice(first), ...queues.slice(0, first)]
+    const taken = new Map<QueueRow, Delivery[]>(open.map((queue) => [queue, []]))
+    let left = Math.min(max, longestFetch)
+    const reserve = (count: number): number => this.#reserve(count, nowMs)
+    // Equal shares first, then what some did not use goes to those that have more.
+    while (left > 0 && open.length > 0) {
+      const hungry: QueueRow[] = []
+      for (let index = 0; index < open.length && left > 0; index++) {
+        const queue = open[index] as QueueRow
+        const share = Math.ceil(left / (open.length - index))
+        const deliveries = this.store.take(queue, share, reserve, nowMs)
+        left -= deliveries.length
+        if (deliveries.length === share) hungry.push(queue)
+        taken.get(queue)?.push(...deliveries)
+      }
+      open = hungry
+    }
+    return interleave([...taken.values()])
+  }
+
+  /** Numbers for that many deliveries; the first of them. */
+  #reserve(count: number, nowMs: number): number {
+    this.ensureOwner(nowMs)
+    if (this.#nextDelivery + count > (this.#owner + 1) * deliveriesPerOwner) this.#beginOwner(nowMs)
+    const first = this.#nextDelivery
+    this.#nextDelivery += count
+    return first
+  }
+
+  /** The queues that there are; says of those that care that they have a consumer. */
+  #consumed(names: readonly string[], nowMs: number): QueueRow[] {
+    const queues: QueueRow[] = []
+    for (const name of names) {
+      const queue = this.topology.queue(name)
+      if (queue === undefined) continue
+      queues.push(queue)
+      if (queue.expiresMs !== undefined) this.topology.touch(queue, nowMs)
+      if (queue.autoDelete) {
+        this.ensureOwner(nowMs)
+        this.topology.addConsumer(queue, this.#session)
+      }
+    }
+    return queues
+  }
+
+  deleteQueue(queue: QueueRow): void {
+    this.store.removeAll(queue)
+    this.topology.deleteQueue(queue)
+  }
+}
+
+/** More would keep the event loop waiting; the caller fetches again. */
+const longestFetch = 1_000
+
+const overviewSql = `SELECT
+  (SELECT version FROM topology),
+  (SELECT lease_until_ms FROM owner WHERE id = ?),
+  (SELECT min(until_ms) FROM delayed),
+  (SELECT min(lease_until_ms) FROM owner)`
+
+/** One from each list in turn. */
+function interleave(lists: readonly Delivery[][]): Delivery[] {
+  const filled = lists.filter((list) => list.length > 0)
+  if (filled.length <= 1) return filled[0] ?? []
+  const merged: Delivery[] = []
+  const longest = Math.max(...filled.map((list) => list.length))
+  for (let index = 0; index < longest; index++) {
+    for (const list of filled) {
+      const delivery = list[index]
+      if (delivery !== undefined) merged.push(delivery)
+    }
+  }
+  return merged
+}

@@ -1,0 +1,168 @@
+import { type AbortableOptions, CeleryError, type Deferred, deferred, onAbort, sleep } from '@celery/promises'
+import { type Database, DatabaseBusyError } from '@celery/sqlite'
+
+export interface GroupCommitHooks {
+  /** Runs first in every transaction. */
+  begin(): void
+  /** Runs after a transaction was rolled back. */
+  rolledBack(): void
+}
+
+/**
+ * Puts operations that are asked for in the same turn of the event loop into one transaction, because a transaction
+ * costs more than most operations: a hundred publishes side by side become one commit, and so do a settle and the
+ * fetch that follows it. Each operation still succeeds or fails by itself. While another process has the file locked
+ * they wait here, without blocking the event loop.
+ */
+export class GroupCommit {
+  readonly #database: Database
+  readonly #hooks: GroupCommitHooks
+  readonly #deadlineMs: number
+  #pending: Operation[] = []
+  #draining: Promise<void> | undefined
+
+  constructor(database: Database, deadlineMs: number, hooks: GroupCommitHooks) {
+    this.#database = database
+    this.#hooks = hooks
+    this.#deadlineMs = deadlineMs
+  }
+
+  /**
+   * Resolves with what `run` returned, once that is committed. `run` may be called again after a rollback, so it
+   * changes nothing but the database.
+   * @throws DatabaseBusyError if the file stays locked; `signal.reason` if aborted before it was committed
+   */
+  submit<T>(run: () => T, options: AbortableOptions = {}): Promise<T> {
+    const { signal } = options
+    if (signal?.aborted === true) return Promise.reject(signal.reason)
+    const settled = deferred<T>()
+    const operation: Operation = {
+      run,
+      settled: settled as Deferred<unknown>,
+      deadline: performance.now() + this.#deadlineMs,
+      ignoreAbort: undefined,
+      isDone: false,
+      result: undefined,
+    }
+    if (signal !== undefined) operation.ignoreAbort = onAbort(signal, () => reject(operation, signal.reason))
+    this.#pending.push(operation)
+    this.#draining ??= Promise.resolve().then(() => this.#drain())
+    return settled.promise
+  }
+
+  /** Resolves when nothing is waiting to be committed. */
+  idle(): Promise<void> {
+    return this.#draining ?? Promise.resolve()
+  }
+
+  /** Rejects what still waits. */
+  abandon(error: Error): void {
+    for (const operation of this.#pending) reject(operation, error)
+    this.#pending = []
+  }
+
+  async #drain(): Promise<void> {
+    for (let attempt = 0; this.#pending.length > 0; ) {
+      this.#pending = this.#pending.filter((operation) => !operation.isDone)
+      const group = this.#pending
+      try {
+        this.#commit(group)
+        attempt = 0
+        // Lets the event loop turn when there was more than one transaction's worth.
+        if (this.#pending.length > 0) await nextTurn()
+      } catch (error) {
+        if (!CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY')) {
+          await this.#commitOneByOne(group)
+          continue
+        }
+        this.#expire(error)
+        attempt++
+        await sleep(Math.min(25, 2 ** attempt) * (0.5 + Math.random() / 2))
+      }
+    }
+    this.#draining = undefined
+  }
+
+  /** Commits a first part of the group, as much as fits into a few milliseconds, and leaves the rest pending. */
+  #commit(group: readonly Operation[]): void {
+    let done = 0
+    if (group.length === 0) return
+    this.#transact(() => {
+      done = 0
+      const started = performance.now()
+      do {
+        const operation = group[done++] as Operation
+        operation.result = operation.run()
+      } while (done < group.length && (done % 8 !== 0 || performance.now() - started < longestTransactionMs))
+    })
+    this.#pending = this.#pending.slice(done)
+    for (let index = 0; index < done; index++) resolve(group[index] as Operation)
+  }
+
+  /** One of them cannot be done, and the others must not suffer for it. */
+  async #commitOneByOne(group: readonly Operation[]): Promise<void> {
+    for (const operation of group) {
+      for (let attempt = 0; !operation.isDone; attempt++) {
+        try {
+          this.#transact(() => {
+            operation.result = operation.run()
+          })
+          resolve(operation)
+        } catch (error) {
+          const busy = CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY')
+          if (!busy || performance.now() >= operation.deadline) reject(operation, error)
+          else await sleep(Math.min(25, 2 ** attempt))
+        }
+      }
+    }
+    this.#pending = this.#pending.filter((operation) => !operation.isDone)
+  }
+
+  #transact(run: () => void): void {
+    try {
+      this.#database.transaction(() => {
+        this.#hooks.begin()
+        run()
+      })
+    } catch (error) {
+      this.#hooks.rolledBack()
+      throw error
+    }
+  }
+
+  #expire(error: Error): void {
+    const nowMs = performance.now()
+    for (const operation of this.#pending) {
+      if (nowMs >= operation.deadline) reject(operation, new DatabaseBusyError(this.#database.path, { cause: error }))
+    }
+  }
+}
+
+/** The event loop should not wait longer than this for us. A group that takes longer is committed in parts. */
+const longestTransactionMs = 8
+
+interface Operation {
+  readonly run: () => unknown
+  readonly settled: Deferred<unknown>
+  readonly deadline: number
+  ignoreAbort: (() => void) | undefined
+  isDone: boolean
+  result: unknown
+}
+
+function resolve(operation: Operation): void {
+  operation.isDone = true
+  operation.ignoreAbort?.()
+  operation.settled.resolve(operation.result)
+}
+
+function reject(operation: Operation, reason: unknown): void {
+  if (operation.isDone) return
+  operation.isDone = true
+  operation.ignoreAbort?.()
+  operation.settled.reject(reason)
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((done) => setImmediate(done))
+}

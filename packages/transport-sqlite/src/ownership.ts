@@ -1,0 +1,88 @@
+import type { Database, Statement } from '@celery/sqlite'
+import type { MessageStore } from './message-store.ts'
+import { prepareAll, type Topology } from './topology.ts'
+
+/** Deliveries numbered under one owner. With 2^26 of them, 2^27 owners fit into the integers that JavaScript counts exactly. */
+export const deliveriesPerOwner: number = 2 ** 26
+
+/**
+ * Who holds messages, and until when. A *session* is one connection. It appears in the file as one *owner* after
+ * another: everything that was fetched at about the same time has the same owner, and so the same lease, and a new one
+ * begins where the last was taken over, has used up its numbers or is near its end. Where leases are renewed in time
+ * one owner lasts. Belongs into a transaction.
+ */
+export class Ownership {
+  readonly #session: string
+  readonly #leaseMs: number
+  readonly #topology: Topology
+  readonly #store: MessageStore
+  readonly #statements: Readonly<Record<keyof typeof sql, Statement>>
+
+  constructor(
+    database: Database,
+    options: { readonly session: string; readonly leaseMs: number; readonly topology: Topology; readonly store: MessageStore },
+  ) {
+    this.#session = options.session
+    this.#leaseMs = options.leaseMs
+    this.#topology = options.topology
+    this.#store = options.store
+    this.#statements = prepareAll(database, sql)
+  }
+
+  /** Makes a new owner for this session and returns its number. */
+  begin(nowMs: number): number {
+    return Number(this.#statements.insert.run([this.#session, nowMs + this.#leaseMs]).lastInsertRowid)
+  }
+
+  /** Renews the leases of this session, and forgets those of its owners that hold nothing any more. */
+  renew(nowMs: number): void {
+    this.#statements.renew.run([nowMs + this.#leaseMs, this.#session])
+    this.#statements.forgetIdle.run([this.#session, this.#session])
+  }
+
+  /** When the first lease of this session ends, if it has one. */
+  ownLeaseEndMs(): number | undefined {
+    return (this.#statements.ownLeaseEnd.values([this.#session])[0]?.[0] as number | null) ?? undefined
+  }
+
+  /** Gives back what is held under leases that have ended, this session's own too: it has been away for too long. */
+  takeOverExpired(nowMs: number): void {
+    const expired = this.#statements.expired.values([nowMs]) as [number, string][]
+    for (const [owner, session] of expired) {
+      this.#end(owner, true)
+      const isLast = this.#statements.ofSession.values([session]).length === 0
+      if (isLast && session !== this.#session) this.#endSession(session)
+    }
+  }
+
+  /** Gives back everything that this session holds, uncounted, and all that was declared for it alone. */
+  end(): void {
+    for (const [owner] of this.#statements.ofSession.values([this.#session])) this.#end(owner as number, false)
+    this.#endSession(this.#session)
+  }
+
+  #end(owner: number, counted: boolean): void {
+    const first = owner * deliveriesPerOwner
+    this.#store.giveBackRange(first, first + deliveriesPerOwner - 1, counted)
+    this.#statements.delete.run([owner])
+  }
+
+  #endSession(session: string): void {
+    for (const queue of this.#topology.queuesThatEndWith(session)) {
+      this.#store.removeAll(queue)
+      this.#topology.deleteQueue(queue)
+    }
+  }
+}
+
+const sql = {
+  insert: 'INSERT INTO owner (session, lease_until_ms) VALUES (?, ?)',
+  renew: 'UPDATE owner SET lease_until_ms = ? WHERE session = ?',
+  forgetIdle: `DELETE FROM owner WHERE session = ? AND id < (SELECT max(id) FROM owner WHERE session = ?)
+    AND NOT EXISTS (SELECT 1 FROM held
+      WHERE delivery BETWEEN owner.id * ${deliveriesPerOwner} AND owner.id * ${deliveriesPerOwner} + ${deliveriesPerOwner - 1})`,
+  ownLeaseEnd: 'SELECT min(lease_until_ms) FROM owner WHERE session = ?',
+  expired: 'SELECT id, session FROM owner WHERE lease_until_ms <= ?',
+  ofSession: 'SELECT id FROM owner WHERE session = ?',
+  delete: 'DELETE FROM owner WHERE id = ?',
+} as const

@@ -1,0 +1,35 @@
+import { type BrokerAddress, InvalidBrokerUrlError, type Transport } from '@celery/transport'
+import { virtualTransport } from '@celery/transport/virtual'
+import { sqliteCapabilities } from './capabilities.ts'
+import { openSqliteBroker } from './sqlite-broker.ts'
+
+/** `sqlite:///queue.db` is relative to the current folder, `sqlite:////srv/app/queue.db` absolute, as SQLAlchemy writes them. */
+export const sqlite: Transport = virtualTransport({
+  name: 'sqlite',
+  capabilities: sqliteCapabilities,
+  open(address, { signal, leaseMs, now, transportOptions }) {
+    const { lockTimeoutMs } = (transportOptions ?? {}) as SqliteTransportOptions
+    return openSqliteBroker({
+      path: pathOf(address),
+      address: address.toString(),
+      signal,
+      ...(leaseMs === undefined ? {} : { leaseMs }),
+      ...(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }),
+      ...(now === undefined ? {} : { now }),
+    })
+  },
+})
+
+/** What `broker_transport_options` may hold for this transport. */
+export interface SqliteTransportOptions {
+  /** Milliseconds for which an operation waits while other processes have the file locked. @defaultValue `5_000` */
+  readonly lockTimeoutMs?: number
+}
+
+function pathOf({ scheme, host, path }: BrokerAddress): string {
+  if (host !== undefined) {
+    throw new InvalidBrokerUrlError(scheme, `a file has no host; write "${scheme}:///${host}${path === '' ? '' : `/${path}`}"`)
+  }
+  if (path === '') throw new InvalidBrokerUrlError(scheme, `it names no file; write for example "${scheme}:///queue.db"`)
+  return path
+}

@@ -1,0 +1,132 @@
+import { CeleryError } from '@celery/promises'
+
+/** The connection ended or was never accepted. Safe to try again on a new connection. */
+export class ConnectionLostError extends CeleryError {
+  override readonly name = 'ConnectionLostError'
+  readonly code = 'ERR_CELERY_CONNECTION_LOST'
+  /** Broker address with the password masked. */
+  readonly address: string
+
+  constructor(address: string, options?: ErrorOptions) {
+    super(`connection to ${address} was lost; open a new one and try again`, options)
+    this.address = address
+  }
+}
+
+/** The connection was closed by its owner. Trying again needs a new connection, and a reason to want one. */
+export class ConnectionClosedError extends CeleryError {
+  override readonly name = 'ConnectionClosedError'
+  readonly code = 'ERR_CELERY_CONNECTION_CLOSED'
+  /** Broker address with the password masked. */
+  readonly address: string
+
+  constructor(address: string) {
+    super(`the connection to ${address} was closed; open a new one before using it`)
+    this.address = address
+  }
+}
+
+/** The broker is there but takes nothing in just now: full, locked, or blocked by an alarm. The connection is good. */
+export class BrokerBusyError extends CeleryError {
+  override readonly name = 'BrokerBusyError'
+  readonly code = 'ERR_CELERY_BROKER_BUSY'
+  /** Broker address with the password masked. */
+  readonly address: string
+  /** What the broker said. */
+  readonly reason: string
+
+  constructor(address: string, reason: string, options?: ErrorOptions) {
+    super(`the broker at ${address} refused for now: ${reason}; try again later on the same connection`, options)
+    this.address = address
+    this.reason = reason
+  }
+}
+
+/** No driver is registered for the scheme of a broker URL. */
+export class UnknownTransportError extends CeleryError {
+  override readonly name = 'UnknownTransportError'
+  readonly code = 'ERR_CELERY_UNKNOWN_TRANSPORT'
+  readonly scheme: string
+  readonly known: readonly string[]
+
+  constructor(scheme: string, known: readonly string[], options?: ErrorOptions) {
+    const list = known.length === 0 ? 'none is registered' : `known are ${[...known].sort().join(', ')}`
+    super(`no transport for broker URLs that begin with "${scheme}://"; ${list}`, options)
+    this.scheme = scheme
+    this.known = known
+  }
+}
+
+/** A broker URL cannot be read. The message shows nothing of it but the scheme: what is wrong may be the password. */
+export class InvalidBrokerUrlError extends CeleryError {
+  override readonly name = 'InvalidBrokerUrlError'
+  readonly code = 'ERR_CELERY_INVALID_BROKER_URL'
+  readonly reason: string
+
+  constructor(scheme: string | undefined, reason: string) {
+    super(`broker URL${scheme === undefined ? '' : ` "${scheme}://…"`} is not valid: ${reason}`)
+    this.reason = reason
+  }
+}
+
+/** A message was published to an exchange nobody declared. Declare it first; nothing of the call happened. */
+export class UnknownExchangeError extends CeleryError {
+  override readonly name = 'UnknownExchangeError'
+  readonly code = 'ERR_CELERY_UNKNOWN_EXCHANGE'
+  readonly exchange: string
+  /** Which of the publications or settlements given to the call it was. */
+  readonly index: number | undefined
+
+  constructor(exchange: string, index?: number) {
+    super(`exchange "${exchange}" was not declared; declare it before publishing or binding to it`)
+    this.exchange = exchange
+    this.index = index
+  }
+}
+
+/** No queue is bound for a `mandatory` message. Bind one first; nothing of the call happened. */
+export class UnroutableError extends CeleryError {
+  override readonly name = 'UnroutableError'
+  readonly code = 'ERR_CELERY_UNROUTABLE'
+  readonly exchange: string
+  readonly routingKey: string
+  /** Which of the publications or settlements given to the call it was. */
+  readonly index: number | undefined
+
+  constructor(exchange: string, routingKey: string, index?: number) {
+    super(`no queue is bound to exchange "${exchange}" for routing key "${routingKey}"; bind one before publishing`)
+    this.exchange = exchange
+    this.routingKey = routingKey
+    this.index = index
+  }
+}
+
+/** An exchange of that name exists with another type. Rename one of the two, or delete the old one. */
+export class ExchangeMismatchError extends CeleryError {
+  override readonly name = 'ExchangeMismatchError'
+  readonly code = 'ERR_CELERY_EXCHANGE_MISMATCH'
+  readonly exchange: string
+  readonly declaredType: string
+  readonly existingType: string
+
+  constructor(exchange: string, declaredType: string, existingType: string) {
+    super(`exchange "${exchange}" is of type ${existingType} and cannot be declared as ${declaredType}`)
+    this.exchange = exchange
+    this.declaredType = declaredType
+    this.existingType = existingType
+  }
+}
+
+/** The broker has no such ability; see its `capabilities`. Trying again changes nothing. */
+export class UnsupportedByTransportError extends CeleryError {
+  override readonly name = 'UnsupportedByTransportError'
+  readonly code = 'ERR_CELERY_UNSUPPORTED_BY_TRANSPORT'
+  readonly transport: string
+  readonly feature: string
+
+  constructor(transport: string, feature: string) {
+    super(`the ${transport} transport does not support ${feature}`)
+    this.transport = transport
+    this.feature = feature
+  }
+}
