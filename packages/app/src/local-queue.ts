@@ -23,7 +23,7 @@ export function projectRoot(from: string = process.cwd()): string {
   }
 }
 
-/** Three slashes and an absolute path, as SQLAlchemy writes it. */
+/** Three slashes and an absolute path, as SQLAlchemy writes it; what means something in a URL is encoded. */
 function sqliteUrl(path: string): string {
-  return `sqlite:///${path}`
+  return `sqlite:///${path.replace(/[%?#;]/g, encodeURIComponent)}`
 }

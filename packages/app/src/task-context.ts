@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { TaskHeaders } from '@celery/protocol'
+import type { SoftLimit } from './trace-types.ts'
 
 /** What a running task knows of its own execution. */
 export interface TaskRequest {
@@ -31,6 +32,21 @@ export interface TaskContext {
   readonly request: TaskRequest
   /** Aborts with `SoftTimeLimitExceeded` at the soft time limit. */
   readonly signal: AbortSignal
+}
+
+/** The context of a task that a worker runs. @internal */
+export class RunningTask implements TaskContext {
+  readonly request: TaskRequest
+  readonly #limits: SoftLimit | undefined
+
+  constructor(request: TaskRequest, limits: SoftLimit | undefined) {
+    this.request = request
+    this.#limits = limits
+  }
+
+  get signal(): AbortSignal {
+    return this.#limits?.signal ?? neverAborted
+  }
 }
 
 const running = new AsyncLocalStorage<TaskContext>()

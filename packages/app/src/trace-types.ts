@@ -15,6 +15,11 @@ export interface TraceInput {
   readonly hostname: string
 }
 
+/** Where a running task's signal comes from. Read only when the task asks for it. */
+export interface SoftLimit {
+  readonly signal: AbortSignal
+}
+
 /**
  * What came of running a task: everything that is to be stored and sent, encoded, with all ids fixed. Whoever owns the
  * delivery settles it in one step. Plain data: it may come from another process.

@@ -27,10 +27,10 @@ import type { Publication } from '@celery/transport'
 import { NotRegisteredError } from './app-errors.ts'
 import { bindArguments } from './arguments.ts'
 import type { Outgoing } from './outgoing.ts'
-import type { RegisteredTask } from './task.ts'
 import type { Settings } from './settings.ts'
-import { runInTask, type TaskContext, type TaskRequest } from './task-context.ts'
-import type { TraceInput, TraceOutcome } from './trace-types.ts'
+import type { RegisteredTask } from './task.ts'
+import { RunningTask, runInTask, type TaskRequest } from './task-context.ts'
+import type { SoftLimit, TraceInput, TraceOutcome } from './trace-types.ts'
 
 export interface TracerOptions {
   readonly settings: Readonly<Settings>
@@ -53,7 +53,7 @@ export class Tracer {
   }
 
   /** Runs a task. Never rejects: whatever goes wrong is the outcome. */
-  async run(input: TraceInput, signal: AbortSignal | undefined): Promise<TraceOutcome> {
+  async run(input: TraceInput, limits: SoftLimit | undefined): Promise<TraceOutcome> {
     const task = this.#options.task(input.headers.task)
     if (task === undefined) {
       const error = new NotRegisteredError(input.headers.task, this.#options.closestTask(input.headers.task))
@@ -69,7 +69,7 @@ export class Tracer {
     const started = performance.now()
     try {
       const args = bindArguments(task.name, task.parameters, body.args, body.kwargs)
-      const context: TaskContext = { signal: signal ?? neverAborted, request: requestOf(input, body) }
+      const context = new RunningTask(requestOf(input, body), limits)
       let value = runInTask(context, () => task.run(context, args))
       if (isThenable(value)) value = await value
       return this.#succeeded(input, task, body.embed, value, secondsSince(started))
@@ -99,6 +99,23 @@ export class Tracer {
       traceback: null,
     })
     return { state: 'IGNORED', runtime: 0, text: error.message, ...(write === undefined ? {} : { write }) }
+  }
+
+  /** The record of a task whose own record the store refuses. */
+  refusedRecord(taskId: string, error: unknown): ResultWrite {
+    const { resultExpires } = this.#options.settings
+    const record = {
+      status: 'FAILURE',
+      result: exceptionForm(error, this.#options.errors),
+      traceback: null,
+      children: [],
+    }
+    return {
+      taskId,
+      state: 'FAILURE',
+      record: encodeResultRecord({ ...record, task_id: taskId, date_done: dateDone() }),
+      ...timeToLive(resultExpires),
+    }
   }
 
   /** The record that says a task has started. */
@@ -191,7 +208,6 @@ export class Tracer {
       if (record.status !== 'FAILURE' || !keepErrors) return undefined
     }
     const final = record.status === 'SUCCESS' || record.status === 'FAILURE' || record.status === 'REVOKED'
-    const ttl = settings.resultExpires
     return {
       taskId: headers.id,
       state: record.status,
@@ -204,7 +220,7 @@ export class Tracer {
         ...(headers.parent_id === null ? {} : { parent_id: headers.parent_id }),
         ...(settings.resultExtended ? this.#extended(input) : {}),
       }),
-      ...(ttl === null || ttl === 0 ? {} : { ttlMs: ttl * 1_000 }),
+      ...timeToLive(settings.resultExpires),
     }
   }
 
@@ -220,8 +236,6 @@ export class Tracer {
     return { name: headers.task, args, kwargs, worker: hostname, retries: headers.retries, queue }
   }
 }
-
-const neverAborted = new AbortController().signal
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
@@ -261,6 +275,11 @@ function requestOf(input: TraceInput, body: TaskBody | undefined): TaskRequest {
     calledDirectly: false,
     headers,
   }
+}
+
+/** Of the setting in seconds; 0 and `null` keep a result for ever. */
+function timeToLive(seconds: number | null): { readonly ttlMs?: number } {
+  return seconds === null || seconds === 0 ? {} : { ttlMs: seconds * 1_000 }
 }
 
 /** ISO 8601 with microseconds, as Python writes it. */

@@ -1,25 +1,17 @@
 /**
- * The file that a URL names: `sqlite:///srv/app/queue.db` is `/srv/app/queue.db`, `sqlite://queue.db` a file in the
- * working directory, `sqlite:///C:/app/queue.db` one on Windows. `?`, `#` and `%` in a name are percent-encoded.
+ * The file that a URL names, as the embedded broker and SQLAlchemy read it: `sqlite:////srv/app/queue.db` is
+ * `/srv/app/queue.db`, `sqlite:///queue.db` a file in the working directory. `%`, `?` and `;` in a name are
+ * percent-encoded.
  * @throws TypeError where it names none.
  */
 export function filePath(url: string): string {
-  const written = /^[^:]+:\/\/([^?#]*)/.exec(url)?.[1] ?? ''
-  const path = decode(written)
-    // Four slashes for an absolute path, as SQLAlchemy writes it, mean the same.
-    .replace(/^\/{2,}/, '/')
-    .replace(/^\/([A-Za-z]:[\\/])/, '$1')
-  if (path === '' || path.endsWith('/')) {
-    throw new TypeError(`${url} names no file, write sqlite:///path/to/file.db`)
-  }
-  return path
+  const [, host = '', path = ''] = /^[^:]+:\/\/([^/?]*)\/?([^?]*)/.exec(url) ?? []
+  if (host !== '') throw new TypeError(`${url} has a host where a file has none, write sqlite:///${host}`)
+  if (path === '' || path.endsWith('/')) throw new TypeError(`${url} names no file, write sqlite:///queue.db`)
+  return decode(path)
 }
 
+/** A `%` that encodes nothing stays. */
 function decode(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    // A lone % that encodes nothing.
-    return text
-  }
+  return text.replace(/(?:%[0-9a-f]{2})+/gi, (escapes) => Buffer.from(escapes.replaceAll('%', ''), 'hex').toString())
 }

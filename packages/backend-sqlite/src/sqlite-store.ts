@@ -26,7 +26,7 @@ const ROWS_PER_TRANSACTION = 1_000
 
 export interface SqliteStoreOptions {
   /** Milliseconds to wait while another process has the file locked. @defaultValue `5_000` */
-  readonly lockDeadlineMs?: number | undefined
+  readonly lockTimeoutMs?: number | undefined
   /** Milliseconds between two removals of expired records by a process that writes. @defaultValue `60_000` */
   readonly cleanupIntervalMs?: number | undefined
   /** Reads the time; for tests. @defaultValue `Date.now` */
@@ -45,13 +45,13 @@ export class SqliteStore implements KeyValueStore {
   readonly #deleteExpired: Statement
   readonly #watcher: KeyWatcher
   readonly #sweeper: ExpirySweeper
-  readonly #lockDeadlineMs: number
+  readonly #lockTimeoutMs: number
   readonly #now: () => number
   readonly #running = new Set<Promise<unknown>>()
 
   /** @throws BackendUnavailableError */
   static async open(path: string, options: SqliteStoreOptions & AbortableOptions = {}): Promise<SqliteStore> {
-    const deadlineMs = options.lockDeadlineMs ?? 5_000
+    const deadlineMs = options.lockTimeoutMs ?? 5_000
     let database: Database | undefined
     try {
       const opened = await openDatabase(path, { deadlineMs, signal: options.signal })
@@ -64,7 +64,7 @@ export class SqliteStore implements KeyValueStore {
     }
   }
 
-  private constructor(database: Database, lockDeadlineMs: number, options: SqliteStoreOptions) {
+  private constructor(database: Database, lockTimeoutMs: number, options: SqliteStoreOptions) {
     this.domain = database.domain
     this.#database = database
     this.#set = database.prepare(SET)
@@ -74,7 +74,7 @@ export class SqliteStore implements KeyValueStore {
     this.#delete = database.prepare(DELETE)
     this.#deleteExpired = database.prepare(DELETE_EXPIRED)
     this.#watcher = new KeyWatcher(database)
-    this.#lockDeadlineMs = lockDeadlineMs
+    this.#lockTimeoutMs = lockTimeoutMs
     this.#now = options.now ?? Date.now
     this.#sweeper = new ExpirySweeper((max) => this.#removeExpired(max), options.cleanupIntervalMs ?? 60_000)
   }
@@ -186,7 +186,7 @@ export class SqliteStore implements KeyValueStore {
   }
 
   async #run<T>(work: () => T, options: AbortableOptions | undefined): Promise<T> {
-    const running = withBusyRetry(work, { deadlineMs: this.#lockDeadlineMs, signal: options?.signal })
+    const running = withBusyRetry(work, { deadlineMs: this.#lockTimeoutMs, signal: options?.signal })
     this.#running.add(running)
     try {
       return await running

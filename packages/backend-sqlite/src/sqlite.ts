@@ -3,7 +3,7 @@ import { filePath } from './file-path.ts'
 import { SqliteStore } from './sqlite-store.ts'
 
 /**
- * Result store in one local file, used by any number of processes: `sqlite:///srv/app/queue.db`. The same file as the
+ * Result store in one local file, used by any number of processes: `sqlite:////srv/app/queue.db`. The same file as the
  * embedded broker's makes a task's result and its acknowledgement one transaction.
  */
 export const sqlite: BackendDriver = {
@@ -14,7 +14,7 @@ export const sqlite: BackendDriver = {
     const store = await SqliteStore.open(filePath(url), {
       now,
       signal,
-      lockDeadlineMs: milliseconds(transportOptions, 'lockDeadlineMs'),
+      lockTimeoutMs: milliseconds(transportOptions, 'lockTimeoutMs'),
       cleanupIntervalMs: milliseconds(transportOptions, 'cleanupIntervalMs'),
     })
     return keyValueBackend(store, { keyPrefix: globalKeyPrefix(transportOptions) })

@@ -14,7 +14,7 @@ export function startChild(file: string, source: string): Child {
   const program = `
     import { once } from 'node:events'
     import { sqlite } from ${JSON.stringify(builtPackage)}
-    const backend = await sqlite.open(${JSON.stringify(`sqlite://${file}`)})
+    const backend = await sqlite.open(${JSON.stringify(`sqlite:///${file}`)})
     const go = () => once(process.stdin, 'data')
     const success = (taskId, note = '') => ({ taskId, state: 'SUCCESS', record: JSON.stringify({ taskId, note }) })
     ${source}

@@ -18,7 +18,7 @@ export async function openSqliteStore(): Promise<BackendUnderTest> {
   const broker = await openDatabase(file)
   return {
     traits: { durable: true, clock: true, prepares: true },
-    connect: (options) => sqlite.open(`sqlite://${file}`, options),
+    connect: (options) => sqlite.open(`sqlite:///${file}`, options),
     async commit(writes) {
       await withBusyRetry(() =>
         broker.transaction(() => {

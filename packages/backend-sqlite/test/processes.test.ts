@@ -10,7 +10,7 @@ describe('several processes on one file', () => {
   test('a watch sees what another process stores', { timeout: DEADLINE }, async () => {
     await using folder = await temporaryFolder()
     const file = join(folder.path, 'queue.db')
-    await using backend = await sqlite.open(`sqlite://${file}`)
+    await using backend = await sqlite.open(`sqlite:///${file}`)
     await using child = startChild(
       file,
       `
@@ -102,7 +102,7 @@ describe('several processes on one file', () => {
       if (/^\d+$/.test(line.value) && Number(line.value) === last + 1) last += 1
     }
     const confirmed = Array.from({ length: (last + 1) * 10 }, (_, i) => `${Math.floor(i / 10)}-${i % 10}`)
-    await using backend = await sqlite.open(`sqlite://${file}`)
+    await using backend = await sqlite.open(`sqlite:///${file}`)
     expect((await backend.fetch(confirmed)).size).toBe(confirmed.length)
   })
 })

@@ -11,7 +11,7 @@ describe('a file that another connection has locked', () => {
   test('is waited for without blocking, and then the write happens', async () => {
     await using folder = await temporaryFolder()
     const file = join(folder.path, 'queue.db')
-    await using backend = await sqlite.open(`sqlite://${file}`)
+    await using backend = await sqlite.open(`sqlite:///${file}`)
     const other = await openDatabase(file)
     other.exec('BEGIN IMMEDIATE')
     const storing = backend.store([success('a')])
@@ -27,7 +27,7 @@ describe('a file that another connection has locked', () => {
   test('is given up on at the deadline with an error that says so', async () => {
     await using folder = await temporaryFolder()
     const file = join(folder.path, 'queue.db')
-    await using backend = await sqlite.open(`sqlite://${file}`, { transportOptions: { lockDeadlineMs: 50 } })
+    await using backend = await sqlite.open(`sqlite:///${file}`, { transportOptions: { lockTimeoutMs: 50 } })
     const other = await openDatabase(file)
     other.exec('BEGIN IMMEDIATE')
     await expect(backend.store([success('a')])).rejects.toMatchObject({
@@ -43,7 +43,7 @@ describe('a file that another connection has locked', () => {
   test('is no longer waited for when the call is aborted', async () => {
     await using folder = await temporaryFolder()
     const file = join(folder.path, 'queue.db')
-    await using backend = await sqlite.open(`sqlite://${file}`)
+    await using backend = await sqlite.open(`sqlite:///${file}`)
     const other = await openDatabase(file)
     other.exec('BEGIN IMMEDIATE')
     const abort = new AbortController()
@@ -59,7 +59,7 @@ describe('a file that another connection has locked', () => {
 test('a file that was deleted while in use rejects writes with a named error', async () => {
   await using folder = await temporaryFolder()
   const file = join(folder.path, 'queue.db')
-  await using backend = await sqlite.open(`sqlite://${file}`)
+  await using backend = await sqlite.open(`sqlite:///${file}`)
   await rm(file)
   await expect(backend.store([success('a')])).rejects.toMatchObject({
     code: 'ERR_CELERY_BACKEND_UNAVAILABLE',
@@ -72,26 +72,26 @@ test('a file that is no database is refused with a named error, and left alone',
   const file = join(folder.path, 'letter.txt')
   const text = 'Dear reader, this is no database. '.repeat(100)
   await writeFile(file, text)
-  await expect(sqlite.open(`sqlite://${file}`)).rejects.toMatchObject({ code: 'ERR_CELERY_BACKEND_UNAVAILABLE' })
+  await expect(sqlite.open(`sqlite:///${file}`)).rejects.toMatchObject({ code: 'ERR_CELERY_BACKEND_UNAVAILABLE' })
   expect(await readFile(file, 'utf8')).toBe(text)
 })
 
 test('two connections share a domain however the file was named', async () => {
   await using folder = await temporaryFolder()
-  await using first = await sqlite.open(`sqlite://${folder.path}/queue.db`)
-  await using second = await sqlite.open(`sqlite:///${folder.path}/./queue.db?x=1`)
+  await using first = await sqlite.open(`sqlite:///${folder.path}/queue.db`)
+  await using second = await sqlite.open(`sqlite:////${folder.path}/./queue.db?x=1`)
   expect(second.domain).toBe(first.domain)
   expect(first.domain).toMatch(/^sqlite:\/.*queue\.db$/)
 })
 
 test('options that are no numbers are refused', async () => {
-  const open = sqlite.open('sqlite:///tmp/never-made.db', { transportOptions: { lockDeadlineMs: '5' } })
-  await expect(open).rejects.toThrow(/lockDeadlineMs must be a number/)
+  const open = sqlite.open('sqlite:////tmp/never-made.db', { transportOptions: { lockTimeoutMs: '5' } })
+  await expect(open).rejects.toThrow(/lockTimeoutMs must be a number/)
 })
 
 test('a global key prefix keeps applications apart in one file', async () => {
   await using folder = await temporaryFolder()
-  const url = `sqlite://${folder.path}/queue.db`
+  const url = `sqlite:///${folder.path}/queue.db`
   await using one = await sqlite.open(url, { transportOptions: { global_keyprefix: 'one' } })
   await using two = await sqlite.open(url, { transportOptions: { global_keyprefix: 'two' } })
   await one.store([success('a')])

@@ -12,8 +12,8 @@ export function banner(worker: Worker): string {
 - *** --- * ---
 - ** ---------- [config]
 - ** ---------- .> app:         ${app.main}
-- ** ---------- .> transport:   ${worker.brokerAddress}
-- ** ---------- .> results:     ${worker.backendAddress ?? 'disabled'}
+- ** ---------- .> transport:   ${app.brokerAddress}
+- ** ---------- .> results:     ${app.backendAddress ?? 'disabled'}
 - *** --- * --- .> concurrency: ${worker.concurrency} (${worker.poolName})
 -- ******* ----
 --- ***** ----- [queues]

@@ -172,7 +172,8 @@ class OpenedDatabase implements Database {
     try {
       this.#identity.check()
       result = run()
-      if (result instanceof Promise) throw new TypeError('a transaction is synchronous: its function returned a promise')
+      if (result instanceof Promise)
+        throw new TypeError('a transaction is synchronous: its function returned a promise')
       this.exec('COMMIT')
     } catch (error) {
       this.#rollBack()
@@ -215,7 +216,11 @@ class OpenedDatabase implements Database {
       this.checkpoint()
     } catch (error) {
       // The transaction is committed and safe in the log, so this is not its failure; the next look tries again.
-      if (!CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY') && !CeleryError.is(error, 'ERR_CELERY_DATABASE_UNAVAILABLE')) throw error
+      if (
+        !CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY') &&
+        !CeleryError.is(error, 'ERR_CELERY_DATABASE_UNAVAILABLE')
+      )
+        throw error
     }
   }
 
@@ -224,7 +229,9 @@ class OpenedDatabase implements Database {
   }
 
   integrityCheck(): string[] {
-    const lines = this.prepare('PRAGMA integrity_check').values([]).map(([line]) => String(line))
+    const lines = this.prepare('PRAGMA integrity_check')
+      .values([])
+      .map(([line]) => String(line))
     return lines.length === 1 && lines[0] === 'ok' ? [] : lines
   }
 

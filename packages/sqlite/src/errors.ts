@@ -7,7 +7,10 @@ export class DatabaseBusyError extends CeleryError {
   readonly path: string
 
   constructor(path: string, options?: ErrorOptions) {
-    super(`${path} is locked by another connection: try again, or look for a process that keeps a transaction open`, options)
+    super(
+      `${path} is locked by another connection: try again, or look for a process that keeps a transaction open`,
+      options,
+    )
     this.path = path
   }
 }

@@ -7,7 +7,7 @@ describe('counting placeholders', () => {
   test.each([
     ['SELECT 1', 0],
     ['SELECT ? + ?', 2],
-    ["SELECT '?', \"?\", `?`, [?], ? -- ?", 1],
+    ['SELECT \'?\', "?", `?`, [?], ? -- ?', 1],
     ['SELECT /* ? */ ?', 1],
     ["SELECT 'it''s ?', ?", 1],
     ['SELECT ?;', 1],
@@ -15,9 +15,12 @@ describe('counting placeholders', () => {
     expect(countPlaceholders(sql)).toBe(count)
   })
 
-  test.each(['SELECT 1; SELECT 2', 'SELECT ?1', 'SELECT :name', 'SELECT @name', 'SELECT $name'])('refuses %s', (sql) => {
-    expect(() => countPlaceholders(sql)).toThrow(TypeError)
-  })
+  test.each(['SELECT 1; SELECT 2', 'SELECT ?1', 'SELECT :name', 'SELECT @name', 'SELECT $name'])(
+    'refuses %s',
+    (sql) => {
+      expect(() => countPlaceholders(sql)).toThrow(TypeError)
+    },
+  )
 
   test('text in quotes never counts', () => {
     fc.assert(
@@ -55,6 +58,8 @@ describe('checking parameters', () => {
   })
 
   test('refuses a bare buffer, of which libsql would die', () => {
-    expect(() => checkParameters(Buffer.alloc(2) as unknown as SqlParameter[], 2, 'sql')).toThrow('must come in an array')
+    expect(() => checkParameters(Buffer.alloc(2) as unknown as SqlParameter[], 2, 'sql')).toThrow(
+      'must come in an array',
+    )
   })
 })

@@ -19,7 +19,11 @@ const quotedOrComment = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n
  * nothing had to change, which is nearly always.
  * @throws TypeError naming the parameter.
  */
-export function checkParameters(params: readonly SqlParameter[], expected: number, sql: string): readonly SqlParameter[] {
+export function checkParameters(
+  params: readonly SqlParameter[],
+  expected: number,
+  sql: string,
+): readonly SqlParameter[] {
   if (!Array.isArray(params)) throw new TypeError(`parameters must come in an array: ${sql}`)
   if (params.length !== expected) {
     throw new TypeError(`${expected} parameters expected, ${params.length} given: ${sql}`)

@@ -25,7 +25,9 @@ describe('watching a database', () => {
       const database = await openDatabase(${JSON.stringify(path)})
       database.exec('CREATE TABLE t (a)')
       database.close()`
-    await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], { cwd: import.meta.dirname })
+    await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+      cwd: import.meta.dirname,
+    })
     await changed
   })
 

@@ -13,7 +13,10 @@ test('F-13: a locked file or a full disk refuses for now and leaves the connecti
 test('a file that is gone or damaged ends the connection', () => {
   for (const reason of ['moved', 'corrupt', 'io', 'not-a-database'] as const) {
     const cause = new DatabaseUnavailableError('/q.db', reason)
-    expect(toTransportError('sqlite:////q.db', cause, 'use')).toMatchObject({ code: 'ERR_CELERY_CONNECTION_LOST', cause })
+    expect(toTransportError('sqlite:////q.db', cause, 'use')).toMatchObject({
+      code: 'ERR_CELERY_CONNECTION_LOST',
+      cause,
+    })
   }
 })
 

@@ -8,7 +8,8 @@ import { BrokerBusyError, ConnectionLostError } from '@celery/transport'
  */
 export function toTransportError(address: string, error: unknown, during: 'open' | 'use'): unknown {
   if (!isDatabaseError(error)) return error
-  const busy = CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY') || (error as DatabaseUnavailableError).reason === 'full'
+  const busy =
+    CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY') || (error as DatabaseUnavailableError).reason === 'full'
   if (busy && during === 'use') return new BrokerBusyError(address, error.message, { cause: error })
   return new ConnectionLostError(address, { cause: error })
 }

@@ -1,5 +1,6 @@
 import type { Database, Statement } from '@celery/sqlite'
 import type { Delivery } from '@celery/transport'
+import type { QueueMessage } from '@celery/transport/virtual'
 import { MessageStore } from './message-store.ts'
 import { deliveriesPerOwner, Ownership } from './ownership.ts'
 import { Settler } from './settle-messages.ts'
@@ -18,6 +19,7 @@ export class BrokerFile {
   #owner = 0
   #ownLeaseEndMs: number | undefined
   #isFresh = false
+  #unwritten: QueueMessage[] = []
   #nextDelivery = 0
   #nextDueMs: number | undefined
   #nextLeaseEndMs: number | undefined
@@ -34,9 +36,25 @@ export class BrokerFile {
     this.#overview = database.prepare(overviewSql)
   }
 
-  /** A transaction begins, or began and was rolled back: nothing that was read before counts. */
+  /** A transaction begins: nothing that was read before counts. */
   begin(): void {
     this.#isFresh = false
+    this.#unwritten = []
+  }
+
+  /** Adds messages in their order. They are written together with those of other calls, by `flush` at the latest. */
+  put(messages: readonly QueueMessage[], nowMs: number): void {
+    for (const message of messages) this.#unwritten.push(message)
+    if (this.#unwritten.length >= mostUnwritten) this.flush(nowMs)
+  }
+
+  /** Writes what `put` has not written yet. Before anything that looks for messages, and before the end. */
+  flush(nowMs: number): void {
+    if (this.#unwritten.length === 0) return
+    const messages = this.#unwritten
+    this.#unwritten = []
+    this.refresh()
+    this.store.put(messages, nowMs)
   }
 
   rolledBack(): void {
@@ -152,6 +170,8 @@ export class BrokerFile {
   }
 }
 
+/** So that the time a transaction takes shows while it runs. */
+const mostUnwritten = 128
 /** More would keep the event loop waiting; the caller fetches again. */
 const longestFetch = 1_000
 

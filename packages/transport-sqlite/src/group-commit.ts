@@ -4,6 +4,8 @@ import { type Database, DatabaseBusyError } from '@celery/sqlite'
 export interface GroupCommitHooks {
   /** Runs first in every transaction. */
   begin(): void
+  /** Runs last. */
+  beforeCommit(): void
   /** Runs after a transaction was rolled back. */
   rolledBack(): void
 }
@@ -123,6 +125,7 @@ export class GroupCommit {
       this.#database.transaction(() => {
         this.#hooks.begin()
         run()
+        this.#hooks.beforeCommit()
       })
     } catch (error) {
       this.#hooks.rolledBack()

@@ -80,7 +80,7 @@ export class MessageStore {
       for (let index = 0; index < rows.length; index++) {
         const row = rows[index] as unknown[]
         const number = numbers(index)
-        if (mortal && (row[5] as number | null ?? Number.POSITIVE_INFINITY) <= nowMs) expired.push(number)
+        if (mortal && ((row[5] as number | null) ?? Number.POSITIVE_INFINITY) <= nowMs) expired.push(number)
         else deliveries.push(toDelivery(queue.name, number, row))
       }
       if (expired.length === 0) break

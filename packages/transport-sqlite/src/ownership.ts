@@ -20,7 +20,12 @@ export class Ownership {
 
   constructor(
     database: Database,
-    options: { readonly session: string; readonly leaseMs: number; readonly topology: Topology; readonly store: MessageStore },
+    options: {
+      readonly session: string
+      readonly leaseMs: number
+      readonly topology: Topology
+      readonly store: MessageStore
+    },
   ) {
     this.#session = options.session
     this.#leaseMs = options.leaseMs

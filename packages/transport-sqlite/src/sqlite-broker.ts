@@ -88,6 +88,7 @@ class SqliteBroker implements VirtualBroker {
     this.#file = new BrokerFile(database, { session: this.#session, leaseMs })
     this.#commits = new GroupCommit(database, lockTimeoutMs, {
       begin: () => this.#file.begin(),
+      beforeCommit: () => this.#file.flush(this.#now()),
       rolledBack: () => this.#file.rolledBack(),
     })
     this.#wakeUp = new WakeUp(database, (error) => this.#fail(error))
@@ -171,11 +172,10 @@ class SqliteBroker implements VirtualBroker {
   }
 
   async put(messages: readonly QueueMessage[], options?: AbortableOptions): Promise<void> {
-    const { store } = this.#file
     // One transaction, so that a publication reaches all its queues or none; only very many are split.
     for (let first = 0; first < messages.length; first += putPortion) {
       const portion = messages.length <= putPortion ? messages : messages.slice(first, first + putPortion)
-      await this.#commit((nowMs) => store.put(portion, nowMs), options)
+      await this.#commit((nowMs) => this.#file.put(portion, nowMs), options, 'add')
     }
     this.#wakeUp.wake()
   }
@@ -193,10 +193,14 @@ class SqliteBroker implements VirtualBroker {
     }
   }
 
-  async settle(settlements: readonly VirtualSettlement[], options?: AbortableOptions): Promise<readonly SettleResult[]> {
+  async settle(
+    settlements: readonly VirtualSettlement[],
+    options?: AbortableOptions,
+  ): Promise<readonly SettleResult[]> {
     checkWrites(settlements)
     const wakes = settlements.some(makesReady)
-    const results = await this.#commit((nowMs) => this.#file.settler.settle(settlements, nowMs), options, wakes)
+    const run = (nowMs: number): SettleResult[] => this.#file.settler.settle(settlements, nowMs)
+    const results = await this.#commit(run, options, wakes ? 'look' : 'end')
     if (wakes) this.#wakeUp.wake()
     return results
   }
@@ -239,14 +243,25 @@ class SqliteBroker implements VirtualBroker {
     this.#onClosed.resolve()
   }
 
-  /** An operation in a transaction, which it may share with others. Acknowledging needs to know nothing beforehand. */
-  async #commit<T>(run: (nowMs: number) => T, options: AbortableOptions | undefined, refresh = true): Promise<T> {
+  /**
+   * An operation in a transaction, which it may share with others. One that only adds or ends messages needs to know
+   * nothing of the file beforehand, not even what was added in the same transaction.
+   */
+  async #commit<T>(
+    run: (nowMs: number) => T,
+    options: AbortableOptions | undefined,
+    kind: 'look' | 'add' | 'end' = 'look',
+  ): Promise<T> {
     if (this.#end !== undefined) throw this.#end
-    try {
-      const operation = (): T => {
-        if (refresh) this.#file.refresh()
-        return run(this.#now())
+    const operation = (): T => {
+      const nowMs = this.#now()
+      if (kind === 'look') {
+        this.#file.flush(nowMs)
+        this.#file.refresh()
       }
+      return run(nowMs)
+    }
+    try {
       const result = await this.#commits.submit(operation, options)
       if (this.#renewTimer === undefined && this.#file.hasOwner) this.#startRenewing()
       return result

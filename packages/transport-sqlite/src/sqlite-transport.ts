@@ -28,8 +28,12 @@ export interface SqliteTransportOptions {
 
 function pathOf({ scheme, host, path }: BrokerAddress): string {
   if (host !== undefined) {
-    throw new InvalidBrokerUrlError(scheme, `a file has no host; write "${scheme}:///${host}${path === '' ? '' : `/${path}`}"`)
+    throw new InvalidBrokerUrlError(
+      scheme,
+      `a file has no host; write "${scheme}:///${host}${path === '' ? '' : `/${path}`}"`,
+    )
   }
-  if (path === '') throw new InvalidBrokerUrlError(scheme, `it names no file; write for example "${scheme}:///queue.db"`)
+  if (path === '')
+    throw new InvalidBrokerUrlError(scheme, `it names no file; write for example "${scheme}:///queue.db"`)
   return path
 }

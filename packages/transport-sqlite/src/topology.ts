@@ -134,7 +134,11 @@ export class Topology {
     const known = this.#bindings.get(exchange)
     if (known !== undefined) return known
     const rows = this.#statements.bindings.values([exchange])
-    const bindings = rows.map(([queue, routingKey]) => ({ exchange, queue: String(queue), routingKey: String(routingKey) }))
+    const bindings = rows.map(([queue, routingKey]) => ({
+      exchange,
+      queue: String(queue),
+      routingKey: String(routingKey),
+    }))
     this.#bindings.set(exchange, bindings)
     return bindings
   }

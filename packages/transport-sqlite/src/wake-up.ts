@@ -69,12 +69,15 @@ export class WakeUp {
         reject(signal.reason)
         return
       }
-      const timer = timeoutMs === undefined ? undefined : setTimeout(waiter.finish, timeoutMs)
+      // Always, because a fetch that waits keeps its process alive, and a watch alone would not.
+      const timer = setTimeout(waiter.finish, timeoutMs ?? hourMs)
       const ignoreAbort = signal === undefined ? undefined : onAbort(signal, () => waiter.fail(signal.reason))
       this.#waiters.add(waiter)
     })
   }
 }
+
+const hourMs = 3_600_000
 
 interface Waiter {
   finish(): void

@@ -56,7 +56,10 @@ describe('F-13: a file that was moved away', () => {
     const { broker, path } = await setUp()
     await broker.put([message])
     await rename(path, `${path}.moved`)
-    const lost = { code: 'ERR_CELERY_CONNECTION_LOST', cause: { code: 'ERR_CELERY_DATABASE_UNAVAILABLE', reason: 'moved' } }
+    const lost = {
+      code: 'ERR_CELERY_CONNECTION_LOST',
+      cause: { code: 'ERR_CELERY_DATABASE_UNAVAILABLE', reason: 'moved' },
+    }
     await expect(broker.put([{ ...message, tag: 'b' }])).rejects.toMatchObject(lost)
     await expect(broker.closed).rejects.toMatchObject(lost)
     await broker.close()

@@ -13,7 +13,9 @@ import { openSqliteBroker } from '../src/index.ts'
 const seed = Number(process.env['CELERY_TEST_SEED'] ?? randomInt(2 ** 31))
 const kills = 25
 
-test(`F-02: loses nothing and ends nothing twice while processes are killed (seed ${seed})`, { timeout: 60_000 }, async () => {
+test(`F-02: loses nothing and ends nothing twice while processes are killed (seed ${seed})`, {
+  timeout: 60_000,
+}, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'celery-kill-'))
   const path = join(folder, 'queue.db')
   const ledger = join(folder, 'ledger')
@@ -28,7 +30,9 @@ test(`F-02: loses nothing and ends nothing twice while processes are killed (see
   })
   const start = async (name: string): Promise<void> => {
     const role = name.startsWith('producer') ? 'producer' : 'worker'
-    const child = fork(fileURLToPath(new URL('./kill-child.mjs', import.meta.url)), [role, path, ledger], { execArgv: [] })
+    const child = fork(fileURLToPath(new URL('./kill-child.mjs', import.meta.url)), [role, path, ledger], {
+      execArgv: [],
+    })
     children.set(name, child)
     await once(child, 'message')
   }
@@ -50,14 +54,22 @@ test(`F-02: loses nothing and ends nothing twice while processes are killed (see
   }
   await broker.close()
 
-  const done = database.prepare('SELECT tag FROM done').values([]).map(([tag]) => String(tag))
+  const done = database
+    .prepare('SELECT tag FROM done')
+    .values([])
+    .map(([tag]) => String(tag))
   const confirmed = (await readFile(ledger, 'utf8')).split('\n').filter((line) => line !== '')
   expect(confirmed.length).toBeGreaterThan(50)
   expect(new Set(done).size, 'ended twice').toBe(done.length)
   const ended = new Set(done)
-  expect(confirmed.filter((tag) => !ended.has(tag)), 'lost').toEqual([])
+  expect(
+    confirmed.filter((tag) => !ended.has(tag)),
+    'lost',
+  ).toEqual([])
   expect(database.integrityCheck()).toEqual([])
-  const left = ['message', 'ready', 'delayed', 'held'].map((table) => database.prepare(`SELECT count(*) FROM ${table}`).values([])[0])
+  const left = ['message', 'ready', 'delayed', 'held'].map(
+    (table) => database.prepare(`SELECT count(*) FROM ${table}`).values([])[0],
+  )
   expect(left).toEqual([[0], [0], [0], [0]])
 })
 

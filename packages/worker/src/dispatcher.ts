@@ -11,7 +11,7 @@ import type { IncomingMessage } from '@celery/messaging'
 import { decodeTaskHeaders, parseIsoTime, type WireMessage } from '@celery/protocol'
 import { type Delivery, deadLetterQueue, type SettleAction, type SettleResult } from '@celery/transport'
 import { ActiveTask, type ActiveTaskOwner } from './active-task.ts'
-import type { LeaseKeeper } from './lease-keeper.ts'
+import type { BrokerLeases } from './broker-leases.ts'
 import type { Logger } from './logger.ts'
 import type { OutcomeSettler } from './outcome-settler.ts'
 import type { JobResult, TaskPool } from './pools/task-pool.ts'
@@ -23,10 +23,12 @@ export interface DispatcherOptions {
   readonly hostname: string
   readonly pool: TaskPool
   readonly settler: OutcomeSettler
-  readonly keeper: () => LeaseKeeper | undefined
+  readonly leases: BrokerLeases
   readonly logger: Logger
   /** How many messages to hold at the same time, running and waiting. */
   readonly window: PrefetchWindow
+  /** Whether the worker is ending its running tasks on purpose. */
+  readonly isCold: () => boolean
   /** Room has come for more messages. */
   readonly onRoom: () => void
   /** Seconds, for tasks that set none. */
@@ -88,7 +90,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     if (!strategy.acksLate) {
       task.acknowledged = this.#options.settler.acknowledge(task.delivery, (result) => this.#answered(task, result))
     } else if (timeLimit !== undefined) {
-      this.#options.keeper()?.limit(task.delivery, timeLimit * 1_000 + leaseGraceMs)
+      this.#options.leases.limit(task.delivery, timeLimit * 1_000 + leaseGraceMs)
     }
     if (strategy.trackStarted && !this.#ignoresResult(task)) {
       const write = this.#options.app.tracer.startedRecord(task.input, pid)
@@ -227,7 +229,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     const { strategy } = task
     const error = new WorkerLostError(`the process that ran the task ended before it: ${reason}`)
     this.#options.logger.error(`Task ${task.title} lost: ${error.message}`)
-    if (strategy.acksLate && strategy.rejectOnWorkerLost) {
+    if (strategy.acksLate && (strategy.rejectOnWorkerLost || this.#options.isCold())) {
       this.#release(task, { type: 'requeue', counted: true })
       return
     }
@@ -254,7 +256,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   #finish(task: ActiveTask, end: Omit<Parameters<OutcomeSettler['finish']>[0], 'delivery'>): void {
     const delivery = task.acknowledged === undefined ? task.delivery : undefined
-    if (delivery !== undefined && task.timeLimit !== undefined) this.#options.keeper()?.unlimit(delivery)
+    if (delivery !== undefined && task.timeLimit !== undefined) this.#options.leases.unlimit(delivery)
     this.#options.settler.finish({ ...end, delivery }, task.acknowledged, (result) => this.#answered(task, result))
     this.#processed++
     this.#forget(task)

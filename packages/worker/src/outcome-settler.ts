@@ -7,7 +7,7 @@
  *    this is a single transaction that a stale owner cannot make; else the steps follow each other, and a crash in
  *    between repeats follow-ups with the same ids.
  */
-import type { ResultBackend, ResultWrite } from '@celery/backend'
+import type { AtomicWrite, ResultBackend, ResultWrite } from '@celery/backend'
 import type { PendingSettlement, Settler } from '@celery/messaging'
 import type { DeliveryRef, Publication, SettleAction, SettleResult } from '@celery/transport'
 import type { ResultStorer } from './result-storer.ts'
@@ -16,6 +16,8 @@ export interface OutcomeSettlerOptions {
   readonly settler: Settler
   readonly backend: ResultBackend | undefined
   readonly storer: ResultStorer | undefined
+  /** The store refuses a record for good; gives the one to store instead. */
+  readonly onRefused: (write: ResultWrite, error: unknown) => ResultWrite
   /** Of the broker: the backend's writes can join its transactions if the domains are equal. */
   readonly domain: string | undefined
 }
@@ -34,12 +36,14 @@ export class OutcomeSettler {
   readonly #backend: ResultBackend | undefined
   readonly #storer: ResultStorer | undefined
   readonly #joint: boolean
+  readonly #onRefused: OutcomeSettlerOptions['onRefused']
 
   constructor(options: OutcomeSettlerOptions) {
     const { backend, domain } = options
     this.#settler = options.settler
     this.#backend = backend
     this.#storer = options.storer
+    this.#onRefused = options.onRefused
     this.#joint = backend?.prepare !== undefined && domain !== undefined && backend.domain === domain
   }
 
@@ -52,7 +56,7 @@ export class OutcomeSettler {
   finish(end: TaskEnd, acknowledged: PendingSettlement | undefined, onSettled: (result: SettleResult) => void): void {
     const { delivery, action, publish, write } = end
     if (this.#joint || write === undefined) {
-      const writes = write === undefined ? undefined : this.#backend?.prepare?.([write])
+      const writes = write === undefined ? undefined : this.#prepare(write)
       const rest = {
         ...(publish === undefined ? undefined : { publish }),
         ...(writes === undefined ? undefined : { writes }),
@@ -78,5 +82,14 @@ export class OutcomeSettler {
     }
     if (publish === undefined) store()
     else this.#settler.add({ publish }, store)
+  }
+
+  /** A record that the store refuses is replaced by one that says so. */
+  #prepare(write: ResultWrite): readonly AtomicWrite[] | undefined {
+    try {
+      return this.#backend?.prepare?.([write])
+    } catch (error) {
+      return this.#backend?.prepare?.([this.#onRefused(write, error)])
+    }
   }
 }

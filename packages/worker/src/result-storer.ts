@@ -6,13 +6,15 @@ export interface ResultStorerOptions {
   readonly backend: ResultBackend
   /** A batch failed and will be tried again. */
   readonly onError: (error: unknown) => void
-  /** The store refuses this record for good: it is too large, for example. */
-  readonly onRefused: (write: ResultWrite, error: unknown) => void
+  /** The store refuses this record for good: it is too large, for example. Gives the record to store instead. */
+  readonly onRefused: (write: ResultWrite, error: unknown) => ResultWrite
 }
 
 interface Waiting {
   readonly write: ResultWrite
   readonly onStored: () => void
+  /** It says that another record was refused. */
+  readonly isReplacement: boolean
 }
 
 /**
@@ -33,9 +35,9 @@ export class ResultStorer {
     return this.#batcher.pending
   }
 
-  /** Calls `onStored` when the record is kept, or was refused for good. */
+  /** Calls `onStored` when the record is kept, or what is stored instead of a refused one. */
   add(write: ResultWrite, onStored: () => void): void {
-    this.#batcher.add({ write, onStored })
+    this.#batcher.add({ write, onStored, isReplacement: false })
   }
 
   async idle(): Promise<void> {
@@ -67,7 +69,7 @@ export class ResultStorer {
           return
         }
         this.#options.onError(error)
-        await sleep(Math.min(1_500, 50 * 2 ** attempt), { signal }).catch(() => signal.throwIfAborted)
+        await sleep(Math.min(1_500, 50 * 2 ** attempt), { signal }).catch(unlessAborted(signal))
       }
     }
   }
@@ -76,8 +78,9 @@ export class ResultStorer {
   async #refuse(batch: readonly Waiting[], error: unknown): Promise<void> {
     const [only] = batch
     if (batch.length === 1 && only !== undefined) {
-      this.#options.onRefused(only.write, error)
-      only.onStored()
+      const instead = this.#options.onRefused(only.write, error)
+      if (only.isReplacement) only.onStored()
+      else await this.#store([{ write: instead, onStored: only.onStored, isReplacement: true }])
       return
     }
     for (const waiting of batch) await this.#store([waiting])
@@ -85,6 +88,13 @@ export class ResultStorer {
 }
 
 const closed = new Error('the result storer was closed')
+
+/** The loop looks at the signal itself. */
+function unlessAborted(signal: AbortSignal): (error: unknown) => void {
+  return (error) => {
+    if (!signal.aborted) throw error
+  }
+}
 
 function isUnavailable(error: unknown): boolean {
   return CeleryError.is(error, 'ERR_CELERY_BACKEND_UNAVAILABLE')

@@ -5,7 +5,7 @@ import type { TaskJob, TaskPool } from './task-pool.ts'
 
 export interface AsyncPoolOptions {
   readonly concurrency: number
-  readonly trace: (input: TraceInput, signal: AbortSignal | undefined) => Promise<TraceOutcome>
+  readonly trace: (input: TraceInput, limits: SoftLimit | undefined) => Promise<TraceOutcome>
 }
 
 /**
@@ -89,7 +89,7 @@ export class AsyncPool implements TaskPool {
             timedOut = true
             job.onDone({ type: 'timeout', limit: timeLimit, stuck: true })
           }, timeLimit * 1_000)
-    const outcome = await this.#trace(job.input, soft.signal)
+    const outcome = await this.#trace(job.input, soft)
     clearTimeout(softTimer)
     clearTimeout(hardTimer)
     if (!timedOut) job.onDone({ type: 'outcome', outcome })

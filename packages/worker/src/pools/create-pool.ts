@@ -1,6 +1,5 @@
 import { ImproperlyConfiguredError } from '@celery/app'
-import type { Worker } from '../worker.ts'
-import type { WorkerOptions } from '../worker-options.ts'
+import type { WorkerContext } from '../worker-context.ts'
 import { AsyncPool } from './async-pool.ts'
 import { PreforkPool } from './prefork-pool.ts'
 import type { TaskPool } from './task-pool.ts'
@@ -14,11 +13,16 @@ const pools = {
   eventlet: 'async',
 } as const
 
+export interface PoolEvents {
+  /** The pool can run tasks, maybe again. */
+  readonly onReady: () => void
+}
+
 /** Makes the pool that `worker` is to run its tasks in. */
-export function createPool(worker: Worker, options: WorkerOptions): TaskPool {
-  const { app, concurrency, logger, poolName } = worker
+export function createPool(worker: WorkerContext, events: PoolEvents): TaskPool {
+  const { app, concurrency, logger, options, poolName } = worker
   const kind = Object.hasOwn(pools, poolName) ? pools[poolName as keyof typeof pools] : undefined
-  if (kind === 'async') return new AsyncPool({ concurrency, trace: (input, signal) => app.tracer.run(input, signal) })
+  if (kind === 'async') return new AsyncPool({ concurrency, trace: (input, limits) => app.tracer.run(input, limits) })
   if (kind === undefined) {
     throw new ImproperlyConfiguredError(
       'workerPool',
@@ -43,6 +47,7 @@ export function createPool(worker: Worker, options: WorkerOptions): TaskPool {
     maxTasksPerChild: options.maxTasksPerChild ?? app.conf.workerMaxTasksPerChild,
     // Celery counts this setting in KiB.
     maxMemoryPerChildBytes: maxMemoryPerChild === undefined ? undefined : maxMemoryPerChild * 1_024,
+    onReady: events.onReady,
     onChildError: (error) => logger.error(`pool: ${error.message}`),
     onChildExit: (pid, reason) => logger.debug(`pool: process ${pid} ended with ${reason}`),
   })

@@ -12,6 +12,7 @@ export interface PreforkPoolOptions {
   readonly execArgv: readonly string[] | undefined
   readonly maxTasksPerChild: number | undefined
   readonly maxMemoryPerChildBytes: number | undefined
+  readonly onReady: () => void
   readonly onChildError: (error: Error) => void
   readonly onChildExit: (pid: number, reason: string) => void
 }
@@ -27,11 +28,7 @@ export interface ChildInit {
 }
 
 /** What travels with each task, besides its body. */
-export interface ChildJobHeader {
-  readonly input: Omit<TraceInput, 'body'>
-  /** Seconds. */
-  readonly softTimeLimit?: number
-}
+export type ChildJobHeader = Omit<TraceInput, 'body'>
 
 /** Built JavaScript, also when this file is run from its source. */
 const childModule = createRequire(import.meta.url).resolve('@celery/worker/child')
@@ -54,6 +51,7 @@ export class PreforkPool implements TaskPool {
         ? {}
         : { maxMemoryPerChildBytes: options.maxMemoryPerChildBytes }),
       events: {
+        onChildReady: options.onReady,
         onError: options.onChildError,
         onChildExit: (exit) => options.onChildExit(exit.pid, describeExit(exit)),
       },
@@ -104,11 +102,11 @@ class PreforkJob implements PoolJob {
 
   constructor(job: TaskJob) {
     this.#job = job
-    const { body, ...input } = job.input
     const { softTimeLimit, timeLimit } = job
-    this.header = softTimeLimit === undefined ? { input } : { input, softTimeLimit }
+    const { body, ...header } = job.input
+    this.header = header
     this.body = body
-    this.kind = input.headers.task
+    this.kind = header.headers.task
     if (timeLimit !== undefined) this.timeoutMs = timeLimit * 1_000
     if (softTimeLimit !== undefined) this.softTimeoutMs = softTimeLimit * 1_000
   }

@@ -1,0 +1,88 @@
+import type { Duplicate } from './explain.ts'
+import { explainDuplicates } from './explain.ts'
+import { type ConfirmedTask, type Evidence, isTerminal, type QueuedMessage, readHistory } from './evidence.ts'
+import { resultFault } from './results.ts'
+import { longestTakeoverMs } from './takeover.ts'
+
+/** What came of a run. All is well where `reasons` is empty. */
+export interface Verdict {
+  /** Tasks that the broker has taken. */
+  readonly sent: number
+  /** Of these, those that reached a final state. */
+  readonly done: number
+  readonly lost: readonly string[]
+  /** Every start after a task's first. */
+  readonly duplicates: readonly Duplicate[]
+  readonly stuck: readonly QueuedMessage[]
+  /** Tasks whose publish has no answer and that never ran. */
+  readonly unknown: number
+  readonly takeoverMs: number
+  /** One sentence for each thing that must not be. */
+  readonly reasons: readonly string[]
+}
+
+/** Milliseconds beyond the lease in which the tasks of a dead worker have to run elsewhere, and nothing may be stuck. */
+export const takeoverSlackMs = 5_000
+
+/** Judges a run that has come to its end: everything sent that ever will be, and given the time to end. */
+export function check(evidence: Evidence): Verdict {
+  const { records, messages, integrity, leaseMs } = evidence
+  const history = readHistory(evidence.ledger)
+  const dead = new Set(messages.filter(({ place }) => place === 'dead').map(({ task }) => task))
+  const stuck = messages.filter(({ place }) => place !== 'dead')
+  const waiting = new Set(stuck.map(({ task }) => task))
+  const reasons: string[] = []
+
+  const isDone = (task: ConfirmedTask): boolean => {
+    if (dead.has(task.id)) return true
+    if (task.keepsResult) return isTerminal(records.get(task.id)?.state)
+    return task.attempts.some((attempt) => attempt.endTime !== undefined)
+  }
+  let done = 0
+  const lost: string[] = []
+  for (const task of history.tasks.values()) {
+    if (isDone(task)) done++
+    else if (!waiting.has(task.id)) {
+      lost.push(task.id)
+      reasons.push(`lost: task ${task.id} ${describeLoss(task)}`)
+    }
+  }
+  for (const { task, place } of stuck) reasons.push(`stuck: the message of task ${task} is still there, ${place}`)
+
+  const duplicates = explainDuplicates(history.tasks.values(), history.faults, leaseMs)
+  for (const { task, attempt, fault } of duplicates) {
+    if (fault !== undefined) continue
+    const when = new Date(attempt.startTime).toISOString()
+    reasons.push(`unexplained: task ${task} started again at ${when} in process ${attempt.pid} of ${attempt.workerPid}`)
+  }
+  for (const task of history.tasks.values()) {
+    if (!task.keepsResult) continue
+    const fault = resultFault(task, history.sightings.get(task.id) ?? [], records.get(task.id), dead.has(task.id))
+    if (fault !== undefined) reasons.push(`result: of task ${task.id}: ${fault}`)
+  }
+  for (const task of history.strays) reasons.push(`stray: task ${task} ran and no client sent it`)
+  for (const [code, count] of history.errors) reasons.push(`publish: ${count} rejected with ${code}`)
+  for (const problem of integrity) reasons.push(`integrity: ${problem}`)
+
+  const takeoverMs = longestTakeoverMs(history.tasks, history.faults)
+  if (takeoverMs > leaseMs + takeoverSlackMs) {
+    reasons.push(`takeover: a task of a killed worker started elsewhere after ${takeoverMs} ms only`)
+  }
+  return {
+    sent: history.tasks.size,
+    done,
+    lost,
+    duplicates,
+    stuck,
+    unknown: history.unknown.length,
+    takeoverMs,
+    reasons,
+  }
+}
+
+function describeLoss({ attempts, keepsResult }: ConfirmedTask): string {
+  if (attempts.length === 0) return 'was confirmed and never started'
+  const ended = attempts.some((attempt) => attempt.endTime !== undefined)
+  if (!ended) return 'started and never ended'
+  return keepsResult ? 'ended and left no final result' : 'ended'
+}

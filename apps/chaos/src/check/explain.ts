@@ -1,0 +1,60 @@
+import type { Fault } from '../ledger.ts'
+import type { Attempt, ConfirmedTask } from './evidence.ts'
+
+export interface Duplicate {
+  readonly task: string
+  readonly attempt: Attempt
+  /** The fault that explains it. */
+  readonly fault: Fault | undefined
+}
+
+/** Milliseconds in which an orphaned child may still start what its dead parent had handed it (F-03). */
+const orphanMs = 2_000
+/** Milliseconds beyond the lease in which a worker that was paused may still start what it had fetched before. */
+const resumedMs = 5_000
+
+/**
+ * Finds for every start after a task's first the fault that explains it. The rule, kept narrow:
+ *
+ * - the broker's file shows at the moment of the fault that the task's message was delivered to the process that was hit
+ *   and not settled; for a child that it was its parent's message and that the child ran it last;
+ * - an attempt of the task ran on just that process: started before the fault, or so soon after it that it comes from
+ *   what the process had been handed before;
+ * - the start to be explained comes after the fault;
+ * - each fault explains one further start of a task and no more.
+ */
+export function explainDuplicates(
+  tasks: Iterable<ConfirmedTask>,
+  faults: readonly Fault[],
+  leaseMs: number,
+): Duplicate[] {
+  const byTask = new Map<string, Fault[]>()
+  for (const fault of faults) {
+    for (const task of fault.inFlight) byTask.set(task, [...(byTask.get(task) ?? []), fault])
+  }
+  const duplicates: Duplicate[] = []
+  for (const { id, attempts } of tasks) {
+    if (attempts.length < 2) continue
+    const unused = new Set(byTask.get(id))
+    for (const attempt of attempts.slice(1)) {
+      const fault = [...unused].find((candidate) => explains(candidate, attempt, attempts, leaseMs))
+      if (fault !== undefined) unused.delete(fault)
+      duplicates.push({ task: id, attempt, fault })
+    }
+  }
+  return duplicates
+}
+
+function explains(fault: Fault, extra: Attempt, attempts: readonly Attempt[], leaseMs: number): boolean {
+  if (extra.startTime < fault.time) return false
+  const lastTime =
+    fault.kind === 'child'
+      ? fault.time
+      : fault.kind === 'pause'
+        ? fault.endTime + leaseMs + resumedMs
+        : fault.time + orphanMs
+  return attempts.some((attempt) => {
+    const ranThere = fault.kind === 'child' ? attempt.pid === fault.pid : attempt.workerPid === fault.pid
+    return ranThere && attempt.startTime <= lastTime
+  })
+}

@@ -1,0 +1,23 @@
+import type { Step } from '@celery/bootsteps'
+import { describeError, type WorkerContext } from '../worker-context.ts'
+
+/** The connection from which messages come. The first to start and the last to stop. */
+export const brokerStep: Step<WorkerContext> = {
+  name: 'broker',
+
+  async start(worker, { signal }) {
+    const { app, logger } = worker
+    worker.connection = app.connectionForRead({
+      onError: (error, { retryInMs }) => {
+        const next = retryInMs === undefined ? '' : `; trying again in ${(retryInMs / 1_000).toFixed(1)} s`
+        logger.error(`cannot use the broker: ${describeError(error)}${next}`)
+      },
+    })
+    worker.broker = await worker.connection.untilBroker({ signal })
+  },
+
+  async stop({ connection }) {
+    // What is still held goes back to the queues with this.
+    await connection?.close()
+  },
+}

@@ -1,0 +1,22 @@
+import type { Step } from '@celery/bootsteps'
+import { BrokerLeases } from '../broker-leases.ts'
+import { made, type WorkerContext } from '../worker-context.ts'
+
+/** The keeping of leases, begun before any user code runs. */
+export const leaseStep: Step<WorkerContext> = {
+  name: 'leases',
+  requires: ['broker'],
+
+  async start(worker) {
+    worker.leases = new BrokerLeases({
+      leaseMs: worker.app.conf.leaseMs,
+      held: () => [...(worker.dispatcher?.active ?? [])].map(({ delivery }) => delivery),
+      onError: (error) => worker.logger.error(`leases: ${error.message}`),
+    })
+    await worker.leases.keep(made(worker.broker, 'broker'))
+  },
+
+  async stop({ leases }) {
+    await leases?.stop()
+  },
+}

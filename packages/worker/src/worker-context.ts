@@ -1,0 +1,56 @@
+import type { Celery } from '@celery/app'
+import type { ResultBackend, ResultWrite } from '@celery/backend'
+import type { Connection, Consumer, Settler } from '@celery/messaging'
+import type { BrokerConnection } from '@celery/transport'
+import type { BrokerLeases } from './broker-leases.ts'
+import type { TaskDispatcher } from './dispatcher.ts'
+import type { Logger } from './logger.ts'
+import type { TaskPool } from './pools/task-pool.ts'
+import type { ResultStorer } from './result-storer.ts'
+import type { WorkerOptions } from './worker-options.ts'
+
+/** What the steps of a worker share: what it was told, and the parts that earlier steps have made. */
+export interface WorkerContext {
+  readonly app: Celery
+  readonly options: WorkerOptions
+  readonly hostname: string
+  readonly queues: readonly string[]
+  readonly concurrency: number
+  readonly poolName: string
+  readonly logger: Logger
+  /** Whether running tasks are ended instead of awaited when the worker stops. */
+  cold: boolean
+
+  connection?: Connection
+  /** The connection that deliveries come from; another one after a reconnect. */
+  broker?: BrokerConnection
+  leases?: BrokerLeases
+  settler?: Settler
+  /** Absent where results are not kept. */
+  backend?: ResultBackend
+  storer?: ResultStorer
+  pool?: TaskPool
+  dispatcher?: TaskDispatcher
+  consumer?: Consumer
+}
+
+/** A part that an earlier step has made. */
+export function made<Part>(part: Part | undefined, name: string): Part {
+  if (part === undefined) throw new Error(`the worker's ${name} is used before the step that makes it has run`)
+  return part
+}
+
+/** Milliseconds for which a stopping worker goes on trying to reach a broker or a store that is away. */
+export function settleGraceMs({ cold, options }: WorkerContext): number {
+  return cold ? 1_000 : (options.settleGraceMs ?? 5_000)
+}
+
+/** The record to store instead of one that the store refuses. */
+export function refusedRecord({ app, logger }: WorkerContext, { taskId }: ResultWrite, error: unknown): ResultWrite {
+  logger.critical(`the result of task ${taskId} cannot be stored: ${describeError(error)}`)
+  return app.tracer.refusedRecord(taskId, error)
+}
+
+export function describeError(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
