@@ -1,16 +1,26 @@
-/**
- * The tasks that are measured: imported by the client, by the workers and by their pool processes. The broker is the
- * embedded one, in the file that `CELERY_LOCAL` names.
- */
-import { Celery } from 'celery'
+/** The tasks that are measured: `celery -A` and pool processes import this module, clients call `declareTasks`. */
+import { type AppOptions, Celery } from 'celery'
 
-export const app = new Celery('bench', { notify: () => {} })
+/** With no options, broker and result store are those that the environment names. */
+export function declareTasks(options: AppOptions = {}) {
+  const app = new Celery('bench', { notify: () => {}, ...options })
+  return {
+    app,
+    /** Nothing to do and nothing to keep: what is left is the cost of the queue. */
+    noop: app.task('bench.noop', (_padding: string) => {}, { ignoreResult: true }),
+    /** The same, with its result kept. */
+    noopWithResult: app.task('bench.noopWithResult', (_padding: string) => {}),
+    echo: app.task('bench.echo', (value: number) => value),
+  }
+}
 
-/** Nothing to do and nothing to keep: what is left is the cost of the queue. */
-export const noop = app.task('bench.noop', (_padding: string) => {}, { ignoreResult: true })
+export const { app } = declareTasks()
 
-/** The same, with its result kept. */
-export const noopWithResult = app.task('bench.noopWithResult', (_padding: string) => {})
-
-/** For round trips. */
-export const echo = app.task('bench.echo', (value: number) => value)
+/** Broker and result store in one file, for a client's `declareTasks` and for a worker's environment. */
+export function embeddedIn(file: string) {
+  const url = `sqlite:///${file}`
+  return {
+    options: { broker: url, backend: url } satisfies AppOptions,
+    environment: { CELERY_BROKER_URL: url, CELERY_RESULT_BACKEND: url },
+  }
+}

@@ -75,7 +75,10 @@ async function send({ id, kind, takesMs }: PlannedCall): Promise<void> {
     case 'chain2':
     case 'chain3': {
       const [one, two, three] = chainTaskIds(id, kind)
-      const steps = rest.s(first).set({ taskId: one }).pipe(next.s(second).set({ taskId: two }))
+      const steps = rest
+        .s(first)
+        .set({ taskId: one })
+        .pipe(next.s(second).set({ taskId: two }))
       await (three === undefined ? steps : steps.pipe(next.s(third).set({ taskId: three }))).delay()
       break
     }

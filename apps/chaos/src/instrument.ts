@@ -16,8 +16,8 @@ export function instrument(transport: Transport, setup: Setup, note: (line: stri
       connection.fetch = (queues, fetchOptions) => {
         if (!noted) {
           noted = true
-          const { session } = connection.leaseKeeper?.data as { readonly session: string }
-          note(`session ${session} ${process.pid} ${Date.now()}`)
+          const keeper = connection.leaseKeeper?.data as { readonly session: string } | undefined
+          note(`session ${keeper?.session ?? 'none'} ${process.pid} ${Date.now()}`)
         }
         return fetch(queues, fetchOptions)
       }
@@ -64,13 +64,17 @@ function withBug(connection: BrokerConnection, setup: Setup): BrokerConnection {
           options,
         )
         let answered = 0
-        return forgotten.map((isForgotten): SettleResult =>
-          isForgotten ? 'done' : (results[answered++] as SettleResult),
+        return forgotten.map(
+          (isForgotten): SettleResult => (isForgotten ? 'done' : (results[answered++] as SettleResult)),
         )
       }
       break
     case 'drop':
-      connection.publish = (publications, options) => publish(publications.filter(() => !strikes()), options)
+      connection.publish = (publications, options) =>
+        publish(
+          publications.filter(() => !strikes()),
+          options,
+        )
       break
     case 'send-twice':
       connection.publish = (publications, options) => {

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Deferred, deferred } from '@celery/promises'
+import { type Deferred, deferred, sleep } from '@celery/promises'
 import { decodeEnvelope, type WireMessage } from '@celery/protocol'
 import type { BrokerConnection, Delivery, QueueDeclaration } from '@celery/transport'
 import type { Connection } from './connection.ts'
+import { isConnectionLost, isTemporary } from './temporary-errors.ts'
 
 export interface ConsumerOptions {
   readonly connection: Connection
@@ -30,19 +31,23 @@ export type IncomingMessage =
 export class Consumer {
   readonly #options: ConsumerOptions
   readonly #stop = new AbortController()
+  #started: Deferred<void> | undefined
   #running: Promise<void> | undefined
+  /** Connections in a row that failed before they delivered anything. */
+  #failures = 0
   #room: Deferred<void> | undefined
 
   constructor(options: ConsumerOptions) {
     this.#options = options
   }
 
-  /** Begins to consume. Resolves when the queues are declared. */
+  /** Begins to consume. Resolves when the queues are declared; rejects where no later attempt could do that. Safe twice. */
   async start(): Promise<void> {
-    if (this.#running !== undefined) return
-    const ready = deferred()
-    this.#running = this.#run(ready)
-    await ready.promise
+    if (this.#started === undefined) {
+      this.#started = deferred()
+      this.#running = this.#run(this.#started)
+    }
+    await this.#started.promise
   }
 
   /** Tells that `capacity` may have grown. */
@@ -59,23 +64,29 @@ export class Consumer {
 
   async #run(ready: Deferred<void>): Promise<void> {
     const { signal } = this.#stop
+    let isReady = false
     while (!signal.aborted) {
       let broker: BrokerConnection | undefined
       try {
         broker = await this.#options.connection.untilBroker({ signal })
         for (const queue of this.#options.queues) await broker.declareQueue(queue, { signal })
+        isReady = true
         ready.resolve()
         this.#options.onConsuming?.(broker)
         await this.#consume(broker)
       } catch (error) {
         if (signal.aborted) break
         this.#options.onError(error)
-        if (broker === undefined) {
-          // Not a lost connection, which `untilBroker` waits for: no driver, a wrong URL. Trying again changes nothing.
+        if (broker === undefined || !(isReady || isTemporary(error))) {
+          // Trying again changes nothing: no driver, a wrong URL, a queue that cannot be declared.
           ready.reject(error)
           return
         }
-        await this.#options.connection.discard(broker)
+        // A busy broker keeps its connection: giving it up would give back all that is held, and run it twice.
+        if (!isTemporary(error) || isConnectionLost(error)) await this.#options.connection.discard(broker)
+        // The first time at once; a broker that goes on failing is not asked without pause.
+        const pauseMs = Math.min(1_500, 50 * (2 ** this.#failures++ - 1))
+        await sleep(pauseMs, { signal }).catch(() => undefined)
       }
     }
     ready.resolve()
@@ -94,6 +105,7 @@ export class Consumer {
         continue
       }
       const deliveries = await broker.fetch(names, { max, signal })
+      this.#failures = 0
       this.#options.onMessages(deliveries.map(decodeDelivery))
       // A fetch that need not wait must not starve sockets and timers.
       await nextTurn()

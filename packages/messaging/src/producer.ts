@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type AbortableOptions, CeleryError, type Deferred, deferred, sleep } from '@celery/promises'
+import { type AbortableOptions, abortable, CeleryError, type Deferred, deferred, sleep } from '@celery/promises'
 import type { Publication } from '@celery/transport'
 import { Batcher } from './batcher.ts'
 import type { Connection } from './connection.ts'
@@ -72,7 +72,9 @@ export class Producer {
       await this.#publishBatch(batch)
       for (const { done } of batch) done.resolve()
     } catch (error) {
-      if (batch.length > 1 && !isTemporary(error) && !CeleryError.is(error, timeoutCode)) {
+      if (CeleryError.is(error, timeoutCode)) {
+        await this.#expire(batch)
+      } else if (batch.length > 1 && !isTemporary(error)) {
         // One bad message must not fail the others: a batch is all or nothing, so a refused one is repeated singly.
         for (const waiting of batch) await this.#publishAll([waiting])
       } else {
@@ -81,11 +83,21 @@ export class Producer {
     }
   }
 
+  /** The time of the first message is over. Those that came later still have theirs, and their tags keep them single. */
+  async #expire(batch: readonly Waiting[]): Promise<void> {
+    const now = performance.now()
+    for (const { publication, done, deadline } of batch) {
+      if (deadline <= now) done.reject(new PublishTimeoutError(this.#publishTimeoutMs, publication))
+    }
+    const later = batch.filter(({ deadline }) => deadline > now)
+    if (later.length > 0) await this.#publishAll(later)
+  }
+
   async #publishBatch(batch: readonly Waiting[]): Promise<void> {
     const deadline = batch[0]?.deadline ?? performance.now()
     const timeout = new PublishTimeoutError(this.#publishTimeoutMs, batch[0]?.publication)
     const timer = new AbortController()
-    const cancel = setTimeout(() => timer.abort(timeout), Math.max(0, deadline - performance.now()))
+    const cancel = setTimeout(() => timer.abort(timeout), Math.max(0, Math.ceil(deadline - performance.now())))
     try {
       await this.#withRetries(
         batch.map(({ publication }) => publication),
@@ -101,7 +113,8 @@ export class Producer {
       try {
         const broker = await this.#connection.broker(options)
         try {
-          await broker.publish(publications, options)
+          // Bounded here too: it must not depend on a driver that listens.
+          await abortable(broker.publish(publications, options), options.signal)
           return
         } catch (error) {
           if (isConnectionLost(error)) await this.#connection.discard(broker)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { sleep } from '@celery/promises'
 import type { Settlement, SettleResult } from '@celery/transport'
 import { Batcher } from './batcher.ts'
@@ -32,7 +33,7 @@ export class Settler {
 
   constructor(options: SettlerOptions) {
     this.#options = options
-    this.#batcher = new Batcher({ run: (batch) => this.#settle(batch) })
+    this.#batcher = new Batcher({ run: (batch) => this.#settle(batch), lingerMs: 2 })
   }
 
   add(settlement: Settlement, onSettled?: (result: SettleResult) => void): PendingSettlement {
@@ -61,7 +62,10 @@ export class Settler {
   }
 
   async #settle(batch: readonly PendingSettlement[]): Promise<void> {
-    for (const entry of batch) entry.sent = true
+    for (const entry of batch) {
+      entry.sent = true
+      entry.settlement = repeatable(entry.settlement)
+    }
     const { signal } = this.#closing
     while (!signal.aborted) {
       try {
@@ -106,6 +110,13 @@ export class Settler {
     const others = batch.filter((entry) => entry !== refused)
     if (others.length > 0) await this.#settle(others)
   }
+}
+
+/** Where there is no delivery whose fence refuses a repetition, tags keep what it publishes from being there twice. */
+function repeatable(settlement: Settlement): Settlement {
+  const { delivery, publish } = settlement
+  if (delivery !== undefined || publish === undefined) return settlement
+  return { ...settlement, publish: publish.map((publication) => ({ tag: randomUUID(), ...publication })) }
 }
 
 /** Of `UnknownExchangeError` and `UnroutableError`. */

@@ -4,32 +4,30 @@ import {
   type BrokerConnection,
   ConnectionLostError,
   type Delivery,
-  type FetchOptions,
   type OpenOptions,
-  type Publication,
-  type QueueDeclaration,
-  type QueueInfo,
-  type Settlement,
-  type SettleResult,
+  parseBrokerUrl,
   type Transport,
 } from '@celery/transport'
 import { memoryTransport } from '@celery/transport-memory'
 
-export type Operation = 'open' | 'declareQueue' | 'publish' | 'fetch' | 'settle'
+/** What can be made to fail. */
+export type Operation = 'open' | 'declareQueue' | 'publish' | 'fetch' | 'settle' | 'close'
 
 export type Fault =
   /** The broker does not do it and says why; a `ConnectionLostError` ends the connection too. */
   | { readonly type: 'refuse'; readonly error: Error }
-  /** The broker does it; the connection ends before it can say so. */
+  /** The broker does it; the connection ends before the answer comes. */
   | { readonly type: 'lose answer' }
-  /** The broker does it once `until` resolves; it may be aborted before. */
+  /** The broker does it once `until` resolves, unless it is aborted before. */
   | { readonly type: 'delay'; readonly until: Promise<void> }
+  /** As `delay`, without an end, and deaf to `signal`: a driver with a fault of its own. */
+  | { readonly type: 'hang' }
 
-/** What was asked of the broker, in order. */
+/** What was asked of the broker. */
 export interface Call {
   readonly operation: Operation
-  /** URL of the broker, or `''` for what goes over an open connection. */
-  readonly url: string
+  /** Host of the broker, where a connection was opened. */
+  readonly host: string | undefined
   /** Publications, settlements, or the most messages to fetch. */
   readonly size: number
 }
@@ -39,193 +37,155 @@ export interface Call {
  * on whatever connection it comes; `cut` ends all connections there are.
  */
 export class FaultyTransport implements Transport {
-  readonly #memory = memoryTransport()
   readonly name = 'faulty'
-  readonly capabilities = this.#memory.capabilities
-  /** Connections that are open now. */
-  readonly open_ = new Set<FaultyConnection>()
   readonly calls: Call[] = []
+  /** Changes what a fetch delivers. */
+  rewrite: (payload: Delivery['payload']) => Delivery['payload'] = (payload) => payload
   /** Most connections that were open at the same time. */
   mostOpen = 0
+  readonly #memory = memoryTransport()
+  readonly #open = new Set<Wire>()
   readonly #faults = new Map<Operation, Fault[]>()
-  readonly #refusing = new Map<string, Error>()
+  readonly #unreachable = new Set<string>()
   readonly #watchers = new Set<() => void>()
 
+  get capabilities(): Transport['capabilities'] {
+    return this.#memory.capabilities
+  }
+
+  /** Connections that are open now. */
+  get openConnections(): number {
+    return this.#open.size
+  }
+
   async open(address: BrokerAddress, options: OpenOptions = {}): Promise<BrokerConnection> {
-    const url = address.toString()
-    return this.perform('open', { url }, options, async () => {
-      const refusal = this.#refusing.get(address.host ?? '')
-      if (refusal !== undefined) throw refusal
-      const connection = new FaultyConnection(this, await this.#memory.open(address, options))
-      this.open_.add(connection)
-      this.mostOpen = Math.max(this.mostOpen, this.open_.size)
-      return connection
+    return this.#perform('open', address.host, 1, options, undefined, async () => {
+      if (this.#unreachable.has(address.host ?? '')) throw new ConnectionLostError(address.toString())
+      const wire = new Wire(await this.#memory.open(address, options), address.toString())
+      this.#open.add(wire)
+      this.mostOpen = Math.max(this.mostOpen, this.#open.size)
+      wire.onEnd = () => this.#open.delete(wire)
+      return this.#faulty(wire)
     })
   }
 
-  /** The next call of `operation` without a fault before it meets this one. */
+  /** The next calls of `operation` meet these faults, one each. */
   inject(operation: Operation, ...faults: readonly Fault[]): void {
     this.#faults.set(operation, [...(this.#faults.get(operation) ?? []), ...faults])
   }
 
-  /** No connection to `host` is accepted from now on, until `error` is `undefined`. */
-  refuse(host: string, error: Error | undefined = lost()): void {
-    if (error === undefined) this.#refusing.delete(host)
-    else this.#refusing.set(host, error)
-  }
-
-  accept(host: string): void {
-    this.#refusing.delete(host)
+  /** Whether brokers of that host accept connections. */
+  reach(host: string, reachable: boolean): void {
+    if (reachable) this.#unreachable.delete(host)
+    else this.#unreachable.add(host)
   }
 
   /** Ends all connections, as a broken wire does. What they held goes back to the queues. */
   async cut(): Promise<void> {
-    await Promise.all([...this.open_].map((connection) => connection.lose()))
+    await Promise.all([...this.#open].map((wire) => wire.lose()))
   }
 
-  /** A connection that works, for a test to look behind the scenes. */
+  /** A connection past the faults, to look behind the scenes. */
   direct(url = 'faulty://'): Promise<BrokerConnection> {
-    return this.#memory.open({ ...addressOf(url), toString: () => url })
+    return this.#memory.open(parseBrokerUrl(url))
   }
 
-  count(operation: Operation): number {
-    return this.calls.filter((call) => call.operation === operation).length
-  }
-
-  sizes(operation: Operation): number[] {
+  /** Sizes of the calls of `operation` so far. */
+  sizes(operation: Operation): readonly number[] {
     return this.calls.filter((call) => call.operation === operation).map(({ size }) => size)
   }
 
-  /** Resolves as soon as `operation` was called `count` times. */
+  /** Resolves as soon as there were `count` calls of `operation`. */
   async called(operation: Operation, count = 1): Promise<void> {
-    while (this.count(operation) < count) await new Promise<void>((resolve) => this.#watchers.add(resolve))
+    while (this.sizes(operation).length < count) {
+      await new Promise<void>((resolve) => this.#watchers.add(resolve))
+    }
   }
 
-  /** @internal */
-  async perform<T>(
+  async #perform<T>(
     operation: Operation,
-    { url = '', size = 1 }: { readonly url?: string; readonly size?: number },
+    host: string | undefined,
+    size: number,
     { signal }: AbortableOptions,
+    wire: Wire | undefined,
     run: () => Promise<T>,
-    connection?: FaultyConnection,
   ): Promise<T> {
-    this.calls.push({ operation, url, size })
+    this.calls.push({ operation, host, size })
     for (const wake of this.#watchers) wake()
     this.#watchers.clear()
     signal?.throwIfAborted()
-    connection?.assertAlive()
+    wire?.lost.throwIfAborted()
     const fault = this.#faults.get(operation)?.shift()
     switch (fault?.type) {
-      case undefined:
-        break
       case 'refuse':
-        if (fault.error instanceof ConnectionLostError) await connection?.lose()
+        if (fault.error instanceof ConnectionLostError) await wire?.lose()
         throw fault.error
+      case 'lose answer':
+        await run()
+        await wire?.lose()
+        throw wire?.lost.reason
       case 'delay':
         await abortable(fault.until, signal)
         break
-      case 'lose answer':
-        await run()
-        await connection?.lose()
-        throw lost()
+      case 'hang':
+        await new Promise(() => undefined)
     }
-    return connection === undefined ? run() : abortable(run(), connection.lost)
+    return abortable(run(), wire?.lost)
+  }
+
+  #faulty(wire: Wire): BrokerConnection {
+    const { broker } = wire
+    const replaced: Partial<BrokerConnection> = {
+      declareQueue: (queue, options = {}) =>
+        this.#perform('declareQueue', undefined, 1, options, wire, () => broker.declareQueue(queue, options)),
+      publish: (publications, options = {}) =>
+        this.#perform('publish', undefined, publications.length, options, wire, () =>
+          broker.publish(publications, options),
+        ),
+      fetch: (queues, options) =>
+        this.#perform('fetch', undefined, options.max, options, wire, async () => {
+          const deliveries = await broker.fetch(queues, options)
+          return deliveries.map((delivery) => ({ ...delivery, payload: this.rewrite(delivery.payload) }))
+        }),
+      settle: (settlements, options = {}) =>
+        this.#perform('settle', undefined, settlements.length, options, wire, () =>
+          broker.settle(settlements, options),
+        ),
+      close: () => this.#perform('close', undefined, 1, {}, undefined, () => wire.end()),
+    }
+    return new Proxy(broker, {
+      get(target, name) {
+        if (Object.hasOwn(replaced, name)) return replaced[name as keyof BrokerConnection]
+        const value: unknown = Reflect.get(target, name)
+        return typeof value === 'function' ? value.bind(target) : value
+      },
+    })
   }
 }
 
-class FaultyConnection implements BrokerConnection {
-  readonly #transport: FaultyTransport
-  readonly #inner: BrokerConnection
+/** One connection of the memory broker, and whether it still leads there. */
+class Wire {
+  readonly broker: BrokerConnection
+  readonly #address: string
   readonly #lost = new AbortController()
+  onEnd: () => void = () => undefined
 
-  constructor(transport: FaultyTransport, inner: BrokerConnection) {
-    this.#transport = transport
-    this.#inner = inner
-  }
-
-  get capabilities(): BrokerConnection['capabilities'] {
-    return this.#inner.capabilities
-  }
-
-  get domain(): string | undefined {
-    return this.#inner.domain
-  }
-
-  get closed(): Promise<void> {
-    return this.#inner.closed
-  }
-
-  get leaseKeeper(): BrokerConnection['leaseKeeper'] {
-    return this.#inner.leaseKeeper
+  constructor(broker: BrokerConnection, address: string) {
+    this.broker = broker
+    this.#address = address
   }
 
   get lost(): AbortSignal {
     return this.#lost.signal
   }
 
-  assertAlive(): void {
-    this.#lost.signal.throwIfAborted()
-  }
-
   async lose(): Promise<void> {
-    this.#lost.abort(lost())
-    await this.close()
+    this.#lost.abort(new ConnectionLostError(this.#address))
+    await this.end()
   }
 
-  declareQueue(queue: QueueDeclaration, options: AbortableOptions = {}): Promise<QueueInfo> {
-    return this.#perform('declareQueue', 1, options, () => this.#inner.declareQueue(queue, options))
-  }
-
-  publish(publications: readonly Publication[], options: AbortableOptions = {}): Promise<void> {
-    return this.#perform('publish', publications.length, options, () => this.#inner.publish(publications, options))
-  }
-
-  fetch(queues: readonly string[], options: FetchOptions): Promise<readonly Delivery[]> {
-    return this.#perform('fetch', options.max, options, () => this.#inner.fetch(queues, options))
-  }
-
-  settle(settlements: readonly Settlement[], options: AbortableOptions = {}): Promise<readonly SettleResult[]> {
-    return this.#perform('settle', settlements.length, options, () => this.#inner.settle(settlements, options))
-  }
-
-  async close(): Promise<void> {
-    this.#transport.open_.delete(this)
-    await this.#inner.close()
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-
-  declareExchange(...args: Parameters<BrokerConnection['declareExchange']>): Promise<void> {
-    return this.#inner.declareExchange(...args)
-  }
-
-  deleteExchange(...args: Parameters<BrokerConnection['deleteExchange']>): Promise<void> {
-    return this.#inner.deleteExchange(...args)
-  }
-
-  deleteQueue(...args: Parameters<BrokerConnection['deleteQueue']>): Promise<number> {
-    return this.#inner.deleteQueue(...args)
-  }
-
-  bindQueue(...args: Parameters<BrokerConnection['bindQueue']>): Promise<void> {
-    return this.#inner.bindQueue(...args)
-  }
-
-  unbindQueue(...args: Parameters<BrokerConnection['unbindQueue']>): Promise<void> {
-    return this.#inner.unbindQueue(...args)
-  }
-
-  purgeQueue(...args: Parameters<BrokerConnection['purgeQueue']>): Promise<number> {
-    return this.#inner.purgeQueue(...args)
-  }
-
-  renew(...args: Parameters<BrokerConnection['renew']>): ReturnType<BrokerConnection['renew']> {
-    return this.#inner.renew(...args)
-  }
-
-  #perform<T>(operation: Operation, size: number, options: AbortableOptions, run: () => Promise<T>): Promise<T> {
-    return this.#transport.perform(operation, { size }, options, run, this)
+  async end(): Promise<void> {
+    this.onEnd()
+    await this.broker.close()
   }
 }

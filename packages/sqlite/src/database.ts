@@ -1,12 +1,13 @@
 import { statSync } from 'node:fs'
 import { type AbortableOptions, CeleryError } from '@celery/promises'
 import { withBusyRetry } from './busy-retry.ts'
-import type { Driver, DriverConnection, DriverStatement } from './driver.ts'
+import { CheckedStatement } from './checked-statement.ts'
+import type { Driver, DriverConnection } from './driver.ts'
 import { DatabaseUnavailableError, translateError } from './errors.ts'
 import { FileIdentity, prepareFile, refuseNetworkFileSystem } from './file-identity.ts'
 import { libsqlDriver } from './libsql-driver.ts'
 import { nodeDriver } from './node-driver.ts'
-import { checkParameters, countPlaceholders } from './parameters.ts'
+import { countPlaceholders } from './parameters.ts'
 
 /** What SQLite stores. Keep integers within ±2^53: beyond that `node:sqlite` throws and libsql rounds. */
 export type SqlValue = null | number | bigint | string | Uint8Array
@@ -249,53 +250,5 @@ class OpenedDatabase implements Database {
 
   #checkOpen(): void {
     if (this.#closed) throw new DatabaseUnavailableError(this.path, 'closed')
-  }
-}
-
-class CheckedStatement implements Statement {
-  readonly #path: string
-  readonly #sql: string
-  readonly #parameterCount: number
-  readonly #statement: DriverStatement
-
-  constructor(path: string, sql: string, parameterCount: number, statement: DriverStatement) {
-    this.#path = path
-    this.#sql = sql
-    this.#parameterCount = parameterCount
-    this.#statement = statement
-  }
-
-  run(params: readonly SqlParameter[]): RunResult {
-    const checked = checkParameters(params, this.#parameterCount, this.#sql)
-    try {
-      return this.#statement.run(checked)
-    } catch (error) {
-      throw translateError(this.#path, error)
-    }
-  }
-
-  values(params: readonly SqlParameter[]): SqlValue[][] {
-    const checked = checkParameters(params, this.#parameterCount, this.#sql)
-    try {
-      return this.#statement.values(checked)
-    } catch (error) {
-      throw translateError(this.#path, error)
-    }
-  }
-
-  all(params: readonly SqlParameter[]): SqlRow[] {
-    return this.values(params).map((row) => this.#toRow(row))
-  }
-
-  get(params: readonly SqlParameter[]): SqlRow | undefined {
-    const row = this.values(params)[0]
-    return row === undefined ? undefined : this.#toRow(row)
-  }
-
-  #toRow(values: readonly SqlValue[]): SqlRow {
-    const row: Record<string, SqlValue> = {}
-    const columns = this.#statement.columns
-    for (let index = 0; index < columns.length; index++) row[columns[index] as string] = values[index] as SqlValue
-    return row
   }
 }

@@ -22,6 +22,7 @@ export class GroupCommit {
   readonly #deadlineMs: number
   #pending: Operation[] = []
   #draining: Promise<void> | undefined
+  #turnStarted: number | undefined
 
   constructor(database: Database, deadlineMs: number, hooks: GroupCommitHooks) {
     this.#database = database
@@ -65,13 +66,12 @@ export class GroupCommit {
 
   async #drain(): Promise<void> {
     for (let attempt = 0; this.#pending.length > 0; ) {
+      if (this.#turnIsLong()) await nextTurn()
       this.#pending = this.#pending.filter((operation) => !operation.isDone)
       const group = this.#pending
       try {
         this.#commit(group)
         attempt = 0
-        // Lets the event loop turn when there was more than one transaction's worth.
-        if (this.#pending.length > 0) await nextTurn()
       } catch (error) {
         if (!CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY')) {
           await this.#commitOneByOne(group)
@@ -83,6 +83,19 @@ export class GroupCommit {
       }
     }
     this.#draining = undefined
+  }
+
+  /**
+   * Whether this turn of the event loop has gone on for long. Without asking, whoever fetches and settles in a loop
+   * would never let it turn, because nothing here waits for anything but promises.
+   */
+  #turnIsLong(): boolean {
+    if (this.#turnStarted !== undefined) return performance.now() - this.#turnStarted >= longestTransactionMs
+    this.#turnStarted = performance.now()
+    setImmediate(() => {
+      this.#turnStarted = undefined
+    })
+    return false
   }
 
   /** Commits a first part of the group, as much as fits into a few milliseconds, and leaves the rest pending. */

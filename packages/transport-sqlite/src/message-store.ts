@@ -3,7 +3,7 @@ import { type Delivery, deadLetterQueue } from '@celery/transport'
 import type { QueueMessage } from '@celery/transport/virtual'
 import { toFence } from './fence.ts'
 import { type Inserted, insertIgnoringKnown, type MessageRow } from './insert-messages.ts'
-import { type QueueRow, prepareAll, type Topology } from './topology.ts'
+import { prepareAll, type QueueRow, type Topology } from './topology.ts'
 
 /** What is known of a held message besides its number. */
 export interface HeldRow {

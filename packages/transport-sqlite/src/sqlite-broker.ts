@@ -17,9 +17,9 @@ import {
   type TransportCapabilities,
 } from '@celery/transport'
 import type { QueueMessage, VirtualBroker, VirtualSettlement } from '@celery/transport/virtual'
+import { endsConnection, toTransportError } from './broker-errors.ts'
 import { BrokerFile } from './broker-file.ts'
 import { sqliteCapabilities } from './capabilities.ts'
-import { endsConnection, toTransportError } from './broker-errors.ts'
 import { deliveryNumber } from './fence.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { LeaseKeeperData } from './lease-keeper.ts'

@@ -3,9 +3,9 @@ import { appendFileSync } from 'node:fs'
 import { openDatabase, SqliteWrite } from '@celery/sqlite'
 import { openSqliteBroker } from '@celery/transport-sqlite'
 
-const [role, path, ledger] = process.argv.slice(2)
+const [role, path = '', ledger = ''] = process.argv.slice(2)
 const broker = await openSqliteBroker({ path, leaseMs: 600 })
-process.send('ready')
+process.send?.('ready')
 
 if (role === 'producer') {
   for (let count = 0; ; count++) {

@@ -68,7 +68,12 @@ const broker = fc.nat({ max: 1 })
 const which = fc.nat({ max: 20 })
 
 const put = fc
-  .record({ by: broker, priority: fc.nat({ max: 9 }), count: fc.integer({ min: 1, max: 20 }), delayMs: fc.option(fc.nat(90)) })
+  .record({
+    by: broker,
+    priority: fc.nat({ max: 9 }),
+    count: fc.integer({ min: 1, max: 20 }),
+    delayMs: fc.option(fc.nat(90)),
+  })
   .map(({ by, priority, count, delayMs }): Step => {
     return async (model, real) => {
       const untilMs = model.nowMs + (delayMs ?? 0)
@@ -150,7 +155,11 @@ function apply(model: Model, message: ModelMessage, action: SettleAction): void 
   }
 }
 
-const pass = fc.nat(60).map((ms): Step => async (model) => model.pass(ms))
+const pass = fc.nat(60).map(
+  (ms): Step =>
+    async (model) =>
+      model.pass(ms),
+)
 const loseLeases = fc.constant<Step>(async (model) => model.pass(leaseMs + 1))
 const reopen = broker.map((by): Step => {
   return async (model, real) => {
@@ -172,7 +181,9 @@ const steps = fc.array(
   { maxLength: 40, size: 'max' },
 )
 
-test('agrees with a list of messages, whatever happens to them and in whatever order', { timeout: 60_000 }, async () => {
+test('agrees with a list of messages, whatever happens to them and in whatever order', {
+  timeout: 60_000,
+}, async () => {
   await fc.assert(fc.asyncProperty(steps, runSteps), { numRuns: 60, interruptAfterTimeLimit: 20_000 })
 })
 

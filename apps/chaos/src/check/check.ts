@@ -1,6 +1,6 @@
+import { type ConfirmedTask, type Evidence, isTerminal, type QueuedMessage, readHistory } from './evidence.ts'
 import type { Duplicate } from './explain.ts'
 import { explainDuplicates } from './explain.ts'
-import { type ConfirmedTask, type Evidence, isTerminal, type QueuedMessage, readHistory } from './evidence.ts'
 import { resultFault } from './results.ts'
 import { longestTakeoverMs } from './takeover.ts'
 
@@ -16,6 +16,8 @@ export interface Verdict {
   readonly stuck: readonly QueuedMessage[]
   /** Tasks whose publish has no answer and that never ran. */
   readonly unknown: number
+  /** Publishes that rejected, by the code of their error: allowed, for whoever called was told. */
+  readonly rejected: ReadonlyMap<string, number>
   readonly takeoverMs: number
   /** One sentence for each thing that must not be. */
   readonly reasons: readonly string[]
@@ -61,7 +63,6 @@ export function check(evidence: Evidence): Verdict {
     if (fault !== undefined) reasons.push(`result: of task ${task.id}: ${fault}`)
   }
   for (const task of history.strays) reasons.push(`stray: task ${task} ran and no client sent it`)
-  for (const [code, count] of history.errors) reasons.push(`publish: ${count} rejected with ${code}`)
   for (const problem of integrity) reasons.push(`integrity: ${problem}`)
 
   const takeoverMs = longestTakeoverMs(history.tasks, history.faults)
@@ -75,6 +76,7 @@ export function check(evidence: Evidence): Verdict {
     duplicates,
     stuck,
     unknown: history.unknown.length,
+    rejected: history.errors,
     takeoverMs,
     reasons,
   }

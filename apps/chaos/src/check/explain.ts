@@ -46,7 +46,8 @@ export function explainDuplicates(
 }
 
 function explains(fault: Fault, extra: Attempt, attempts: readonly Attempt[], leaseMs: number): boolean {
-  if (extra.startTime < fault.time) return false
+  // What a client sends nobody has in flight.
+  if (fault.kind === 'client' || extra.startTime < fault.time) return false
   const lastTime =
     fault.kind === 'child'
       ? fault.time

@@ -16,9 +16,7 @@ export function longestTakeoverMs(tasks: ReadonlyMap<string, ConfirmedTask>, fau
     const attempts = tasks.get(task)?.attempts ?? []
     for (const fault of hits) {
       if (fault.kind !== 'worker') continue
-      const next = attempts.find(
-        ({ workerPid, startTime }) => workerPid !== fault.pid && startTime >= fault.time,
-      )
+      const next = attempts.find(({ workerPid, startTime }) => workerPid !== fault.pid && startTime >= fault.time)
       if (next === undefined) continue
       const hitAgain = hits.some((other) => other.time > fault.time && other.time <= next.startTime)
       if (!hitAgain) longest = Math.max(longest, next.startTime - fault.time)

@@ -1,4 +1,4 @@
-import type { TraceInput, TraceOutcome } from '@celery/app'
+import type { SoftLimit, TraceInput, TraceOutcome } from '@celery/app'
 import { SoftTimeLimitExceededError } from '@celery/app'
 import { deferred } from '@celery/promises'
 import type { TaskJob, TaskPool } from './task-pool.ts'

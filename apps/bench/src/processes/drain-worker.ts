@@ -1,0 +1,74 @@
+/**
+ * A worker that measures itself: it stands still while its queue is filled, and then counts the time until the last
+ * task has ended and the last settlement, results included, is in the file.
+ */
+import { createRequire } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { sqlite } from '@celery/transport-sqlite'
+import { startWorker } from '@celery/worker'
+import { app } from '../tasks.ts'
+import { serve, startArgument, waitForStart } from './measured.ts'
+import { observeSettling } from './observe-settling.ts'
+
+export interface DrainWorkerArgument {
+  readonly pool: 'async' | 'prefork'
+  readonly concurrency: number
+  /** Whether the tasks keep their results. */
+  readonly results: boolean
+}
+
+export interface DrainCommand {
+  readonly tasks: number
+}
+
+export interface DrainAnswer {
+  readonly seconds: number
+}
+
+async function main({ pool, concurrency, results }: DrainWorkerArgument): Promise<void> {
+  let acknowledged = 0
+  let stored = 0
+  let onChange = (): void => {}
+  const transport = observeSettling(sqlite, (settlements) => {
+    for (const { delivery, writes } of settlements) {
+      if (delivery !== undefined) acknowledged++
+      if (writes !== undefined && writes.length > 0) stored++
+    }
+    onChange()
+  })
+  app.transports.register('sqlite', async () => transport)
+  const worker = await startWorker(app, {
+    pool,
+    concurrency,
+    appModule: pathToFileURL(createRequire(import.meta.url).resolve('@celery-apps/bench/tasks')).href,
+  })
+
+  /** Resolves when so many more have ended. */
+  function ended(tasks: number): Promise<void> {
+    const goal = { processed: worker.processed + tasks, acknowledged: acknowledged + tasks, stored: stored + tasks }
+    return new Promise((resolve) => {
+      onChange = () => {
+        if (acknowledged < goal.acknowledged || (results && stored < goal.stored)) return
+        // With an early acknowledgement, the last tasks may still run when theirs are confirmed.
+        if (worker.processed < goal.processed) setImmediate(onChange)
+        else resolve()
+      }
+    })
+  }
+
+  serve<DrainCommand>({
+    async onCommand({ tasks }) {
+      const end = ended(tasks)
+      await waitForStart()
+      const startedAt = performance.now()
+      await end
+      return { seconds: (performance.now() - startedAt) / 1_000 } satisfies DrainAnswer
+    },
+    async onEnd() {
+      await worker.stop()
+      await app.close()
+    },
+  })
+}
+
+void main(startArgument())

@@ -1,0 +1,330 @@
+import { describe, expect, test } from 'vitest'
+import type { Fault, FaultKind, LedgerEntry } from '../ledger.ts'
+import { check, type Verdict } from './check.ts'
+import type { QueuedMessage, StoredState } from './evidence.ts'
+
+const leaseMs = 2_000
+
+/** A run as it might have been, told event by event. All is well until a test says otherwise. */
+class Story {
+  readonly #ledger: LedgerEntry[] = []
+  readonly #records = new Map<string, StoredState>()
+  #faults = 0
+  messages: QueuedMessage[] = []
+  integrity: string[] = []
+
+  sent(
+    call: string,
+    kind: 'noop' | 'sleep' | 'chain2' | 'fail' = 'sleep',
+    answer: 'ok' | 'error' | 'none' = 'ok',
+  ): this {
+    this.#ledger.push({ type: 'sent', call, kind, time: 0 })
+    if (answer === 'ok') this.#ledger.push({ type: 'ok', call, time: 1 })
+    if (answer === 'error') this.#ledger.push({ type: 'error', call, time: 1, code: 'ERR_TEST' })
+    return this
+  }
+
+  started(task: string, attempt: string, pid: number, workerPid: number, time: number): this {
+    this.#ledger.push({ type: 'start', task, attempt, pid, workerPid, time })
+    return this
+  }
+
+  ended(task: string, attempt: string, time: number): this {
+    this.#ledger.push({ type: 'end', task, attempt, time })
+    return this
+  }
+
+  stored(task: string, attempt: string | undefined, state: string = 'SUCCESS'): this {
+    this.#records.set(task, { state, attempt })
+    return this
+  }
+
+  saw(task: string, attempt: string | undefined, state: string = 'SUCCESS'): this {
+    this.#ledger.push({ type: 'saw', task, state, attempt, time: 0 })
+    return this
+  }
+
+  fault(kind: FaultKind, pid: number, time: number, inFlight: string[], endTime: number = time): this {
+    const fault: Fault = { index: this.#faults++, kind, pid, time, endTime, inFlight, running: inFlight }
+    this.#ledger.push({ type: 'fault', fault })
+    return this
+  }
+
+  left(task: string, place: QueuedMessage['place']): this {
+    this.messages.push({ task, place })
+    return this
+  }
+
+  verdict(): Verdict {
+    return check({
+      ledger: this.#ledger,
+      records: this.#records,
+      messages: this.messages,
+      integrity: this.integrity,
+      leaseMs,
+    })
+  }
+}
+
+/** A task that ran once, in child 11 of worker 1, from 100 to 200. */
+function ranOnce(task: string, story: Story = new Story()): Story {
+  return story.sent(task).started(task, `${task}-a`, 11, 1, 100).ended(task, `${task}-a`, 200).stored(task, `${task}-a`)
+}
+
+/** A task that was running in child 11 of worker 1 at 150, and ran again in child 21 of worker 2 at 2,100. */
+function ranAgain(task: string, story: Story = new Story()): Story {
+  return story
+    .sent(task)
+    .started(task, `${task}-a`, 11, 1, 100)
+    .started(task, `${task}-b`, 21, 2, 2_100)
+    .ended(task, `${task}-b`, 2_200)
+    .stored(task, `${task}-b`)
+}
+
+describe('a run in which all went well', () => {
+  test('has nothing to report', () => {
+    const story = ranOnce('c0').sent('c1', 'noop').started('c1', 'x', 12, 1, 300).ended('c1', 'x', 301)
+    expect(story.verdict()).toMatchObject({ sent: 2, done: 2, lost: [], duplicates: [], stuck: [], reasons: [] })
+  })
+
+  test('counts every step of a chain and every error callback', () => {
+    const story = new Story().sent('c0', 'chain2').sent('c1', 'fail')
+    for (const [task, state] of [
+      ['c0.1', 'SUCCESS'],
+      ['c0.2', 'SUCCESS'],
+      ['c1', 'FAILURE'],
+    ] as const) {
+      story.started(task, task, 11, 1, 100).ended(task, task, 101).stored(task, task, state)
+    }
+    story.started('c1.rescue', 'r', 11, 1, 102).ended('c1.rescue', 'r', 103)
+    expect(story.verdict()).toMatchObject({ sent: 4, done: 4, reasons: [] })
+  })
+})
+
+describe('a lost task is reported', () => {
+  test('when it was acknowledged before it ran and its worker died', () => {
+    const story = new Story().sent('c0').started('c0', 'a', 11, 1, 100).fault('worker', 1, 150, [])
+    expect(story.verdict()).toMatchObject({ lost: ['c0'], reasons: ['lost: task c0 started and never ended'] })
+  })
+
+  test('when its message was dropped', () => {
+    const story = ranOnce('c0').sent('c1')
+    expect(story.verdict()).toMatchObject({ sent: 2, done: 1, lost: ['c1'] })
+  })
+
+  test('when the next step of a chain never came', () => {
+    const story = new Story().sent('c0', 'chain2')
+    story.started('c0.1', 'a', 11, 1, 100).ended('c0.1', 'a', 101).stored('c0.1', 'a')
+    expect(story.verdict()).toMatchObject({ sent: 2, done: 1, lost: ['c0.2'] })
+  })
+
+  test('when an error callback never came', () => {
+    const story = new Story().sent('c0', 'fail')
+    story.started('c0', 'a', 11, 1, 100).ended('c0', 'a', 101).stored('c0', 'a', 'FAILURE')
+    expect(story.verdict()).toMatchObject({ lost: ['c0.rescue'] })
+  })
+
+  test('when it ended and its result is missing', () => {
+    const story = new Story().sent('c0').started('c0', 'a', 11, 1, 100).ended('c0', 'a', 200)
+    expect(story.verdict().reasons).toEqual(['lost: task c0 ended and left no final result'])
+  })
+
+  test('when its last state is not final', () => {
+    const story = new Story().sent('c0').started('c0', 'a', 11, 1, 100).ended('c0', 'a', 200)
+    story.saw('c0', undefined, 'STARTED').stored('c0', undefined, 'STARTED')
+    expect(story.verdict().lost).toEqual(['c0'])
+  })
+
+  test('but not when nobody knows whether it was sent', () => {
+    const story = ranOnce('c0').sent('c1', 'sleep', 'none').sent('c2', 'chain2', 'error')
+    const verdict = story.verdict()
+    expect(verdict).toMatchObject({ sent: 1, done: 1, unknown: 3, reasons: [] })
+    expect([...verdict.rejected]).toEqual([['ERR_TEST', 1]])
+  })
+
+  test('also of a call without an answer whose first step ran: it was sent', () => {
+    const story = new Story().sent('c0', 'chain2', 'none')
+    story.started('c0.1', 'a', 11, 1, 100).ended('c0.1', 'a', 101).stored('c0.1', 'a')
+    expect(story.verdict()).toMatchObject({ sent: 2, lost: ['c0.2'] })
+  })
+
+  test('but not when it is among the dead letters', () => {
+    const story = new Story().sent('c0').started('c0', 'a', 11, 1, 100).left('c0', 'dead')
+    expect(story.verdict()).toMatchObject({ sent: 1, done: 1, reasons: [] })
+  })
+})
+
+describe('a stuck task is reported', () => {
+  test.each(['ready', 'delayed', 'held', 'nowhere'] as const)('when its message is left %s', (place) => {
+    const verdict = new Story().sent('c0').left('c0', place).verdict()
+    expect(verdict).toMatchObject({ lost: [], stuck: [{ task: 'c0', place }] })
+    expect(verdict.reasons).toHaveLength(1)
+  })
+
+  test('also when it has run and was not settled', () => {
+    const verdict = ranOnce('c0').left('c0', 'held').verdict()
+    expect(verdict).toMatchObject({ done: 1, stuck: [{ task: 'c0', place: 'held' }] })
+    expect(verdict.reasons).toEqual(['stuck: the message of task c0 is still there, held'])
+  })
+})
+
+describe('a task that started again is explained', () => {
+  const explained = (story: Story): Story => {
+    expect(story.verdict().duplicates.map(({ fault }) => fault?.index)).toEqual([0])
+    expect(story.verdict().reasons).toEqual([])
+    return story
+  }
+
+  test('by the kill of the worker that held it', () => {
+    explained(ranAgain('c0').fault('worker', 1, 150, ['c0']))
+  })
+
+  test('by the kill of the child that ran it', () => {
+    explained(ranAgain('c0').fault('child', 11, 150, ['c0']))
+  })
+
+  test('by a pause of the worker that held it, longer than the lease', () => {
+    explained(ranAgain('c0').fault('pause', 1, 150, ['c0'], 3_500))
+  })
+
+  test('by a pause also when the paused worker started it last', () => {
+    const story = new Story().sent('c0').started('c0', 'b', 21, 2, 2_300).ended('c0', 'b', 2_400).stored('c0', 'b')
+    explained(story.started('c0', 'a', 11, 1, 3_600).ended('c0', 'a', 3_700).fault('pause', 1, 150, ['c0'], 3_500))
+  })
+
+  test('by the kill of a worker also when an orphan of it started it just after', () => {
+    const story = new Story().sent('c0').started('c0', 'a', 11, 1, 400)
+    explained(
+      story.started('c0', 'b', 21, 2, 2_300).ended('c0', 'b', 2_400).stored('c0', 'b').fault('worker', 1, 150, ['c0']),
+    )
+  })
+
+  test('when it ended and was not settled before the kill', () => {
+    explained(ranAgain('c0').ended('c0', 'c0-a', 149).fault('worker', 1, 150, ['c0']))
+  })
+})
+
+describe('a task that started again is not explained', () => {
+  const unexplained = (story: Story, count: number = 1): void => {
+    const verdict = story.verdict()
+    expect(verdict.duplicates.filter(({ fault }) => fault === undefined)).toHaveLength(count)
+    expect(verdict.reasons.filter((reason) => reason.startsWith('unexplained: task c0 '))).toHaveLength(count)
+  }
+
+  test('when there was no fault: it was sent twice', () => {
+    unexplained(ranAgain('c0'))
+  })
+
+  test('by a fault of another worker', () => {
+    unexplained(ranAgain('c0').fault('worker', 3, 150, ['c7']))
+  })
+
+  test('by a fault of its own worker when it was not in flight there', () => {
+    unexplained(ranAgain('c0').fault('worker', 1, 150, ['c7']))
+  })
+
+  test('by a fault of a worker that held it and never ran it', () => {
+    unexplained(ranAgain('c0').fault('worker', 3, 50, ['c0']))
+  })
+
+  test('by the kill of another child of its worker', () => {
+    unexplained(ranAgain('c0').fault('child', 12, 150, ['c0']))
+  })
+
+  test('by the kill of a child in which it started only later', () => {
+    unexplained(ranAgain('c0').fault('child', 11, 90, ['c0']))
+  })
+
+  test('by the kill of a client', () => {
+    unexplained(ranAgain('c0').fault('client', 1, 150, ['c0']))
+  })
+
+  test('by a fault that came after it', () => {
+    unexplained(ranAgain('c0').fault('worker', 1, 2_150, ['c0']))
+  })
+
+  test('a second time by the same fault', () => {
+    unexplained(ranAgain('c0').fault('worker', 1, 150, ['c0']).started('c0', 'c', 31, 3, 2_150))
+  })
+
+  test('by a pause that had ended long before', () => {
+    const story = new Story().sent('c0').started('c0', 'a', 21, 2, 2_100).ended('c0', 'a', 2_200).stored('c0', 'a')
+    unexplained(story.started('c0', 'b', 11, 1, 60_000).fault('pause', 1, 150, ['c0'], 3_500))
+  })
+})
+
+describe('a result that went back is reported', () => {
+  const reasons = (story: Story): readonly string[] => story.verdict().reasons
+
+  test('when a stale attempt overwrote it', () => {
+    const story = ranAgain('c0').ended('c0', 'c0-a', 2_500).fault('pause', 1, 150, ['c0'], 2_400)
+    expect(reasons(story.saw('c0', 'c0-b').stored('c0', 'c0-a'))).toEqual([
+      'result: of task c0: SUCCESS of attempt c0-b became SUCCESS of attempt c0-a',
+    ])
+  })
+
+  test('when it became a state that is not final', () => {
+    const story = ranOnce('c0').saw('c0', 'c0-a').stored('c0', undefined, 'STARTED')
+    expect(reasons(story)).toContain('result: of task c0: SUCCESS of attempt c0-a became STARTED')
+  })
+
+  test('when it became a failure', () => {
+    const story = ranOnce('c0').saw('c0', 'c0-a').stored('c0', 'c0-a', 'FAILURE')
+    expect(reasons(story)).toHaveLength(1)
+  })
+
+  test('when it went back for a while only', () => {
+    const story = ranOnce('c0').saw('c0', 'c0-a').saw('c0', undefined, 'STARTED').saw('c0', 'c0-a')
+    expect(reasons(story)).toHaveLength(1)
+  })
+
+  test('when it vanished', () => {
+    const story = new Story().sent('c0').started('c0', 'a', 11, 1, 100).ended('c0', 'a', 200).saw('c0', 'a')
+    expect(reasons(story)).toContain('result: of task c0: SUCCESS of attempt a became no record')
+  })
+
+  test('when no attempt of the task can have had it', () => {
+    expect(reasons(ranOnce('c0').stored('c0', 'c9-a'))).toHaveLength(1)
+    expect(reasons(ranOnce('c0').stored('c0', undefined))).toHaveLength(1)
+  })
+
+  test('when a task that cannot fail has failed', () => {
+    expect(reasons(ranOnce('c0').stored('c0', undefined, 'FAILURE'))).toHaveLength(1)
+  })
+
+  test('but not when it only went on', () => {
+    expect(reasons(ranOnce('c0').saw('c0', undefined, 'STARTED').saw('c0', 'c0-a'))).toEqual([])
+  })
+})
+
+describe('also reported is', () => {
+  test('a task that ran and was never sent', () => {
+    const story = ranOnce('c0').started('c9', 'x', 11, 1, 300).ended('c9', 'x', 301)
+    expect(story.verdict().reasons).toEqual(['stray: task c9 ran and no client sent it'])
+  })
+
+  test('a damaged file', () => {
+    const story = ranOnce('c0')
+    story.integrity = ['row 3 missing from index']
+    expect(story.verdict().reasons).toEqual(['integrity: row 3 missing from index'])
+  })
+
+  test('a takeover that took longer than the lease and five seconds', () => {
+    const story = new Story().sent('c0').started('c0', 'a', 11, 1, 100).started('c0', 'b', 21, 2, 7_151)
+    const verdict = story.ended('c0', 'b', 7_200).stored('c0', 'b').fault('worker', 1, 150, ['c0']).verdict()
+    expect(verdict.takeoverMs).toBe(7_001)
+    expect(verdict.reasons).toEqual(['takeover: a task of a killed worker started elsewhere after 7001 ms only'])
+  })
+})
+
+describe('takeover', () => {
+  test('is measured from the kill of a worker to the start elsewhere, the longest counts', () => {
+    const story = ranAgain('c1', ranAgain('c0')).fault('worker', 1, 150, ['c0', 'c1'])
+    expect(story.verdict().takeoverMs).toBe(1_950)
+  })
+
+  test('counts from the last worker that lost the task before it ran', () => {
+    const story = ranAgain('c0').fault('worker', 1, 150, ['c0']).fault('worker', 3, 1_100, ['c0'])
+    expect(story.verdict().takeoverMs).toBe(1_000)
+  })
+})

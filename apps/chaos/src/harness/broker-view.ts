@@ -1,0 +1,58 @@
+import { type Database, openDatabase, type Statement } from '@celery/sqlite'
+import type { QueuedMessage } from '../check/evidence.ts'
+
+/**
+ * Looks into the broker's file from outside. It reads the tables themselves, because the broker tells nobody what others
+ * hold, and a checker should not have to believe it anyway.
+ */
+export class BrokerView implements Disposable {
+  readonly #database: Database
+  readonly #held: Statement
+  readonly #messages: Statement
+
+  private constructor(database: Database) {
+    this.#database = database
+    this.#held = database.prepare(heldSql)
+    this.#messages = database.prepare(messagesSql)
+  }
+
+  /** The file must have its tables already. */
+  static async open(path: string): Promise<BrokerView> {
+    return new BrokerView(await openDatabase(path))
+  }
+
+  /** Tasks whose messages are delivered under one of these sessions and not settled. */
+  heldBy(sessions: readonly string[]): string[] {
+    return this.#held.values([JSON.stringify(sessions)]).map(([task]) => String(task))
+  }
+
+  /** Every message that is in the file. */
+  messages(): QueuedMessage[] {
+    return this.#messages.values([]).map(([task, queue, place]) => ({
+      task: String(task),
+      place: String(queue).endsWith('.dead') ? 'dead' : (place as QueuedMessage['place']),
+    }))
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close()
+  }
+}
+
+/** As `deliveriesPerOwner` of `@celery/transport-sqlite`: the number of a delivery begins with its owner's. */
+const deliveriesPerOwner = 2 ** 26
+
+const heldSql = `
+  SELECT json_extract(m.payload, '$.headers.id')
+  FROM owner o
+  JOIN held h ON h.delivery BETWEEN o.id * ${deliveriesPerOwner} AND (o.id + 1) * ${deliveriesPerOwner} - 1
+  JOIN message m ON m.id = h.message
+  WHERE o.session IN (SELECT value FROM json_each(?))`
+
+const messagesSql = `
+  SELECT json_extract(m.payload, '$.headers.id'), q.name, CASE
+    WHEN EXISTS (SELECT 1 FROM held WHERE message = m.id) THEN 'held'
+    WHEN EXISTS (SELECT 1 FROM ready WHERE queue = m.queue AND rank = m.rank AND message = m.id) THEN 'ready'
+    WHEN EXISTS (SELECT 1 FROM delayed WHERE message = m.id) THEN 'delayed'
+    ELSE 'nowhere' END
+  FROM message m LEFT JOIN queue q ON q.id = m.queue`

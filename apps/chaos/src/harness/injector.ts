@@ -1,0 +1,165 @@
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import { type Fault, openLedger } from '../ledger.ts'
+import { Random } from '../random.ts'
+import type { Setup } from '../setup.ts'
+import type { BrokerView } from './broker-view.ts'
+import type { PlannedFault } from './fault-plan.ts'
+import type { Fleet, WorkerSlot } from './fleet.ts'
+import type { LiveLedger } from './live-ledger.ts'
+import { isChildOf, pauseProcess, signal } from './processes.ts'
+
+export interface InjectorOptions {
+  readonly setup: Setup
+  readonly fleet: Fleet
+  readonly ledger: LiveLedger
+  readonly broker: BrokerView
+  readonly onFault: (fault: Fault, slot: WorkerSlot | undefined) => void
+}
+
+/** Milliseconds beyond the lease for which a worker is paused, at most; half of it at least. */
+const pauseBeyondMs = 2_000
+
+/** Milliseconds to wait for the client to be publishing. */
+const publishWaitMs = 500
+
+/**
+ * Carries out planned faults. Whoever is to be killed is stopped for a moment first: the broker's file then shows what
+ * it holds when it dies, which no look before or after a kill could tell for sure.
+ */
+export class FaultInjector {
+  readonly #options: InjectorOptions
+  readonly #note: (line: string) => void
+  readonly #pauses = new Set<Promise<void>>()
+
+  constructor(options: InjectorOptions) {
+    this.#options = options
+    this.#note = openLedger(options.setup.directory, 'faults')
+  }
+
+  /** Resolves to `false` where there is nobody to hit now. A pause goes on after that. */
+  inject(plan: PlannedFault): Promise<boolean> {
+    const random = new Random(this.#options.setup.seed, 1_000 + plan.index)
+    switch (plan.kind) {
+      case 'child':
+        return this.#killChild(plan, random)
+      case 'worker':
+        return this.#killWorker(plan, random)
+      case 'pause':
+        return this.#pauseWorker(plan, random)
+      case 'client':
+        return this.#killClient(plan, random)
+    }
+  }
+
+  /** Resolves when every paused worker goes on. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#pauses)
+  }
+
+  async #killChild(plan: PlannedFault, random: Random): Promise<boolean> {
+    const { ledger } = this.#options
+    ledger.read()
+    const targets = this.#ready().flatMap((slot) =>
+      ledger
+        .busyChildren(slot.process.pid)
+        .filter((pid) => isChildOf(pid, slot.process.pid))
+        .map((pid) => ({ slot, pid })),
+    )
+    const target = random.pick(targets)
+    if (target === undefined) return false
+    const { slot, pid } = target
+    if (!(await pauseProcess(pid))) return false
+    const time = Date.now()
+    ledger.read()
+    const inFlight = this.#heldBy(slot.process.pid).filter((task) => ledger.lastPid(task) === pid)
+    const running = ledger.runningOn(pid)
+    signal(pid, 'SIGKILL')
+    ledger.bury(pid)
+    this.#record({ index: plan.index, kind: plan.kind, pid, time, endTime: time, inFlight, running }, slot)
+    return true
+  }
+
+  async #killWorker(plan: PlannedFault, random: Random): Promise<boolean> {
+    const { fleet, ledger } = this.#options
+    const slot = random.pick(this.#ready())
+    if (slot === undefined) return false
+    slot.isBusy = true
+    const { process } = slot
+    if (await pauseProcess(process.pid)) {
+      const seen = this.#look(process.pid)
+      process.kill()
+      this.#record({ index: plan.index, kind: plan.kind, pid: process.pid, endTime: seen.time, ...seen }, slot)
+    }
+    await process.exited
+    ledger.bury(process.pid)
+    fleet.replace(slot)
+    slot.isBusy = false
+    return true
+  }
+
+  async #pauseWorker(plan: PlannedFault, random: Random): Promise<boolean> {
+    const ready = this.#ready()
+    const slot = random.pick(ready)
+    // Somebody has to be left to take over.
+    if (slot === undefined || ready.length < 2) return false
+    slot.isBusy = true
+    const { pid } = slot.process
+    if (!(await pauseProcess(pid))) {
+      slot.isBusy = false
+      return false
+    }
+    const seen = this.#look(pid)
+    const pauseMs = this.#options.setup.leaseMs + random.between(pauseBeyondMs / 2, pauseBeyondMs)
+    const pause = sleep(pauseMs).then(() => {
+      const endTime = Date.now()
+      signal(pid, 'SIGCONT')
+      slot.isBusy = false
+      this.#record({ index: plan.index, kind: plan.kind, pid, endTime, ...seen }, slot)
+    })
+    this.#pauses.add(pause)
+    void pause.finally(() => this.#pauses.delete(pause))
+    return true
+  }
+
+  /** Half of the times in the middle of a publish, which a random moment would seldom hit. */
+  async #killClient(plan: PlannedFault, random: Random): Promise<boolean> {
+    const { fleet, ledger } = this.#options
+    const { client } = fleet
+    if (client === undefined || client.hasExited) return false
+    const limit = random.next() < 0.5 ? performance.now() + publishWaitMs : 0
+    while (ledger.unanswered === 0 && performance.now() < limit) {
+      await nextTurn()
+      ledger.read()
+    }
+    if (client.hasExited) return false
+    const time = Date.now()
+    client.kill()
+    await client.exited
+    ledger.buryClient()
+    this.#record(
+      { index: plan.index, kind: plan.kind, pid: client.pid, time, endTime: time, inFlight: [], running: [] },
+      undefined,
+    )
+    return true
+  }
+
+  #ready(): WorkerSlot[] {
+    const { fleet, ledger } = this.#options
+    return fleet.ready((pid) => ledger.sessionsOf(pid).length > 0)
+  }
+
+  #look(pid: number): Pick<Fault, 'time' | 'inFlight' | 'running'> {
+    const time = Date.now()
+    this.#options.ledger.read()
+    return { time, inFlight: this.#heldBy(pid), running: this.#options.ledger.runningOn(pid) }
+  }
+
+  #heldBy(pid: number): string[] {
+    return this.#options.broker.heldBy(this.#options.ledger.sessionsOf(pid))
+  }
+
+  #record(fault: Fault, slot: WorkerSlot | undefined): void {
+    this.#note(`fault ${JSON.stringify(fault)}`)
+    this.#options.onFault(fault, slot)
+  }
+}

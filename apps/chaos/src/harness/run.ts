@@ -1,0 +1,246 @@
+/**
+ * One run, from its first process to its verdict:
+ *
+ * 1. workers start, then the client, which keeps them busy;
+ * 2. after a calm phase faults are carried out whenever enough tasks have ended;
+ * 3. when all is sent and the faults are done, the queue gets the time to empty;
+ * 4. evidence is read while the workers still live, they are stopped, and the checker judges.
+ */
+import { mkdirSync, readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openDatabase } from '@celery/sqlite'
+import { openSqliteBroker } from '@celery/transport-sqlite'
+import { check, takeoverSlackMs, type Verdict } from '../check/check.ts'
+import type { Evidence } from '../check/evidence.ts'
+import { compareRates, type Rates } from '../check/rate.ts'
+import { type Fault, type FaultKind, ledgerPath, parseLedger } from '../ledger.ts'
+import { brokerFile, resultFile, type Setup } from '../setup.ts'
+import { BrokerView } from './broker-view.ts'
+import { type PlannedFault, planFaults } from './fault-plan.ts'
+import { Fleet } from './fleet.ts'
+import { Guard } from './guard.ts'
+import { FaultInjector } from './injector.ts'
+import { LiveLedger } from './live-ledger.ts'
+import { ResultWatch } from './result-watch.ts'
+import { Saboteur } from './saboteur.ts'
+
+export interface RunOptions {
+  readonly setup: Setup
+  readonly faults: number
+  readonly workers: number
+  readonly children: number
+  /** Least share of the speed without faults that has to remain. @defaultValue `0.5` */
+  readonly leastRate?: number
+  /** Told of every fault, and of progress every ten seconds. */
+  readonly onProgress?: (line: string) => void
+  /** Told of every fault. */
+  readonly onFault?: (fault: Fault) => void
+}
+
+export interface RunReport {
+  readonly verdict: Verdict
+  /** Faults carried out, by kind. */
+  readonly faults: ReadonlyMap<FaultKind, number>
+  readonly faultsPerMinute: number
+  readonly rates: Rates | undefined
+  readonly longestOrphanMs: number
+  readonly durationMs: number
+  /** Why the run failed: the verdict's reasons and what went wrong besides. Empty where all is well. */
+  readonly reasons: readonly string[]
+}
+
+/** Milliseconds. */
+const tickMs = 20
+const lookAtResultsMs = 250
+const reportMs = 10_000
+/** Nothing has ended for so long: the run is given up, and the checker says why. */
+const standstillMs = 30_000
+const stopLimitMs = 10_000
+const startLimitMs = 60_000
+
+export async function runChaos(options: RunOptions): Promise<RunReport> {
+  mkdirSync(options.setup.directory, { recursive: true, mode: 0o700 })
+  const run = new Run(options)
+  return run.run()
+}
+
+class Run {
+  readonly #options: RunOptions
+  readonly #setup: Setup
+  readonly #guard = new Guard()
+  readonly #ledger: LiveLedger
+  readonly #faults: Fault[] = []
+  readonly #troubles: string[] = []
+  readonly #started = performance.now()
+
+  constructor(options: RunOptions) {
+    this.#options = options
+    this.#setup = options.setup
+    this.#ledger = new LiveLedger(options.setup.directory)
+  }
+
+  async run(): Promise<RunReport> {
+    const { workers, children } = this.#options
+    try {
+      // Makes the file and its tables, which those who only look expect to find.
+      await (await openSqliteBroker({ path: brokerFile(this.#setup) })).close()
+      await using results = await ResultWatch.open(this.#setup)
+      using broker = await BrokerView.open(brokerFile(this.#setup))
+      using saboteur = await Saboteur.open(this.#setup, this.#ledger)
+      const fleet = new Fleet({
+        setup: this.#setup,
+        guard: this.#guard,
+        workers,
+        children,
+        onTrouble: (reason) => this.#troubles.push(reason),
+      })
+      await this.#untilReady(fleet)
+      fleet.startClient()
+      const injector = new FaultInjector({
+        setup: this.#setup,
+        fleet,
+        ledger: this.#ledger,
+        broker,
+        onFault: (fault, slot) => {
+          this.#faults.push(fault)
+          this.#options.onFault?.(fault)
+          const pids = fleet.slots.filter(({ isBusy }) => !isBusy).map(({ process }) => process.pid)
+          void saboteur.afterFault(fault, slot?.process.pid, pids)
+        },
+      })
+      await this.#carryOn(fleet, injector, results, saboteur)
+      await this.#untilEmpty(broker, results)
+      const evidence = await this.#gather(broker, results)
+      await fleet.stop(stopLimitMs)
+      const integrity = await this.#checkFiles()
+      return this.#report(check({ ...evidence, integrity }), fleet)
+    } finally {
+      this.#ledger.close()
+      this.#guard.close()
+    }
+  }
+
+  async #untilReady(fleet: Fleet): Promise<void> {
+    const limit = performance.now() + startLimitMs
+    const { workers } = this.#options
+    for (;;) {
+      this.#ledger.read()
+      const ready = fleet.ready((pid) => this.#ledger.sessionsOf(pid).length > 0).length
+      if (ready === workers) return
+      if (performance.now() > limit)
+        throw new Error(`only ${ready} of ${workers} workers fetch after ${startLimitMs} ms`)
+      await sleep(tickMs)
+    }
+  }
+
+  /** Carries out the faults until they are done and everything is sent. */
+  async #carryOn(fleet: Fleet, injector: FaultInjector, results: ResultWatch, saboteur: Saboteur): Promise<void> {
+    const { setup, faults, onProgress } = this.#options
+    const plan = planFaults(setup.seed, { faults, tasks: setup.tasks, backlog: setup.backlog })
+    const pending: PlannedFault[] = []
+    const standstill = new Standstill(standstillMs)
+    let [nextLook, nextReport] = [0, performance.now() + reportMs]
+    while (!fleet.clientDone || (this.#faults.length < faults && this.#ledger.endTimes.length < setup.tasks)) {
+      this.#ledger.read()
+      const ended = this.#ledger.endTimes.length
+      while (plan[0] !== undefined && plan[0].afterTasks <= ended) pending.push(plan.shift() as PlannedFault)
+      for (const fault of pending.splice(0)) if (!(await injector.inject(fault))) pending.push(fault)
+      const now = performance.now()
+      if (now >= nextLook) {
+        nextLook = now + lookAtResultsMs
+        saboteur.afterResults(await results.look(this.#ledger.awaited.keys()))
+      }
+      if (now >= nextReport) {
+        nextReport = now + reportMs
+        onProgress?.(`${ended} of ${setup.tasks} tasks ended, ${this.#faults.length} of ${faults} faults`)
+      }
+      if (standstill.since(ended)) {
+        this.#troubles.push(
+          `standstill: nothing ended for ${standstillMs} ms, ${ended} of ${setup.tasks} tasks are done`,
+        )
+        break
+      }
+      await sleep(tickMs)
+    }
+    await injector.settled()
+    if (this.#faults.length < faults) {
+      this.#troubles.push(`faults: only ${this.#faults.length} of ${faults} found somebody to hit`)
+    }
+  }
+
+  /** Gives the queue the time to empty: until it is, or nothing has moved for longer than anything may be stuck. */
+  async #untilEmpty(broker: BrokerView, results: ResultWatch): Promise<void> {
+    const standstill = new Standstill(this.#setup.leaseMs + takeoverSlackMs)
+    for (;;) {
+      this.#ledger.read()
+      await results.look(this.#ledger.awaited.keys())
+      const left = broker.messages().filter(({ place }) => place !== 'dead').length
+      if (left === 0 || standstill.since(this.#ledger.endTimes.length - left)) return
+      await sleep(tickMs)
+    }
+  }
+
+  async #gather(broker: BrokerView, results: ResultWatch): Promise<Omit<Evidence, 'integrity'>> {
+    this.#ledger.read()
+    const { directory, leaseMs } = this.#setup
+    const others = (['sightings', 'faults'] as const).map((name) => readFileSync(ledgerPath(directory, name), 'utf8'))
+    return {
+      ledger: [...this.#ledger.entries, ...others.flatMap(parseLedger)],
+      records: await results.read(this.#ledger.awaited.keys()),
+      messages: broker.messages(),
+      leaseMs,
+    }
+  }
+
+  async #checkFiles(): Promise<string[]> {
+    const problems: string[] = []
+    for (const path of new Set([brokerFile(this.#setup), resultFile(this.#setup)])) {
+      const database = await openDatabase(path)
+      problems.push(...database.integrityCheck())
+      database.close()
+    }
+    return problems
+  }
+
+  #report(verdict: Verdict, fleet: Fleet): RunReport {
+    const faults = new Map<FaultKind, number>()
+    for (const { kind } of this.#faults) faults.set(kind, (faults.get(kind) ?? 0) + 1)
+    const times = this.#faults.map(({ time }) => time).sort((a, b) => a - b)
+    const rates = compareRates(this.#ledger.endTimes, times)
+    const least = this.#options.leastRate ?? 0.5
+    if (rates !== undefined && rates.faulty < least * rates.calm) {
+      const share = Math.round((rates.faulty / rates.calm) * 100)
+      this.#troubles.push(`rate: under faults ${share} % of the speed without them, and it must be ${least * 100} %`)
+    }
+    const minutes = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 60_000
+    return {
+      verdict,
+      faults,
+      faultsPerMinute: minutes === 0 ? 0 : times.length / minutes,
+      rates,
+      longestOrphanMs: fleet.longestOrphanMs,
+      durationMs: performance.now() - this.#started,
+      reasons: [...verdict.reasons, ...this.#troubles],
+    }
+  }
+}
+
+/** Notices when a number has not changed for a while. */
+class Standstill {
+  readonly #limitMs: number
+  #last = Number.NaN
+  #since = 0
+
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs
+  }
+
+  since(value: number): boolean {
+    const now = performance.now()
+    if (value !== this.#last) {
+      this.#last = value
+      this.#since = now
+    }
+    return now - this.#since > this.#limitMs
+  }
+}

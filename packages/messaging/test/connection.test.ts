@@ -1,0 +1,274 @@
+import { deferred, ManualClock } from '@celery/promises'
+import { BrokerBusyError, ConnectionClosedError, ConnectionLostError, InvalidBrokerUrlError } from '@celery/transport'
+import { describe, expect, test } from 'vitest'
+import { Connection, isConnectionLost, isTemporary, type ReconnectInfo, TransportRegistry } from '../src/index.ts'
+import { ready, setUp } from './set-up.ts'
+
+describe('a connection', () => {
+  test('needs a URL that can be read', () => {
+    const transports = new TransportRegistry()
+    expect(() => new Connection({ urls: [], transports })).toThrow(RangeError)
+    expect(() => new Connection({ urls: ['nonsense'], transports })).toThrow(InvalidBrokerUrlError)
+  })
+
+  test('shows its address without the password', () => {
+    const { connection } = setUp({ urls: ['faulty://me:secret@host', 'faulty://other'] })
+    expect(connection.address).toContain('me:**@host')
+  })
+
+  test('opens nothing before it is used', async () => {
+    const { transport, connection } = setUp()
+    expect(transport.calls).toEqual([])
+    await connection.broker()
+    expect(transport.sizes('open')).toHaveLength(1)
+  })
+
+  test('is one, however many ask for it at once or one after the other', async () => {
+    const { transport, connection } = setUp()
+    const [a, b] = await Promise.all([connection.broker(), connection.broker()])
+    expect(b).toBe(a)
+    expect(await connection.untilBroker()).toBe(a)
+    expect(transport.mostOpen).toBe(1)
+  })
+
+  test('hands its options to the driver', async () => {
+    const clock = { now: 5_000 }
+    const { connection } = setUp({ open: { leaseMs: 100, now: () => clock.now } })
+    const broker = await connection.broker()
+    await broker.publish([
+      {
+        exchange: '',
+        routingKey: 'q',
+        message: { body: 'x', contentType: 'text/plain', contentEncoding: 'utf-8', headers: {}, properties: {} },
+      },
+    ])
+    await broker.fetch(['q'], { max: 1, signal: AbortSignal.timeout(5_000) })
+    expect(await ready(broker)).toBe(0)
+    clock.now += 101
+    expect(await ready(broker)).toBe(1)
+  })
+
+  test('goes through its URLs in order and takes the first that can be reached', async () => {
+    const { transport, connection } = setUp({ urls: ['faulty://a', 'faulty://b', 'faulty://c'] })
+    transport.reach('a', false)
+    expect((await connection.broker()).domain).toBe('memory:b')
+    expect(transport.calls.map(({ host }) => host)).toEqual(['a', 'b'])
+  })
+
+  test('tells of the first URL where none can be reached, and tries again when asked again', async () => {
+    const { transport, connection } = setUp({ urls: ['faulty://a', 'faulty://b'] })
+    transport.reach('a', false)
+    transport.reach('b', false)
+    const error = await connection.broker().catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(ConnectionLostError)
+    expect(error).toMatchObject({ address: expect.stringContaining('faulty://a') })
+    transport.reach('b', true)
+    expect((await connection.broker()).domain).toBe('memory:b')
+  })
+
+  test('does not go on to the next URL for an error that is no lost connection', async () => {
+    const { transport, connection } = setUp({ urls: ['faulty://a', 'faulty://b'] })
+    const wrong = new Error('access refused')
+    transport.inject('open', { type: 'refuse', error: wrong })
+    await expect(connection.broker()).rejects.toBe(wrong)
+    expect(transport.sizes('open')).toHaveLength(1)
+    await expect(connection.untilBroker()).resolves.toBeDefined()
+  })
+})
+
+describe('waiting until there is a broker', () => {
+  test('tries again after 0.1 s, then twice as long up to 1.5 s, a quarter less at most, and tells of each', async () => {
+    const clock = new ManualClock()
+    const infos: ReconnectInfo[] = []
+    const { transport, connection } = setUp({
+      clock,
+      onError: (error, info) => {
+        expect(error).toBeInstanceOf(ConnectionLostError)
+        infos.push(info)
+      },
+    })
+    transport.reach('', false)
+    const broker = connection.untilBroker()
+    for (const most of [100, 200, 400, 800, 1_500, 1_500, 1_500]) {
+      await clock.whenPending()
+      const { retryInMs } = infos.at(-1)!
+      expect(retryInMs).toBeGreaterThanOrEqual(most * 0.75)
+      expect(retryInMs).toBeLessThanOrEqual(most)
+      const before = transport.sizes('open').length
+      await clock.advanceAsync(retryInMs! - 1)
+      expect(transport.sizes('open')).toHaveLength(before)
+      if (infos.length === 7) transport.reach('', true)
+      await clock.advanceAsync(1)
+      await transport.called('open', before + 1)
+    }
+    await expect(broker).resolves.toBeDefined()
+    expect(infos.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5, 6, 7])
+  })
+
+  test('ends with the reason of its signal, also while it waits', async () => {
+    const clock = new ManualClock()
+    const { transport, connection } = setUp({ clock })
+    transport.reach('', false)
+    const abort = new AbortController()
+    const broker = connection.untilBroker({ signal: abort.signal })
+    await clock.whenPending()
+    const reason = new Error('enough')
+    abort.abort(reason)
+    await expect(broker).rejects.toBe(reason)
+    expect(clock.pending).toBe(0)
+  })
+
+  test('a busy broker is waited for as well', async () => {
+    const clock = new ManualClock()
+    const { transport, connection } = setUp({ clock })
+    transport.inject('open', { type: 'refuse', error: new BrokerBusyError('faulty://', 'locked') })
+    const broker = connection.untilBroker()
+    await clock.whenPending()
+    await clock.advanceAsync(100)
+    await expect(broker).resolves.toBeDefined()
+  })
+
+  test('an error that time does not heal is not waited for', async () => {
+    const { connection } = setUp({ urls: ['unknown://'] })
+    await expect(connection.untilBroker()).rejects.toMatchObject({ code: 'ERR_CELERY_UNKNOWN_TRANSPORT' })
+  })
+
+  test('one that gives up does not take the others with it', async () => {
+    const { transport, connection } = setUp()
+    const opening = deferred()
+    transport.inject('open', { type: 'delay', until: opening.promise })
+    const abort = new AbortController()
+    const first = connection.untilBroker({ signal: abort.signal })
+    const second = connection.untilBroker()
+    await transport.called('open')
+    const reason = new Error('enough')
+    abort.abort(reason)
+    await expect(first).rejects.toBe(reason)
+    opening.resolve()
+    await expect(second).resolves.toBeDefined()
+    expect(transport.mostOpen).toBe(1)
+  })
+
+  test('one that gives up need not wait for what the others wait for', async () => {
+    const { transport, connection } = setUp()
+    const opening = deferred()
+    transport.inject('open', { type: 'delay', until: opening.promise })
+    const first = connection.broker()
+    const abort = new AbortController()
+    const second = connection.broker({ signal: abort.signal })
+    const reason = new Error('enough')
+    abort.abort(reason)
+    await expect(second).rejects.toBe(reason)
+    opening.resolve()
+    await first
+  })
+})
+
+describe('discarding', () => {
+  test('closes the connection; the next one to ask gets a new one', async () => {
+    const { transport, connection } = setUp()
+    const first = await connection.broker()
+    await connection.discard(first)
+    await expect(first.closed).resolves.toBeUndefined()
+    const second = await connection.broker()
+    expect(second).not.toBe(first)
+    expect([transport.mostOpen, transport.openConnections]).toEqual([1, 1])
+  })
+
+  test('counts once: who was late to notice does not end the new connection', async () => {
+    const { transport, connection } = setUp()
+    const first = await connection.broker()
+    await Promise.all([connection.discard(first), connection.discard(first)])
+    const second = await connection.broker()
+    await connection.discard(first)
+    expect(await connection.broker()).toBe(second)
+    expect(transport.openConnections).toBe(1)
+  })
+
+  test('does not wait for the next connection to be opened', async () => {
+    const { transport, connection } = setUp()
+    const first = await connection.broker()
+    await connection.discard(first)
+    const opening = deferred()
+    transport.inject('open', { type: 'delay', until: opening.promise })
+    const second = connection.broker()
+    await connection.discard(first)
+    opening.resolve()
+    await second
+  })
+
+  test('a failure to close is told of and ends nothing', async () => {
+    const errors: unknown[] = []
+    const { transport, connection } = setUp({ onError: (error, info) => errors.push([error, info]) })
+    const broker = await connection.broker()
+    const failure = new Error('cannot close')
+    transport.inject('close', { type: 'refuse', error: failure })
+    await connection.discard(broker)
+    expect(errors).toEqual([[failure, { attempt: 0, retryInMs: undefined }]])
+    expect(await connection.broker()).not.toBe(broker)
+  })
+})
+
+describe('closing', () => {
+  test('ends the connection; it cannot be used again', async () => {
+    const { transport, connection } = setUp()
+    await connection.broker()
+    await connection.close()
+    expect(transport.openConnections).toBe(0)
+    await expect(connection.broker()).rejects.toBeInstanceOf(ConnectionClosedError)
+    await expect(connection.untilBroker()).rejects.toBeInstanceOf(ConnectionClosedError)
+  })
+
+  test('is safe twice, before the first use, and with `await using`', async () => {
+    const { transport, transports, connection } = setUp()
+    await connection.close()
+    await connection.close()
+    {
+      await using other = new Connection({ urls: ['faulty://'], transports })
+      await other.broker()
+      expect(transport.openConnections).toBe(1)
+    }
+    expect(transport.openConnections).toBe(0)
+  })
+
+  test('ends those who wait for a broker, and leaves none behind that opened too late', async () => {
+    const { transport, connection } = setUp()
+    const opening = deferred()
+    transport.inject('open', { type: 'delay', until: opening.promise })
+    const broker = connection.broker()
+    await transport.called('open')
+    const closing = connection.close()
+    opening.resolve()
+    await expect(broker).rejects.toBeInstanceOf(ConnectionClosedError)
+    await closing
+    expect(transport.openConnections).toBe(0)
+  })
+
+  test('does not wait for a broker that does not answer', async () => {
+    const { transport, connection } = setUp()
+    transport.inject('open', { type: 'delay', until: deferred().promise })
+    const broker = connection.broker()
+    await transport.called('open')
+    await connection.close()
+    await expect(broker).rejects.toBeInstanceOf(ConnectionClosedError)
+  })
+
+  test('wakes those who wait for the next attempt', async () => {
+    const clock = new ManualClock()
+    const { transport, connection } = setUp({ clock })
+    transport.reach('', false)
+    const broker = connection.untilBroker()
+    await clock.whenPending()
+    await connection.close()
+    await expect(broker).rejects.toBeInstanceOf(ConnectionClosedError)
+    expect(clock.pending).toBe(0)
+  })
+})
+
+test('only a lost connection and a busy broker are worth another try', () => {
+  const lost = new ConnectionLostError('faulty://')
+  const busy = new BrokerBusyError('faulty://', 'locked')
+  const closed = new ConnectionClosedError('faulty://')
+  expect([lost, busy, closed, new Error('x'), undefined].map(isTemporary)).toEqual([true, true, false, false, false])
+  expect([lost, busy, closed].map(isConnectionLost)).toEqual([true, false, false])
+})

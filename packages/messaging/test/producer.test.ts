@@ -1,0 +1,212 @@
+import { deferred } from '@celery/promises'
+import { decodeEnvelope } from '@celery/protocol'
+import { BrokerBusyError, ConnectionLostError, type Publication, UnroutableError } from '@celery/transport'
+import { describe, expect, test } from 'vitest'
+import { Producer, type ProducerOptions, PublishTimeoutError } from '../src/index.ts'
+import { publication, ready, setUp as setUpConnection } from './set-up.ts'
+
+const atOnce = { maxRetries: 3, intervalStart: 0, intervalStep: 0, intervalMax: 0 }
+const lost = new ConnectionLostError('faulty://')
+
+function setUp(options: Partial<ProducerOptions> = {}) {
+  const { transport, connection } = setUpConnection()
+  return { transport, connection, producer: new Producer({ connection, ...options }) }
+}
+
+/** Addressed to an exchange that nobody declared. */
+function unroutable(body: string): Publication {
+  return { ...publication(body), exchange: 'nowhere' }
+}
+
+describe('publishing', () => {
+  test('resolves when the broker has the message', async () => {
+    const { transport, producer } = setUp()
+    await producer.publish(publication('1'))
+    expect(await ready(await transport.direct())).toBe(1)
+  })
+
+  test('sends what comes in one turn together, in order', async () => {
+    const { transport, producer } = setUp()
+    const bodies = ['1', '2', '3', '4', '5']
+    await Promise.all(bodies.map((body) => producer.publish(publication(body))))
+    expect(transport.sizes('publish')).toEqual([5])
+    const broker = await transport.direct()
+    const deliveries = await broker.fetch(['q'], { max: 10, signal: AbortSignal.timeout(5_000) })
+    expect(deliveries.map(({ payload }) => String(decodeEnvelope(payload as string).body))).toEqual(bodies)
+  })
+
+  test('sends what comes while the broker is busy as the next batch, and at most 500 at once', async () => {
+    const { transport, producer } = setUp()
+    const answer = deferred()
+    transport.inject('publish', { type: 'delay', until: answer.promise })
+    const first = producer.publish(publication('first'))
+    await transport.called('publish')
+    const others = Array.from({ length: 501 }, (_, index) => producer.publish(publication(String(index))))
+    answer.resolve()
+    await Promise.all([first, ...others])
+    expect(transport.sizes('publish')).toEqual([1, 500, 1])
+  })
+
+  test('is idle only when everything was confirmed', async () => {
+    const { transport, producer } = setUp()
+    const answer = deferred()
+    transport.inject('publish', { type: 'delay', until: answer.promise })
+    const published = producer.publish(publication('1'))
+    await transport.called('publish')
+    let idle = false
+    const waiting = producer.idle().then(() => {
+      idle = true
+    })
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(idle).toBe(false)
+    answer.resolve()
+    await Promise.all([published, waiting])
+    expect(await ready(await transport.direct())).toBe(1)
+  })
+})
+
+describe('a publish is bounded (P-5)', () => {
+  test('it rejects when the broker does not confirm in time', async () => {
+    const { transport, producer } = setUp({ publishTimeoutMs: 20 })
+    transport.inject('publish', { type: 'delay', until: deferred().promise })
+    const error = await producer.publish(publication('1', 'celery')).catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(PublishTimeoutError)
+    expect(error).toMatchObject({
+      code: 'ERR_CELERY_PUBLISH_TIMEOUT',
+      timeoutMs: 20,
+      exchange: '',
+      routingKey: 'celery',
+      message: expect.stringContaining('to queue "celery" within 20 ms'),
+    })
+  })
+
+  test('it rejects when the driver does not even listen to its signal', async () => {
+    const { transport, producer } = setUp({ publishTimeoutMs: 20 })
+    transport.inject('publish', { type: 'hang' })
+    await expect(producer.publish(publication('1'))).rejects.toBeInstanceOf(PublishTimeoutError)
+    await producer.publish(publication('2'))
+    expect(await ready(await transport.direct())).toBe(1)
+  })
+
+  test('it rejects when no connection comes about', async () => {
+    const { transport, producer } = setUp({ publishTimeoutMs: 20 })
+    transport.inject('open', { type: 'delay', until: deferred().promise })
+    await expect(producer.publish(publication('1'))).rejects.toBeInstanceOf(PublishTimeoutError)
+  })
+
+  test('it rejects when somebody else waits for the same connection without end', async () => {
+    const { transport, connection, producer } = setUp({ publishTimeoutMs: 20 })
+    const opening = deferred()
+    transport.inject('open', { type: 'delay', until: opening.promise })
+    const other = connection.untilBroker()
+    await transport.called('open')
+    await expect(producer.publish(publication('1'))).rejects.toBeInstanceOf(PublishTimeoutError)
+    opening.resolve()
+    await other
+  })
+
+  test('it rejects while it would try for ever', async () => {
+    const { transport, producer } = setUp({ publishTimeoutMs: 20, retryPolicy: { ...atOnce, maxRetries: null } })
+    transport.reach('', false)
+    await expect(producer.publish(publication('1'))).rejects.toBeInstanceOf(PublishTimeoutError)
+    expect(transport.sizes('open').length).toBeGreaterThan(1)
+  })
+
+  test('a message that came later has its own time, although it travels with one whose time is over', async () => {
+    const { transport, producer } = setUp({ publishTimeoutMs: 200 })
+    const never = deferred().promise
+    transport.inject('publish', { type: 'delay', until: never }, { type: 'delay', until: never })
+    const first = producer.publish(publication('1'))
+    first.catch(() => undefined)
+    await transport.called('publish')
+    // Both wait for the first one; the second of them has 100 ms more.
+    const second = producer.publish(publication('2', 'a'))
+    const secondEnds = expect(second).rejects.toMatchObject({ routingKey: 'a' })
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const third = producer.publish(publication('3', 'b'))
+    await expect(first).rejects.toBeInstanceOf(PublishTimeoutError)
+    await secondEnds
+    await third
+    expect(await ready(await transport.direct(), 'b')).toBe(1)
+  })
+})
+
+describe('a lost connection', () => {
+  test('is replaced and the message sent again', async () => {
+    const { transport, producer } = setUp({ retryPolicy: atOnce })
+    transport.inject('publish', { type: 'refuse', error: lost }, { type: 'refuse', error: lost })
+    await producer.publish(publication('1'))
+    expect([transport.sizes('open'), transport.sizes('publish')]).toEqual([
+      [1, 1, 1],
+      [1, 1, 1],
+    ])
+    expect(transport.mostOpen).toBe(1)
+  })
+
+  test('leaves one message where the broker had it and could not say so', async () => {
+    const { transport, producer } = setUp({ retryPolicy: atOnce })
+    transport.inject('publish', { type: 'lose answer' }, { type: 'lose answer' })
+    await Promise.all([producer.publish(publication('1')), producer.publish(publication('2'))])
+    expect(await ready(await transport.direct())).toBe(2)
+    expect(transport.sizes('publish')).toEqual([2, 2, 2])
+  })
+
+  test('is tried again as often as the policy says, then the error is handed over', async () => {
+    const { transport, producer } = setUp({ retryPolicy: { ...atOnce, maxRetries: 2 } })
+    transport.reach('', false)
+    await expect(producer.publish(publication('1'))).rejects.toBeInstanceOf(ConnectionLostError)
+    expect(transport.sizes('open')).toHaveLength(3)
+  })
+
+  test('is not tried again without a policy, but the next message gets a new connection', async () => {
+    const { transport, producer } = setUp()
+    transport.inject('publish', { type: 'refuse', error: lost })
+    await expect(producer.publish(publication('1'))).rejects.toBe(lost)
+    await producer.publish(publication('2'))
+    expect(await ready(await transport.direct())).toBe(1)
+  })
+
+  test('waits as the policy says: longer each time, up to the most', async () => {
+    const { transport, producer } = setUp({
+      publishTimeoutMs: 150,
+      retryPolicy: { maxRetries: null, intervalStart: 0, intervalStep: 10, intervalMax: 60 },
+    })
+    transport.reach('', false)
+    // At once the first time; 10 s are beyond the timeout the second time.
+    await expect(producer.publish(publication('1'))).rejects.toBeInstanceOf(PublishTimeoutError)
+    expect(transport.sizes('open')).toHaveLength(2)
+  })
+
+  test('is not what a busy broker is: that one is asked again over the same connection', async () => {
+    const { transport, producer } = setUp({ retryPolicy: atOnce })
+    transport.inject('publish', { type: 'refuse', error: new BrokerBusyError('faulty://', 'locked') })
+    await producer.publish(publication('1'))
+    expect([transport.sizes('open'), transport.sizes('publish')]).toEqual([[1], [1, 1]])
+  })
+})
+
+describe('a message that the broker refuses', () => {
+  test('fails alone', async () => {
+    const { transport, producer } = setUp()
+    const results = await Promise.allSettled(
+      [publication('1'), unroutable('2'), publication('3'), unroutable('4')].map((each) => producer.publish(each)),
+    )
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'rejected'])
+    expect(results[1]).toMatchObject({ reason: { code: 'ERR_CELERY_UNKNOWN_EXCHANGE', exchange: 'nowhere' } })
+    expect(await ready(await transport.direct())).toBe(2)
+  })
+
+  test('is not tried again', async () => {
+    const { transport, connection, producer } = setUp({ retryPolicy: atOnce })
+    await (await connection.broker()).declareExchange({ name: 'x', type: 'direct' })
+    await expect(producer.publish({ ...publication('1'), exchange: 'x' })).rejects.toBeInstanceOf(UnroutableError)
+    expect(transport.sizes('publish')).toEqual([1])
+  })
+})
+
+test('a tag that the caller has given is kept', async () => {
+  const { transport, producer } = setUp()
+  await producer.publish({ ...publication('1'), tag: 'mine' })
+  await producer.publish({ ...publication('1'), tag: 'mine' })
+  expect(await ready(await transport.direct())).toBe(1)
+})

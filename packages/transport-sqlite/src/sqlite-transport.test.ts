@@ -1,0 +1,75 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type BrokerConnection, type Publication, parseBrokerUrl } from '@celery/transport'
+import { expect, onTestFinished, test } from 'vitest'
+import { sqlite } from './sqlite-transport.ts'
+
+test('opens an absolute path, and one relative to the current folder', async () => {
+  const folder = await temporaryFolder()
+  const absolute = await open(`sqlite:///${folder}/queue.db`)
+  expect(absolute.domain).toBe(`sqlite:${join(folder, 'queue.db')}`)
+  const before = process.cwd()
+  // Not a worker thread: the tests of each file have a process of their own.
+  process.chdir(folder)
+  onTestFinished(() => process.chdir(before))
+  const relative = await open('sqlite:///queue.db')
+  expect(relative.domain).toBe(absolute.domain)
+})
+
+test.each(['sqlite://', 'sqlite://queue.db', 'sqlite://host/queue.db'])('refuses %s', async (url) => {
+  await expect(open(url)).rejects.toMatchObject({ code: 'ERR_CELERY_INVALID_BROKER_URL' })
+})
+
+test('says why a file cannot be opened', async () => {
+  const folder = await temporaryFolder()
+  const cause = { code: 'ERR_CELERY_DATABASE_UNAVAILABLE', reason: 'cannot-open' }
+  await expect(open(`sqlite:///${folder}`)).rejects.toMatchObject({ code: 'ERR_CELERY_CONNECTION_LOST', cause })
+})
+
+test('writes text bodies as they are, and bytes as base64', async () => {
+  const connection = await open(`sqlite:///${await temporaryFolder()}/queue.db`)
+  await connection.publish([publication('text'), publication(new Uint8Array([1, 2]))])
+  const deliveries = await connection.fetch(['q'], { max: 2, signal: AbortSignal.timeout(10_000) })
+  const bodies = deliveries.map(({ payload }) => JSON.parse(String(payload)).body)
+  expect(bodies).toEqual(['text', 'AQI='])
+})
+
+test('uses the space of messages that are gone again', async () => {
+  const folder = await temporaryFolder()
+  const sizes: number[] = []
+  for (let round = 0; round < 3; round++) {
+    const connection = await open(`sqlite:///${folder}/queue.db`)
+    for (let batch = 0; batch < 10; batch++) {
+      await connection.publish(Array.from({ length: 100 }, () => publication('x'.repeat(4_000))))
+    }
+    for (let left = 1_000; left > 0; ) {
+      const deliveries = await connection.fetch(['q'], { max: left, signal: AbortSignal.timeout(10_000) })
+      await connection.settle(deliveries.map((delivery) => ({ delivery })))
+      left -= deliveries.length
+    }
+    // Closing writes the log into the file.
+    await connection.close()
+    sizes.push((await stat(join(folder, 'queue.db'))).size)
+  }
+  expect(sizes[0]).toBeGreaterThan(4_000_000)
+  expect(sizes.at(-1)).toBeLessThan(1.3 * (sizes[0] as number))
+})
+
+function publication(body: string | Uint8Array): Publication {
+  const contentEncoding = typeof body === 'string' ? 'utf-8' : 'binary'
+  const message = { body, contentType: 'text/plain', contentEncoding, headers: {}, properties: {} }
+  return { exchange: '', routingKey: 'q', message }
+}
+
+async function open(url: string): Promise<BrokerConnection> {
+  const connection = await sqlite.open(parseBrokerUrl(url))
+  onTestFinished(() => connection.close())
+  return connection
+}
+
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'celery-transport-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  return folder
+}
