@@ -31,18 +31,10 @@ export function checkArguments(
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>> | undefined,
 ): void {
-  if (args.length > parameters.most) {
-    throw new TaskArgumentsError(task, `takes ${count(parameters.most)} but ${args.length} were given`)
-  }
-  const given = kwargs === undefined ? [] : Object.keys(kwargs)
-  if (given.length === 0) {
-    if (args.length < parameters.least) {
-      throw new TaskArgumentsError(task, `takes at least ${count(parameters.least)} but ${args.length} were given`)
-    }
-    return
-  }
-  bindArguments(task, parameters, args, kwargs ?? {})
+  bindArguments(task, parameters, args, kwargs ?? noKwargs)
 }
+
+const noKwargs: Readonly<Record<string, unknown>> = Object.freeze({})
 
 /**
  * Puts keyword arguments, from any language, into their places.
@@ -54,40 +46,64 @@ export function bindArguments(
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
 ): readonly unknown[] {
+  const { least, most, names } = parameters
   const given = Object.keys(kwargs)
+  const bound = given.length === 0 ? args : withKeywords(task, names, args, kwargs, given)
+  // In Python's order: the keywords first, then the number of arguments.
+  if (args.length > most) throw new TaskArgumentsError(task, tooMany(least, most, args.length))
   if (given.length === 0) {
-    checkArguments(task, parameters, args, undefined)
+    if (args.length < least) throw new TaskArgumentsError(task, missing(range(args.length, least), names))
     return args
   }
-  const { names } = parameters
-  if (names === undefined) {
-    const hint = 'declare the task with params: [...] to name its parameters'
-    throw new TaskArgumentsError(task, `got an unexpected keyword argument '${given[0]}'; ${hint}`)
-  }
-  const bound = [...args]
-  if (bound.length > names.length) {
-    throw new TaskArgumentsError(task, `takes ${count(names.length)} but ${args.length} were given`)
-  }
-  for (const name of given) {
-    const position = names.indexOf(name)
-    if (position === -1) throw new TaskArgumentsError(task, `got an unexpected keyword argument '${name}'`)
-    if (position < args.length) throw new TaskArgumentsError(task, `got multiple values for argument '${name}'`)
-    bound[position] = kwargs[name]
-  }
-  for (let position = 0; position < parameters.least; position++) {
-    if (!(position in bound)) throw new TaskArgumentsError(task, `missing a required argument: '${names[position]}'`)
-  }
+  const absent = range(args.length, least).filter((position) => !(position in bound))
+  if (absent.length > 0) throw new TaskArgumentsError(task, missing(absent, names))
   // Places in between that were not given hold `undefined`, so that the function's own defaults apply.
   return Array.from(bound)
 }
 
-function count(number: number): string {
-  return number === 1 ? '1 argument' : `${number} arguments`
+function withKeywords(
+  task: string,
+  names: readonly string[] | undefined,
+  args: readonly unknown[],
+  kwargs: Readonly<Record<string, unknown>>,
+  given: readonly string[],
+): readonly unknown[] {
+  const bound = [...args]
+  for (const name of given) {
+    const position = names?.indexOf(name) ?? -1
+    if (position === -1) {
+      const hint = names === undefined ? '; declare the task with params: [...] to name its parameters' : ''
+      throw new TaskArgumentsError(task, `got an unexpected keyword argument '${name}'${hint}`)
+    }
+    if (position < args.length) throw new TaskArgumentsError(task, `got multiple values for argument '${name}'`)
+    bound[position] = kwargs[name]
+  }
+  return bound
+}
+
+function tooMany(least: number, most: number, given: number): string {
+  const takes = least === most ? `${most}` : `from ${least} to ${most}`
+  return `takes ${takes} positional argument${takes === '1' ? '' : 's'} but ${given} ${given === 1 ? 'was' : 'were'} given`
+}
+
+function missing(positions: readonly number[], names: readonly string[] | undefined): string {
+  const { length } = positions
+  const quoted = positions.map((position) => `'${names?.[position]}'`)
+  const last = quoted.pop()
+  const list = [quoted.join(', '), ...(quoted.length === 0 ? [] : [quoted.length === 1 ? ' and ' : ', and ']), last]
+  const which = names === undefined ? '' : `: ${list.join('')}`
+  return `missing ${length} required positional argument${length === 1 ? '' : 's'}${which}`
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index)
 }
 
 /** Whether the source shows neither defaults nor a rest parameter, so that `fn.length` is exact. */
 function hasPlainParameters(fn: (...args: never[]) => unknown): boolean {
-  const source = Function.prototype.toString.call(fn)
+  const source = Function.prototype.toString.call(fn).replace(comments, '')
+  // A function of the platform, or bound: nothing is known of what it takes.
+  if (source.endsWith('{ [native code] }')) return false
   const open = source.indexOf('(')
   const arrow = source.indexOf('=>')
   // `x => …` has exactly one parameter.
@@ -100,5 +116,7 @@ function hasPlainParameters(fn: (...args: never[]) => unknown): boolean {
     else if (character === '=' || (character === '.' && source.startsWith('...', index))) return false
     if (depth === 0) break
   }
-  return !source.startsWith('function () { [native code]')
+  return true
 }
+
+const comments = /\/\*[^]*?\*\/|\/\/.*/g

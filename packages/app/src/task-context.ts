@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { TaskHeaders } from '@celery/protocol'
-import type { SoftLimit } from './trace-types.ts'
+import type { TaskBody, TaskHeaders } from '@celery/protocol'
+import type { SoftLimit, TraceInput } from './trace-types.ts'
 
 /** What a running task knows of its own execution. */
 export interface TaskRequest {
@@ -34,18 +34,47 @@ export interface TaskContext {
   readonly signal: AbortSignal
 }
 
-/** The context of a task that a worker runs. @internal */
+/** The context of a task that a worker runs. Most tasks never look at it, so that it is made when they do. @internal */
 export class RunningTask implements TaskContext {
-  readonly request: TaskRequest
+  readonly #input: TraceInput
+  readonly #body: TaskBody
   readonly #limits: SoftLimit | undefined
+  #request: TaskRequest | undefined
 
-  constructor(request: TaskRequest, limits: SoftLimit | undefined) {
-    this.request = request
+  constructor(input: TraceInput, body: TaskBody, limits: SoftLimit | undefined) {
+    this.#input = input
+    this.#body = body
     this.#limits = limits
+  }
+
+  get request(): TaskRequest {
+    this.#request ??= taskRequest(this.#input, this.#body)
+    return this.#request
   }
 
   get signal(): AbortSignal {
     return this.#limits?.signal ?? neverAborted
+  }
+}
+
+/** What a received message says of the task; without a body, nothing of its arguments. @internal */
+export function taskRequest(input: TraceInput, body: TaskBody | undefined): TaskRequest {
+  const { headers, hostname, queue, redeliveries } = input
+  return {
+    id: headers.id,
+    task: headers.task,
+    args: body?.args ?? [],
+    kwargs: body?.kwargs ?? {},
+    retries: headers.retries,
+    rootId: headers.root_id,
+    parentId: headers.parent_id,
+    group: headers.group,
+    origin: headers.origin,
+    hostname,
+    queue,
+    redeliveries,
+    calledDirectly: false,
+    headers,
   }
 }
 

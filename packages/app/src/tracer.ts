@@ -29,7 +29,7 @@ import { bindArguments } from './arguments.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask } from './task.ts'
-import { RunningTask, runInTask, type TaskRequest } from './task-context.ts'
+import { RunningTask, runInTask, taskRequest } from './task-context.ts'
 import type { SoftLimit, TraceInput, TraceOutcome } from './trace-types.ts'
 
 export interface TracerOptions {
@@ -52,8 +52,11 @@ export class Tracer {
     this.#options = options
   }
 
-  /** Runs a task. Never rejects: whatever goes wrong is the outcome. */
-  async run(input: TraceInput, limits: SoftLimit | undefined): Promise<TraceOutcome> {
+  /**
+   * Runs a task. Never throws or rejects: whatever goes wrong is the outcome. A task that does not wait for anything
+   * has its outcome at once, without the cost of a promise.
+   */
+  run(input: TraceInput, limits: SoftLimit | undefined): TraceOutcome | Promise<TraceOutcome> {
     const task = this.#options.task(input.headers.task)
     if (task === undefined) {
       const error = new NotRegisteredError(input.headers.task, this.#options.closestTask(input.headers.task))
@@ -69,9 +72,9 @@ export class Tracer {
     const started = performance.now()
     try {
       const args = bindArguments(task.name, task.parameters, body.args, body.kwargs)
-      const context = new RunningTask(requestOf(input, body), limits)
-      let value = runInTask(context, () => task.run(context, args))
-      if (isThenable(value)) value = await value
+      const context = new RunningTask(input, body, limits)
+      const value = runInTask(context, () => task.run(context, args))
+      if (isThenable(value)) return this.#awaited(input, task, body, value, started)
       return this.#succeeded(input, task, body.embed, value, secondsSince(started))
     } catch (error) {
       return this.#threw(input, task, body, error, secondsSince(started))
@@ -127,6 +130,20 @@ export class Tracer {
     })
   }
 
+  async #awaited(
+    input: TraceInput,
+    task: RegisteredTask,
+    body: TaskBody,
+    value: PromiseLike<unknown>,
+    started: number,
+  ): Promise<TraceOutcome> {
+    try {
+      return this.#succeeded(input, task, body.embed, await value, secondsSince(started))
+    } catch (error) {
+      return this.#threw(input, task, body, error, secondsSince(started))
+    }
+  }
+
   #decode({ headers, body, contentType, contentEncoding }: TraceInput): TaskBody {
     const { serializers, compressions, settings } = this.#options
     this.#accept ??= serializers.acceptList(settings.acceptContent)
@@ -146,7 +163,7 @@ export class Tracer {
     const finished = finishedTask(input)
     const next = nextChainStep(chain, value, finished)
     const calls = [...callbackCalls(callbacks, value, finished), ...(next === undefined ? [] : [next])]
-    const publish = calls.map((call) => this.#options.outgoing.publication(call, requestOf(input, undefined)))
+    const publish = calls.map((call) => this.#options.outgoing.publication(call, taskRequest(input, undefined)))
     return { state: 'SUCCESS', runtime, text, publish, ...(write === undefined ? {} : { write }) }
   }
 
@@ -156,7 +173,7 @@ export class Tracer {
     body: TaskBody,
     error: unknown,
     runtime: number,
-  ): Promise<TraceOutcome> | TraceOutcome {
+  ): TraceOutcome {
     if (CeleryError.is(error, 'ERR_CELERY_IGNORE')) return { state: 'IGNORED', runtime, text: error.message }
     if (CeleryError.is(error, 'ERR_CELERY_REJECT')) {
       return {
@@ -182,7 +199,7 @@ export class Tracer {
     const write = this.#write(input, task, { status: 'FAILURE', result: form, traceback })
     let publish: readonly Publication[] | undefined
     if (embed?.errbacks != null && embed.errbacks.length > 0) {
-      const parent = requestOf(input, undefined)
+      const parent = taskRequest(input, undefined)
       publish = errbackCalls(embed.errbacks, finishedTask(input)).map((call) => outgoing.publication(call, parent))
     }
     return {
@@ -254,26 +271,6 @@ function finishedTask({ headers, replyTo }: TraceInput): FinishedTask {
     taskId: headers.id,
     rootId: headers.root_id,
     ...(replyTo === undefined || replyTo === '' ? {} : { replyTo }),
-  }
-}
-
-function requestOf(input: TraceInput, body: TaskBody | undefined): TaskRequest {
-  const { headers, hostname, queue, redeliveries } = input
-  return {
-    id: headers.id,
-    task: headers.task,
-    args: body?.args ?? [],
-    kwargs: body?.kwargs ?? {},
-    retries: headers.retries,
-    rootId: headers.root_id,
-    parentId: headers.parent_id,
-    group: headers.group,
-    origin: headers.origin,
-    hostname,
-    queue,
-    redeliveries,
-    calledDirectly: false,
-    headers,
   }
 }
 

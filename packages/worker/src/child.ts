@@ -12,7 +12,10 @@ serveJobs(
     await importModules(include)
     app.finalize()
     // `job` goes on whole: reading its `signal` makes one, and few tasks ask for it.
-    return async (job) => splitOutcome(await app.tracer.run({ ...(job.header as ChildJobHeader), body: job.body }, job))
+    return (job) => {
+      const outcome = app.tracer.run({ ...(job.header as ChildJobHeader), body: job.body }, job)
+      return outcome instanceof Promise ? outcome.then(splitOutcome) : splitOutcome(outcome)
+    }
   },
   { softLimitReason: (limitMs) => new SoftTimeLimitExceededError(limitMs / 1_000) },
 )

@@ -5,8 +5,11 @@ import type { TaskJob, TaskPool } from './task-pool.ts'
 
 export interface AsyncPoolOptions {
   readonly concurrency: number
-  readonly trace: (input: TraceInput, limits: SoftLimit | undefined) => Promise<TraceOutcome>
+  readonly trace: (input: TraceInput, limits: SoftLimit | undefined) => TraceOutcome | Promise<TraceOutcome>
 }
+
+/** Milliseconds for which tasks that never wait may hold the event loop. */
+const turnMs = 10
 
 /**
  * Runs tasks in this process, as Celery's gevent and eventlet pools do: right for tasks that wait for I/O. Nothing
@@ -23,6 +26,9 @@ export class AsyncPool implements TaskPool {
   #next = 0
   #running = 0
   #idle = deferred()
+  #yielding = false
+  /** On the monotonic clock; until then tasks may be started without going back to the event loop. */
+  #turnEndsAt = 0
 
   constructor(options: AsyncPoolOptions) {
     this.concurrency = options.concurrency
@@ -32,8 +38,8 @@ export class AsyncPool implements TaskPool {
   async start(): Promise<void> {}
 
   submit(job: TaskJob): void {
-    if (this.#running < this.concurrency) void this.#run(job)
-    else this.#waiting.push(job)
+    this.#waiting.push(job)
+    this.#fill()
   }
 
   async recall(): Promise<void> {
@@ -58,23 +64,45 @@ export class AsyncPool implements TaskPool {
     return { implementation: 'async', 'max-concurrency': this.concurrency, running: this.#running }
   }
 
-  async #run(first: TaskJob): Promise<void> {
-    this.#running++
-    let job: TaskJob | undefined = first
-    while (job !== undefined) {
-      job.onStarted(process.pid)
-      if (job.timeLimit === undefined && job.softTimeLimit === undefined) {
-        job.onDone({ type: 'outcome', outcome: await this.#trace(job.input, undefined) })
-      } else {
-        await this.#runLimited(job)
-      }
-      job = this.#take()
+  /** Starts what waits while there are slots, and lets the event loop breathe where tasks never wait for anything. */
+  #fill(): void {
+    while (this.#running < this.concurrency && !this.#yielding) {
+      const job = this.#take()
+      if (job === undefined) return
+      this.#start(job)
+      if (performance.now() < this.#turnEndsAt) continue
+      this.#yielding = true
+      setImmediate(() => {
+        this.#yielding = false
+        this.#turnEndsAt = performance.now() + turnMs
+        this.#fill()
+      })
     }
+  }
+
+  #start(job: TaskJob): void {
+    this.#running++
+    job.onStarted(process.pid)
+    const unlimited = job.timeLimit === undefined && job.softTimeLimit === undefined
+    const outcome = unlimited ? this.#trace(job.input, undefined) : this.#limited(job)
+    if (outcome instanceof Promise) {
+      void outcome.then((later) => {
+        this.#end(job, later)
+        this.#fill()
+      })
+    } else {
+      this.#end(job, outcome)
+    }
+  }
+
+  /** `undefined` for a task that was reported already, when it ran over its hard limit. */
+  #end(job: TaskJob, outcome: TraceOutcome | undefined): void {
     this.#running--
+    if (outcome !== undefined) job.onDone({ type: 'outcome', outcome })
     if (this.#running === 0) this.#idle.resolve()
   }
 
-  async #runLimited(job: TaskJob): Promise<void> {
+  async #limited(job: TaskJob): Promise<TraceOutcome | undefined> {
     const { timeLimit, softTimeLimit } = job
     const soft = new AbortController()
     let timedOut = false
@@ -92,7 +120,7 @@ export class AsyncPool implements TaskPool {
     const outcome = await this.#trace(job.input, soft)
     clearTimeout(softTimer)
     clearTimeout(hardTimer)
-    if (!timedOut) job.onDone({ type: 'outcome', outcome })
+    return timedOut ? undefined : outcome
   }
 
   #take(): TaskJob | undefined {
