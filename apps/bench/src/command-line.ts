@@ -35,7 +35,8 @@ export class UsageError extends Error {
 /** @throws UsageError */
 export function parseCommandLine(args: readonly string[], cwd: string = process.cwd()): CommandLine {
   const values = parse(args)
-  const path = (value: string | undefined): string | undefined => (value === undefined ? undefined : resolve(cwd, value))
+  const path = (value: string | undefined): string | undefined =>
+    value === undefined ? undefined : resolve(cwd, value)
   return {
     suite: values.suite,
     runs: count('runs', values.runs),

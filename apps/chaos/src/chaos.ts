@@ -12,7 +12,7 @@ const load = 0.7
 /** Runs the workload with its faults; the report says what came of it, and `directory` holds the ledgers. */
 export async function chaos(
   options: ChaosOptions,
-  listeners: Pick<RunOptions, 'onProgress' | 'onFault'> = {},
+  more: Pick<RunOptions, 'onProgress' | 'onFault' | 'leastRate'> = {},
 ): Promise<RunReport & { readonly directory: string }> {
   const { tasks, faults, workers, children, leaseMs, pace } = options
   const slots = workers * children
@@ -29,6 +29,6 @@ export async function chaos(
     bug: options.bug,
     bugEvery: options.bugEvery,
   }
-  const report = await runChaos({ setup, faults, workers, children, ...listeners })
+  const report = await runChaos({ setup, faults, workers, children, ...more })
   return { ...report, directory: setup.directory }
 }

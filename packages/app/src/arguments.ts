@@ -119,4 +119,4 @@ function hasPlainParameters(fn: (...args: never[]) => unknown): boolean {
   return true
 }
 
-const comments = /\/\*[^]*?\*\/|\/\/.*/g
+const comments = /\/\*[\s\S]*?\*\/|\/\/.*/g

@@ -27,7 +27,7 @@ import { Outgoing } from './outgoing.ts'
 import { Router } from './router.ts'
 import { registerCeleryErrors } from './stored-errors.ts'
 import type { ApplyOptions, KwargsOf, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
-import { currentTask, type TaskContext } from './task-context.ts'
+import { type TaskContext, workerTask } from './task-context.ts'
 import { Tracer } from './tracer.ts'
 
 /** Recognises apps of other installed copies of this package. */
@@ -116,9 +116,8 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
       backend: () => this.backend(),
       errors,
       assertMayBlock: () => {
-        const running = currentTask()
-        const inWorker = running !== undefined && !running.request.calledDirectly
-        if (inWorker && conf.taskDisableSyncSubtasks) throw new SyncSubtaskError(running.request.task)
+        const running = workerTask()
+        if (running !== undefined && conf.taskDisableSyncSubtasks) throw new SyncSubtaskError(running.request.task)
       },
     })
   }
@@ -192,7 +191,8 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
 
   /** Sends a planned call. @internal */
   async send(plan: CallPlan): Promise<AsyncResult> {
-    const publication = this.#outgoing.publication(plan.call, sendingTask())
+    // A call made inside of a task belongs to its workflow.
+    const publication = this.#outgoing.publication(plan.call, workerTask()?.request)
     this.#producer ??= this.#openProducer()
     await this.#producer.publish(publication)
     return this.resultOf(plan.steps)
@@ -329,9 +329,3 @@ type BoundFunction = (context: TaskContext, ...args: never[]) => unknown
 type BoundArgs<Run extends BoundFunction> = Run extends (context: TaskContext, ...args: infer Args) => unknown
   ? Args
   : never
-
-/** A call made inside of a task belongs to its workflow; one made by a plain call of a task does not. */
-function sendingTask(): TaskContext['request'] | undefined {
-  const request = currentTask()?.request
-  return request === undefined || request.calledDirectly ? undefined : request
-}

@@ -78,11 +78,17 @@ export function taskRequest(input: TraceInput, body: TaskBody | undefined): Task
   }
 }
 
-const running = new AsyncLocalStorage<TaskContext>()
+const running = new AsyncLocalStorage<TaskContext | DirectContext>()
 
 /** The task that runs here, or `undefined` outside of tasks. */
 export function currentTask(): TaskContext | undefined {
   return running.getStore()
+}
+
+/** The task that a worker runs here: the current one, unless that one calls another as a plain function. @internal */
+export function workerTask(): TaskContext | undefined {
+  const context = running.getStore()
+  return context !== undefined && 'within' in context ? context.within : context
 }
 
 /** Runs `body` as the task of `context`. @internal */
@@ -90,11 +96,21 @@ export function runInTask<T>(context: TaskContext, body: () => T): T {
   return running.run(context, body)
 }
 
+/** Of a plain call of a task. @internal */
+export interface DirectContext extends TaskContext {
+  /** The task of a worker in which the call is made: whose limits hold, and whose children are what it sends. */
+  readonly within: TaskContext | undefined
+}
+
 /** The request of a plain call: everything empty. @internal */
-export function directContext(task: string, args: readonly unknown[], newId: () => string): TaskContext {
+export function directContext(task: string, args: readonly unknown[], newId: () => string): DirectContext {
   const id = newId()
+  const within = workerTask()
   return {
-    signal: neverAborted,
+    within,
+    get signal() {
+      return within?.signal ?? neverAborted
+    },
     request: {
       id,
       task,

@@ -96,7 +96,7 @@ export class Tracer {
 
   /** The outcome of a task that is not to run. */
   revoked(input: TraceInput, error: Error): TraceOutcome {
-    const write = this.#write(input, undefined, {
+    const write = this.#write(input, this.#options.task(input.headers.task), {
       status: 'REVOKED',
       result: exceptionForm(error, this.#options.errors),
       traceback: null,
@@ -123,7 +123,7 @@ export class Tracer {
 
   /** The record that says a task has started. */
   startedRecord(input: TraceInput, pid: number): ResultWrite | undefined {
-    return this.#write(input, undefined, {
+    return this.#write(input, this.#options.task(input.headers.task), {
       status: 'STARTED',
       result: { pid, hostname: input.hostname },
       traceback: null,
@@ -167,13 +167,7 @@ export class Tracer {
     return { state: 'SUCCESS', runtime, text, publish, ...(write === undefined ? {} : { write }) }
   }
 
-  #threw(
-    input: TraceInput,
-    task: RegisteredTask,
-    body: TaskBody,
-    error: unknown,
-    runtime: number,
-  ): TraceOutcome {
+  #threw(input: TraceInput, task: RegisteredTask, body: TaskBody, error: unknown, runtime: number): TraceOutcome {
     if (CeleryError.is(error, 'ERR_CELERY_IGNORE')) return { state: 'IGNORED', runtime, text: error.message }
     if (CeleryError.is(error, 'ERR_CELERY_REJECT')) {
       return {
@@ -197,15 +191,21 @@ export class Tracer {
     const form = exceptionForm(error, errors)
     const traceback = tracebackText(error)
     const write = this.#write(input, task, { status: 'FAILURE', result: form, traceback })
+    let text = `${form.exc_type}(${form.exc_message.map((arg) => pythonRepr(arg)).join(', ')})`
     let publish: readonly Publication[] | undefined
     if (embed?.errbacks != null && embed.errbacks.length > 0) {
       const parent = taskRequest(input, undefined)
-      publish = errbackCalls(embed.errbacks, finishedTask(input)).map((call) => outgoing.publication(call, parent))
+      try {
+        publish = errbackCalls(embed.errbacks, finishedTask(input)).map((call) => outgoing.publication(call, parent))
+      } catch (unsendable) {
+        // It must not hide why the task failed: that is stored, and this is said beside it.
+        text += `; its errbacks cannot be sent: ${describe(unsendable)}`
+      }
     }
     return {
       state: 'FAILURE',
       runtime,
-      text: `${form.exc_type}(${form.exc_message.map((arg) => pythonRepr(arg)).join(', ')})`,
+      text,
       traceback,
       ...(write === undefined ? {} : { write }),
       ...(publish === undefined ? {} : { publish }),

@@ -24,6 +24,8 @@ export interface TestApp {
   take(queue?: string): Promise<Sent>
   /** Runs the next message of the queue and does what a worker does with the outcome. */
   runNext(queue?: string): Promise<TraceOutcome>
+  /** Lets time pass for the broker. */
+  advance(ms: number): void
   /** Messages that wait in the queue. */
   waiting(queue?: string): Promise<number>
 }
@@ -45,7 +47,8 @@ export async function testApp(options: AppOptions = {}): Promise<TestApp> {
   })
   app.transports.register('memory', async () => transport)
   app.backends.register('memory', async () => memoryBackend)
-  const broker = await transport.open(parseBrokerUrl('memory://'))
+  let aheadMs = 0
+  const broker = await transport.open(parseBrokerUrl('memory://'), { now: () => Date.now() + aheadMs })
   onTestFinished(async () => {
     await app.close()
     await broker.close()
@@ -74,6 +77,9 @@ export async function testApp(options: AppOptions = {}): Promise<TestApp> {
       const store = await app.backendIfConfigured()
       if (outcome.write !== undefined) await store?.store([outcome.write])
       return outcome
+    },
+    advance(ms) {
+      aheadMs += ms
     },
     async waiting(queue = 'celery') {
       const { ready, delayed } = await broker.declareQueue({ name: queue })

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
-
 export interface BatcherOptions<Item> {
   /** Deals with a batch. Must not reject: each item has its own way to be told. */
   readonly run: (batch: readonly Item[]) => Promise<void>
@@ -8,19 +6,31 @@ export interface BatcherOptions<Item> {
   /** Waits before each batch, so that more can join it. @defaultValue until the end of this turn of the event loop */
   readonly gather?: () => Promise<void>
   /**
-   * Milliseconds to wait for more when the batch before has only just left: under load a batch costs much and waiting
-   * little, while a lone item still leaves at once. @defaultValue `0`
+   * Waits for more while a batch would follow the one before too closely: for so many times as long as that one took,
+   * so that batches take no more than their share of the time. A lone item still leaves at once. @defaultValue `0`
    */
-  readonly lingerMs?: number
+  readonly linger?: number
+  /** So many need not wait any longer. @defaultValue `250` */
+  readonly enough?: number
+  /** A batch leaves now: what else is to go with it must be asked for at once. */
+  readonly onLeave?: (() => void) | undefined
 }
+
+/** However long a batch took. */
+const longestLingerMs = 10
 
 /** Lets work that comes piece by piece leave in batches, one at a time: what comes meanwhile forms the next one. */
 export class Batcher<Item> {
   readonly #run: (batch: readonly Item[]) => Promise<void>
   readonly #maxBatch: number
   readonly #gather: () => Promise<void>
-  readonly #lingerMs: number
-  #lastLeftAt = Number.NEGATIVE_INFINITY
+  readonly #linger: number
+  readonly #enough: number
+  readonly #onLeave: (() => void) | undefined
+  /** Ends the lingering. */
+  #leave: (() => void) | undefined
+  /** On the monotonic clock. */
+  #lingerUntil = 0
   #waiting: Item[] = []
   #running = 0
   #loop: Promise<void> | undefined
@@ -29,7 +39,9 @@ export class Batcher<Item> {
     this.#run = options.run
     this.#maxBatch = options.maxBatch ?? 1_000
     this.#gather = options.gather ?? endOfTurn
-    this.#lingerMs = options.lingerMs ?? 0
+    this.#linger = options.linger ?? 0
+    this.#enough = options.enough ?? 250
+    this.#onLeave = options.onLeave
   }
 
   /** Items whose batch has not ended. */
@@ -39,6 +51,7 @@ export class Batcher<Item> {
 
   add(item: Item): void {
     this.#waiting.push(item)
+    if (this.#leave !== undefined && this.#waiting.length >= this.#enough) this.#leave()
     this.#loop ??= this.#flush()
   }
 
@@ -49,8 +62,8 @@ export class Batcher<Item> {
 
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const sinceLastMs = performance.now() - this.#lastLeftAt
-      if (sinceLastMs < this.#lingerMs) await sleep(this.#lingerMs)
+      const restMs = this.#lingerUntil - performance.now()
+      if (restMs > 0 && this.#waiting.length < this.#enough) await this.#rest(restMs)
       else await this.#gather()
       let batch = this.#waiting
       if (batch.length > this.#maxBatch) {
@@ -60,11 +73,25 @@ export class Batcher<Item> {
         this.#waiting = []
       }
       this.#running = batch.length
-      this.#lastLeftAt = performance.now()
+      const leftAt = performance.now()
+      this.#onLeave?.()
       await this.#run(batch)
+      const now = performance.now()
+      this.#lingerUntil = now + Math.min(longestLingerMs, (now - leftAt) * this.#linger)
       this.#running = 0
     }
     this.#loop = undefined
+  }
+
+  #rest(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#leave?.(), milliseconds)
+      this.#leave = () => {
+        clearTimeout(timer)
+        this.#leave = undefined
+        resolve()
+      }
+    })
   }
 }
 

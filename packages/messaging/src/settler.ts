@@ -9,6 +9,8 @@ export interface SettlerOptions {
   readonly connection: Connection
   /** A batch failed and will be tried again. */
   readonly onError: (error: unknown) => void
+  /** A batch leaves now. A broker that can takes what is asked of it in the same turn into one transaction. */
+  readonly onLeave?: (() => void) | undefined
   /** The broker refuses this settlement for good: what it publishes cannot be routed, for example. It was left undone. */
   readonly onRefused: (settlement: Settlement, error: unknown) => void
 }
@@ -33,7 +35,7 @@ export class Settler {
 
   constructor(options: SettlerOptions) {
     this.#options = options
-    this.#batcher = new Batcher({ run: (batch) => this.#settle(batch), lingerMs: 2 })
+    this.#batcher = new Batcher({ run: (batch) => this.#settle(batch), linger: 8, onLeave: options.onLeave })
   }
 
   add(settlement: Settlement, onSettled?: (result: SettleResult) => void): PendingSettlement {

@@ -9,7 +9,15 @@ const UNKNOWN_MS = 60_000
 /** Kinds come from the owner's data; further ones share one estimate. */
 const MAX_KINDS = 10_000
 
-/** Learns run times by kind of job: quick to believe that a kind is slow, slow to believe that it is quick again. */
+/** Below this the clock says more about itself. */
+const LEAST_MS = 0.001
+/** Of the newest job. */
+const WEIGHT = 0.2
+
+/**
+ * Learns run times by kind of job, as a geometric mean of late: one job that the system let wait for a while does not
+ * make its kind a slow one, and a few slow ones in a row do.
+ */
 export class RunTimes {
   readonly #byKind = new Map<string, RunTime>()
   readonly #other: RunTime = { expectedMs: UNKNOWN_MS }
@@ -25,8 +33,8 @@ export class RunTimes {
   }
 
   static learn(runTime: RunTime, tookMs: number): void {
-    const difference = tookMs - runTime.expectedMs
-    if (runTime.expectedMs === UNKNOWN_MS) runTime.expectedMs = tookMs
-    else runTime.expectedMs += difference * (difference > 0 ? 0.5 : 0.1)
+    const took = Math.max(tookMs, LEAST_MS)
+    if (runTime.expectedMs === UNKNOWN_MS) runTime.expectedMs = took
+    else runTime.expectedMs *= (took / runTime.expectedMs) ** WEIGHT
   }
 }

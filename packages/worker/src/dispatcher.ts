@@ -29,7 +29,7 @@ export interface DispatcherOptions {
   readonly window: PrefetchWindow
   /** Whether the worker is ending its running tasks on purpose. */
   readonly isCold: () => boolean
-  /** Room has come for more messages. */
+  /** A slot is free and nothing waits for it. */
   readonly onRoom: () => void
   /** Seconds, for tasks that set none. */
   readonly timeLimit: number | undefined
@@ -272,7 +272,8 @@ export class TaskDispatcher implements ActiveTaskOwner {
   #forget(task: ActiveTask): void {
     this.#active.delete(task)
     this.#options.window.ended()
-    this.#options.onRoom()
+    // Otherwise room is looked for when settlements leave: what is fetched then shares their transaction.
+    if (this.#active.size < this.#options.pool.concurrency) this.#options.onRoom()
   }
 
   #answered(task: ActiveTask, result: SettleResult): void {

@@ -9,14 +9,14 @@
  */
 import type { AtomicWrite, ResultBackend, ResultWrite } from '@celery/backend'
 import type { PendingSettlement, Settler } from '@celery/messaging'
-import type { DeliveryRef, Publication, SettleAction, SettleResult } from '@celery/transport'
+import type { DeliveryRef, Publication, SettleAction, Settlement, SettleResult } from '@celery/transport'
 import type { ResultStorer } from './result-storer.ts'
 
 export interface OutcomeSettlerOptions {
   readonly settler: Settler
   readonly backend: ResultBackend | undefined
   readonly storer: ResultStorer | undefined
-  /** The store refuses a record for good; gives the one to store instead. */
+  /** The store refuses a record for good, or the broker what follows from it; gives the record to store instead. */
   readonly onRefused: (write: ResultWrite, error: unknown) => ResultWrite
   /** Of the broker: the backend's writes can join its transactions if the domains are equal. */
   readonly domain: string | undefined
@@ -31,12 +31,16 @@ export interface TaskEnd {
   readonly write?: ResultWrite | undefined
 }
 
+type OnSettled = (result: SettleResult) => void
+
 export class OutcomeSettler {
   readonly #settler: Settler
   readonly #backend: ResultBackend | undefined
   readonly #storer: ResultStorer | undefined
   readonly #joint: boolean
   readonly #onRefused: OutcomeSettlerOptions['onRefused']
+  /** Ends with follow-ups, which a broker can refuse, by the message of the first one. */
+  readonly #refusable = new WeakMap<Publication['message'], { readonly end: TaskEnd; readonly onSettled: OnSettled }>()
 
   constructor(options: OutcomeSettlerOptions) {
     const { backend, domain } = options
@@ -48,13 +52,15 @@ export class OutcomeSettler {
   }
 
   /** Early ack. The answer may be handed to `finish`, so that both can leave together. */
-  acknowledge(delivery: DeliveryRef, onSettled: (result: SettleResult) => void): PendingSettlement {
+  acknowledge(delivery: DeliveryRef, onSettled: OnSettled): PendingSettlement {
     return this.#settler.add({ delivery }, onSettled)
   }
 
   /** Does what is left; `acknowledged` is an early ack of the same message that may still be on its way. */
-  finish(end: TaskEnd, acknowledged: PendingSettlement | undefined, onSettled: (result: SettleResult) => void): void {
+  finish(end: TaskEnd, acknowledged: PendingSettlement | undefined, onSettled: OnSettled): void {
     const { delivery, action, publish, write } = end
+    const first = publish?.[0]
+    if (first !== undefined) this.#refusable.set(first.message, { end, onSettled })
     if (this.#joint || write === undefined) {
       const writes = write === undefined ? undefined : this.#prepare(write)
       const rest = {
@@ -84,6 +90,44 @@ export class OutcomeSettler {
     else this.#settler.add({ publish }, store)
   }
 
+  /**
+   * The broker refuses a settlement for good, mostly because a follow-up has nowhere to go. Nothing of it happened, and
+   * it must neither stay undone nor be forgotten: the task fails, and its message goes to the dead letters.
+   */
+  refused({ action, delivery, publish }: Settlement, error: unknown): void {
+    const message = publish?.[0]?.message
+    const known = message === undefined ? undefined : this.#refusable.get(message)
+    const held = delivery ?? known?.end.delivery
+    // The dead letters themselves are refused: there is nothing left to try, and the lease gives the message back.
+    if (known === undefined && action?.type === 'dead') return
+    if (message !== undefined) this.#refusable.delete(message)
+    const write = known?.end.write
+    this.finish(
+      {
+        delivery: held,
+        action: { type: 'dead', reason: error instanceof Error ? error.message : String(error) },
+        write: write === undefined ? undefined : this.#onRefused(write, error),
+      },
+      undefined,
+      known?.onSettled ?? (() => {}),
+    )
+  }
+
+  /**
+   * Resolves when everything is settled and stored, or after `graceMs`, with how much was given up. Nothing may be
+   * added afterwards. Safe twice.
+   */
+  async close(graceMs: number): Promise<{ readonly settlements: number; readonly results: number }> {
+    const until = performance.now() + graceMs
+    const left = (): number => Math.max(0, until - performance.now())
+    // A stored result can still bring a settlement with it, and a settled follow-up a result.
+    while (left() > 0 && this.#settler.pending + (this.#storer?.pending ?? 0) > 0) {
+      await settledWithin(Promise.all([this.#settler.idle(), this.#storer?.idle()]), left())
+    }
+    const results = (await this.#storer?.close(left())) ?? 0
+    return { settlements: await this.#settler.close(left()), results }
+  }
+
   /** A record that the store refuses is replaced by one that says so. */
   #prepare(write: ResultWrite): readonly AtomicWrite[] | undefined {
     try {
@@ -92,4 +136,13 @@ export class OutcomeSettler {
       return this.#backend?.prepare?.([this.#onRefused(write, error)])
     }
   }
+}
+
+async function settledWithin(work: Promise<unknown>, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeoutMs)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
 }

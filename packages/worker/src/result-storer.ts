@@ -25,6 +25,7 @@ export class ResultStorer {
   readonly #options: ResultStorerOptions
   readonly #closing = new AbortController()
   readonly #batcher: Batcher<Waiting>
+  #unstored = 0
 
   constructor(options: ResultStorerOptions) {
     this.#options = options
@@ -44,12 +45,13 @@ export class ResultStorer {
     await this.#batcher.idle()
   }
 
-  /** Gives up what is not stored within `graceMs`. Safe twice. */
-  async close(graceMs: number): Promise<void> {
+  /** Gives up what is not stored within `graceMs`; resolves to how many records that were. Safe twice. */
+  async close(graceMs: number): Promise<number> {
     const timer = setTimeout(() => this.#closing.abort(closed), graceMs)
     await this.#batcher.idle()
     clearTimeout(timer)
     this.#closing.abort(closed)
+    return this.#unstored
   }
 
   async #store(batch: readonly Waiting[]): Promise<void> {
@@ -63,7 +65,7 @@ export class ResultStorer {
         for (const { onStored } of batch) onStored()
         return
       } catch (error) {
-        if (signal.aborted) return
+        if (signal.aborted) break
         if (!isUnavailable(error)) {
           await this.#refuse(batch, error)
           return
@@ -72,6 +74,7 @@ export class ResultStorer {
         await sleep(Math.min(1_500, 50 * 2 ** attempt), { signal }).catch(unlessAborted(signal))
       }
     }
+    this.#unstored += batch.length
   }
 
   /** One record that the store refuses must not keep the others: they are repeated singly. */

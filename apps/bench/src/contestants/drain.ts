@@ -1,9 +1,11 @@
 import { join } from 'node:path'
 import { openDatabase } from '@celery/sqlite'
-import type { DrainAnswer, DrainCommand, DrainWorkerArgument } from '../processes/drain-worker.ts'
+import type { DrainCommand, DrainWorkerArgument } from '../processes/drain-worker.ts'
+import type { Spent } from '../processes/measured.ts'
 import { MeasuredProcess } from '../processes/measured-process.ts'
 import type { Contestant, Readings, SuiteOptions } from '../suite.ts'
 import { declareTasks, embeddedIn } from '../tasks.ts'
+import { drainReadings } from './drain-readings.ts'
 
 export interface DrainOptions extends DrainWorkerArgument {
   readonly name: string
@@ -58,8 +60,7 @@ export class Drain implements Contestant {
     const sendSeconds = await this.#fill()
     await onFilled()
     worker.release()
-    const { seconds } = await worker.receive<DrainAnswer>()
-    return { rate: tasks / seconds, sendRate: tasks / sendSeconds }
+    return { ...drainReadings(tasks, await worker.receive<Spent>()), sendRate: tasks / sendSeconds }
   }
 
   /** Resolves to how long it took, in seconds, until the broker had confirmed all of them. */
@@ -78,7 +79,8 @@ export class Drain implements Contestant {
     const { envelopeBytes } = this.#settings
     const database = await openDatabase(this.#file)
     try {
-      const [count, bytes = 0] = database.prepare('SELECT count(*), avg(length(payload)) FROM message').values([])[0] ?? []
+      const [count, bytes = 0] =
+        database.prepare('SELECT count(*), avg(length(payload)) FROM message').values([])[0] ?? []
       const deviation = Math.abs(Number(bytes) / envelopeBytes - 1)
       if (count === tasks && deviation < 0.05) return
       throw new Error(`${this.name}: ${count} messages of ${bytes} bytes, instead of ${tasks} of ${envelopeBytes}`)

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url'
 import {
   type PythonWorker,
   type RedisServer,
+  SYSTEM_PYTHON,
   startPythonCeleryWorker,
   startRedis,
-  SYSTEM_PYTHON,
 } from '@celery/test-servers'
 import type { Contestant, Readings, SuiteOptions } from '../suite.ts'
 

@@ -1,7 +1,9 @@
 import { join } from 'node:path'
+import type { Spent } from '../processes/measured.ts'
 import { MeasuredProcess } from '../processes/measured-process.ts'
 import type { RawLoopArgument } from '../processes/raw-loop.ts'
 import type { Contestant, Readings, SuiteOptions } from '../suite.ts'
+import { drainReadings } from './drain-readings.ts'
 
 /** A bare loop over a table. */
 export class RawLoop implements Contestant {
@@ -25,8 +27,7 @@ export class RawLoop implements Contestant {
   async run(): Promise<Readings> {
     const loop = this.#process as MeasuredProcess
     loop.send({})
-    const { seconds } = await loop.receive<{ readonly seconds: number }>()
-    return { rate: this.#options.tasks / seconds }
+    return drainReadings(this.#options.tasks, await loop.receive<Spent>())
   }
 
   async dispose(): Promise<void> {

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url'
 import { sqlite } from '@celery/transport-sqlite'
 import { startWorker } from '@celery/worker'
 import { app } from '../tasks.ts'
-import { serve, startArgument, waitForStart } from './measured.ts'
+import { serve, startArgument, stopwatch, waitForStart } from './measured.ts'
 import { observeSettling } from './observe-settling.ts'
 
 export interface DrainWorkerArgument {
@@ -19,10 +19,6 @@ export interface DrainWorkerArgument {
 
 export interface DrainCommand {
   readonly tasks: number
-}
-
-export interface DrainAnswer {
-  readonly seconds: number
 }
 
 async function main({ pool, concurrency, results }: DrainWorkerArgument): Promise<void> {
@@ -60,9 +56,9 @@ async function main({ pool, concurrency, results }: DrainWorkerArgument): Promis
     async onCommand({ tasks }) {
       const end = ended(tasks)
       await waitForStart()
-      const startedAt = performance.now()
+      const spent = stopwatch()
       await end
-      return { seconds: (performance.now() - startedAt) / 1_000 } satisfies DrainAnswer
+      return spent()
     },
     async onEnd() {
       await worker.stop()

@@ -12,6 +12,23 @@ export function startArgument<Argument>(): Argument {
   return JSON.parse(process.argv[2] ?? 'null') as Argument
 }
 
+/** What a piece of work took. */
+export interface Spent {
+  readonly seconds: number
+  /** Processor time of this process, all of its threads, in seconds: it tells more where other programs are busy too. */
+  readonly processorSeconds: number
+}
+
+/** Starts to measure; the function that it returns says what was spent since. */
+export function stopwatch(): () => Spent {
+  const startedAt = performance.now()
+  const before = process.cpuUsage()
+  return () => {
+    const { system, user } = process.cpuUsage(before)
+    return { seconds: (performance.now() - startedAt) / 1_000, processorSeconds: (user + system) / 1e6 }
+  }
+}
+
 /** Says that this process is ready, and carries out commands one after the other; what they return is the answer. */
 export function serve<Command>({ onCommand, onEnd }: MeasuredHandlers<Command>): void {
   process.on('message', (command) => {

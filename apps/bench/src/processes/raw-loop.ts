@@ -4,7 +4,7 @@
  * priorities, no messages decoded, no tasks run, and nobody else at the file.
  */
 import { openDatabase } from '@celery/sqlite'
-import { serve, startArgument } from './measured.ts'
+import { type Spent, serve, startArgument, stopwatch } from './measured.ts'
 
 export interface RawLoopArgument {
   readonly file: string
@@ -32,8 +32,8 @@ async function main({ file, tasks, payloadBytes }: RawLoopArgument): Promise<voi
     commit.run([])
   }
 
-  function drain(): number {
-    const startedAt = performance.now()
+  function drain(): Spent {
+    const spent = stopwatch()
     for (let left = tasks; left > 0; ) {
       begin.run([])
       const rows = first.values([])
@@ -41,13 +41,13 @@ async function main({ file, tasks, payloadBytes }: RawLoopArgument): Promise<voi
       commit.run([])
       left -= rows.length
     }
-    return (performance.now() - startedAt) / 1_000
+    return spent()
   }
 
   serve({
     onCommand() {
       fill()
-      return { seconds: drain() }
+      return drain()
     },
     async onEnd() {
       database.close()

@@ -57,6 +57,18 @@ export const embedded: Suite = {
       peers: [raw],
     },
     {
+      name: 'processor time per task, async pool',
+      unit: 'µs',
+      ours: { contestant: 'async', metric: 'processorMicros' },
+      peers: [{ contestant: 'raw', metric: 'processorMicros' }],
+    },
+    {
+      name: 'processor time per task, parent of prefork 2',
+      unit: 'µs',
+      ours: { contestant: 'prefork', metric: 'processorMicros' },
+      peers: [{ contestant: 'raw', metric: 'processorMicros' }],
+    },
+    {
       name: 'sending from one client',
       unit: 'tasks/s',
       ours: { contestant: 'async', metric: 'sendRate' },

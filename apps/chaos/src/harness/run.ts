@@ -148,7 +148,7 @@ class Run {
       const now = performance.now()
       if (now >= nextLook) {
         nextLook = now + lookAtResultsMs
-        saboteur.afterResults(await results.look(this.#ledger.awaited.keys()))
+        await saboteur.afterResults(await results.look(this.#ledger.awaited.keys()))
       }
       if (now >= nextReport) {
         nextReport = now + reportMs

@@ -1,4 +1,4 @@
-import { type Database, openDatabase } from '@celery/sqlite'
+import { type Database, openDatabase, withBusyRetry } from '@celery/sqlite'
 import { openSqliteBroker } from '@celery/transport-sqlite'
 import type { Fault } from '../ledger.ts'
 import { Random } from '../random.ts'
@@ -26,14 +26,15 @@ export class Saboteur implements Disposable {
   }
 
   /** `overwrite`: a final result becomes another one. */
-  afterResults(tasks: readonly string[]): void {
+  async afterResults(tasks: readonly string[]): Promise<void> {
     if (this.#setup.bug !== 'overwrite') return
+    const overwrite = this.#results.prepare(
+      "UPDATE celery_results SET state = 'SUCCESS', value = ? WHERE key = 'celery-task-meta-' || ?",
+    )
     for (const task of tasks) {
       if (this.#random.next() * this.#setup.bugEvery >= 1) continue
       const record = { status: 'SUCCESS', result: 'somebody-elses', traceback: null, children: [], task_id: task }
-      this.#results
-        .prepare("UPDATE celery_results SET state = 'SUCCESS', value = ? WHERE key = 'celery-task-meta-' || ?")
-        .run([JSON.stringify(record), task])
+      await withBusyRetry(() => this.#results.transaction(() => overwrite.run([JSON.stringify(record), task])))
     }
   }
 

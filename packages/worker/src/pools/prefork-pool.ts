@@ -46,6 +46,7 @@ export class PreforkPool implements TaskPool {
       ...(options.execArgv === undefined ? {} : { execArgv: options.execArgv }),
       size: options.concurrency,
       init: options.init,
+      maxPipelined: 128,
       ...(options.maxTasksPerChild === undefined ? {} : { maxJobsPerChild: options.maxTasksPerChild }),
       ...(options.maxMemoryPerChildBytes === undefined
         ? {}

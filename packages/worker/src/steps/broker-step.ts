@@ -7,13 +7,19 @@ export const brokerStep: Step<WorkerContext> = {
 
   async start(worker, { signal }) {
     const { app, logger } = worker
-    worker.connection = app.connectionForRead({
+    const connection = app.connectionForRead({
       onError: (error, { retryInMs }) => {
         const next = retryInMs === undefined ? '' : `; trying again in ${(retryInMs / 1_000).toFixed(1)} s`
         logger.error(`cannot use the broker: ${describeError(error)}${next}`)
       },
     })
-    worker.broker = await worker.connection.untilBroker({ signal })
+    worker.connection = connection
+    try {
+      worker.broker = await connection.untilBroker({ signal })
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
   },
 
   async stop({ connection }) {

@@ -8,12 +8,18 @@ export const leaseStep: Step<WorkerContext> = {
   requires: ['broker'],
 
   async start(worker) {
-    worker.leases = new BrokerLeases({
+    const leases = new BrokerLeases({
       leaseMs: worker.app.conf.leaseMs,
       held: () => [...(worker.dispatcher?.active ?? [])].map(({ delivery }) => delivery),
       onError: (error) => worker.logger.error(`leases: ${error.message}`),
     })
-    await worker.leases.keep(made(worker.broker, 'broker'))
+    worker.leases = leases
+    try {
+      await leases.keep(made(worker.broker, 'broker'))
+    } catch (error) {
+      await leases.stop()
+      throw error
+    }
   },
 
   async stop({ leases }) {

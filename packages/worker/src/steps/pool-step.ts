@@ -7,14 +7,18 @@ export const poolStep: Step<WorkerContext> = {
   name: 'pool',
   requires: ['settling'],
 
-  async start(worker) {
-    worker.pool = createPool(worker, { onReady: () => worker.consumer?.wake() })
-    await worker.pool.start()
+  async start(worker, { signal }) {
+    const pool = createPool(worker, { onReady: () => worker.consumer?.wake() })
+    worker.pool = pool
+    // A module that takes long to load, or never ends loading, must not hold up a stop.
+    const give = (): void => void pool.terminate()
+    signal.addEventListener('abort', give, { once: true })
+    await pool.start()
+    signal.removeEventListener('abort', give)
   },
 
-  async stop({ cold, pool }) {
-    if (cold) await pool?.terminate()
-    else await pool?.stop()
+  async stop({ pool }) {
+    await pool?.stop()
   },
 
   async terminate({ pool }) {

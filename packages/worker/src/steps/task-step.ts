@@ -2,38 +2,28 @@ import type { Step } from '@celery/bootsteps'
 import { Consumer } from '@celery/messaging'
 import type { BrokerConnection } from '@celery/transport'
 import { TaskDispatcher } from '../dispatcher.ts'
-import { OutcomeSettler } from '../outcome-settler.ts'
+import { PoolWatch } from '../pool-watch.ts'
 import { PrefetchWindow } from '../prefetch-window.ts'
-import { describeError, made, refusedRecord, type WorkerContext } from '../worker-context.ts'
-
-/** Milliseconds between two looks at whether this worker holds what others could be running. */
-const overfullCheckMs = 250
+import { describeError, made, type WorkerContext } from '../worker-context.ts'
 
 /** Takes messages and sends them on. The last to start and the first to stop. */
 export function taskStep(): Step<WorkerContext> {
-  let overfull: NodeJS.Timeout | undefined
+  let watch: PoolWatch | undefined
   return {
     name: 'tasks',
     requires: ['pool'],
     last: true,
 
-    async start(worker) {
-      const { app, backend, broker, logger, options, storer } = worker
+    async start(worker, { signal }) {
+      const { app, broker, logger, options } = worker
       const pool = made(worker.pool, 'pool')
-      const leases = made(worker.leases, 'leases')
       const dispatcher = new TaskDispatcher({
         app,
-        leases,
         logger,
         pool,
+        leases: made(worker.leases, 'leases'),
         hostname: worker.hostname,
-        settler: new OutcomeSettler({
-          backend,
-          storer,
-          settler: made(worker.settler, 'settler'),
-          domain: broker?.domain,
-          onRefused: (write, error) => refusedRecord(worker, write, error),
-        }),
+        settler: made(worker.outcomes, 'settling'),
         window: prefetchWindow(worker),
         timeLimit: options.timeLimit,
         softTimeLimit: options.softTimeLimit,
@@ -42,7 +32,7 @@ export function taskStep(): Step<WorkerContext> {
         onRoom: () => worker.consumer?.wake(),
       })
       worker.dispatcher = dispatcher
-      worker.consumer = new Consumer({
+      const consumer = new Consumer({
         connection: made(worker.connection, 'connection'),
         queues: worker.queues.map((name) => ({ name, durable: true })),
         capacity: () => dispatcher.room,
@@ -50,16 +40,35 @@ export function taskStep(): Step<WorkerContext> {
         onError: (error) => logger.error(`consumer: ${describeError(error)}`),
         onConsuming: (current) => follow(worker, current),
       })
-      await worker.consumer.start()
-      overfull = setInterval(() => {
-        if (dispatcher.isOverfull) pool.recall().catch((error: unknown) => logger.error(describeError(error)))
-      }, overfullCheckMs)
+      worker.consumer = consumer
+      // A broker that is away may hold up the start, but not the stop.
+      const give = (): void => void consumer.stop()
+      signal.addEventListener('abort', give, { once: true })
+      await consumer.start()
+      signal.removeEventListener('abort', give)
+      watch = new PoolWatch({
+        pool,
+        isOverfull: () => dispatcher.isOverfull,
+        onError: (error) => logger.error(`pool: ${describeError(error)}`),
+        onHealth: (healthy) => {
+          if (healthy) logger.warning('the pool can run tasks again; taking messages')
+          else logger.critical('the pool cannot start a process; giving back what it has and taking no more messages')
+          if (healthy) worker.consumer?.wake()
+        },
+      })
+      watch.start()
     },
 
     async stop({ consumer, pool }) {
-      clearInterval(overfull)
+      watch?.stop()
       await consumer?.stop()
       await pool?.recall()
+    },
+
+    /** The pool gives back what it has by itself, and need not ask processes that may be blocked. */
+    async terminate({ consumer }) {
+      watch?.stop()
+      await consumer?.stop()
     },
   }
 }
