@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { CeleryError } from '@celery/promises'
 import type { BrokerConnection } from '@celery/transport'
 import { type CallKind, chainTaskIds, type PlannedCall, planCall, rescueTaskId, taskCount } from './calls.ts'
 import { ledgerPath, openLedger, parseLedger } from './ledger.ts'
@@ -33,7 +34,7 @@ async function main(setup: Setup): Promise<void> {
       note(`ok ${call.id} ${Date.now()}`)
       progress.confirmed += size
     } catch (error) {
-      note(`error ${call.id} ${Date.now()} ${(error as { code?: string }).code ?? (error as Error).name}`)
+      note(`error ${call.id} ${Date.now()} ${CeleryError.is(error) ? error.code : (error as Error).name}`)
     }
     underway -= size
   }

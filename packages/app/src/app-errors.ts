@@ -124,11 +124,11 @@ export class TimeLimitExceededError extends CeleryError {
 export class SoftTimeLimitExceededError extends CeleryError {
   override readonly name = 'SoftTimeLimitExceeded'
   readonly code = 'ERR_CELERY_SOFT_TIME_LIMIT'
-  /** Seconds. */
-  readonly limit: number
+  /** Seconds; a Python worker does not say how many. */
+  readonly limit: number | undefined
 
-  constructor(limit: number) {
-    super(`the task ran longer than its soft time limit of ${limit} s`)
+  constructor(limit: number | undefined) {
+    super(`the task ran longer than its soft time limit${limit === undefined ? '' : ` of ${limit} s`}`)
     this.limit = limit
   }
 }

@@ -249,7 +249,8 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
 
   /** Where messages go, with the password masked. */
   get brokerAddress(): string {
-    return this.#brokerUrls.map((url) => parseBrokerUrl(url).toString()).join(';')
+    const addresses = this.#brokerUrls.map((url) => parseBrokerUrl(url))
+    return addresses.flatMap((address) => [address, ...address.alternates]).join(';')
   }
 
   /** Where results go, with the password masked; `undefined` where they are not kept. */
@@ -267,7 +268,8 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     this.#backend = undefined
     await this.#results.close()
     await connection?.close()
-    await (await backend)?.close()
+    // One that could not be opened has told whoever asked for it.
+    await (await backend?.catch(() => undefined))?.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -281,7 +283,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   get #brokerUrls(): readonly string[] {
     const { brokerUrl } = this.conf
     if (brokerUrl === undefined) return [this.#localUrl]
-    return typeof brokerUrl === 'string' ? brokerUrl.split(';') : brokerUrl
+    return typeof brokerUrl === 'string' ? [brokerUrl] : brokerUrl
   }
 
   /** With the embedded broker results are kept in the same file, so that the two share its transactions. */

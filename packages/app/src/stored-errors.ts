@@ -27,8 +27,8 @@ export function registerCeleryErrors(errors: ErrorRegistry): void {
     .register(SoftTimeLimitExceededError, {
       type: 'SoftTimeLimitExceeded',
       module: billiard,
-      toArgs: (error) => [error.limit],
-      fromArgs: ([limit]) => new SoftTimeLimitExceededError(Number(limit)),
+      toArgs: ({ limit }) => (limit === undefined ? [] : [limit]),
+      fromArgs: ([limit]) => new SoftTimeLimitExceededError(typeof limit === 'number' ? limit : undefined),
     })
     .register(TaskRevokedError, {
       type: 'TaskRevokedError',

@@ -1,7 +1,7 @@
 /** What the compiler says about tasks. Compiled, never run. */
 import type { AsyncResult } from '@celery/results'
 import { CeleryApp } from './celery-app.ts'
-import { currentTask } from './task-context.ts'
+import { currentTask, type TaskContext } from './task-context.ts'
 
 const app = new CeleryApp('types')
 const add = app.task('add', (x: number, y: number) => x + y, { params: ['x', 'y'] })
@@ -103,3 +103,105 @@ export async function direct(): Promise<void> {
 
 // @ts-expect-error params name the parameters of the function, as text
 app.task('bad', (x: number) => x, { params: [1] })
+
+const optional = app.task('optional', (x: number, y?: string) => `${x}${y}`, { params: ['x', 'y'] })
+const nothing = app.task('nothing', () => {})
+const either = app.task('either', async (x: number) => (x > 0 ? x : null))
+const tooManyNames = app.task('names', (x: number) => x, { params: ['x', 'y'] })
+
+export async function inferred(): Promise<void> {
+  await optional.delay(1)
+  await optional.delay(1, 'a')
+  await optional.applyAsync([], { kwargs: { x: 1 } })
+  await optional.applyAsync([1], { kwargs: { y: 'a' } })
+  // @ts-expect-error y is text
+  await optional.applyAsync([1], { kwargs: { y: 2 } })
+  // @ts-expect-error the first argument is a number
+  await optional.applyAsync(['a'], { kwargs: { y: 'a' } })
+  await nothing.delay()
+  // @ts-expect-error it takes none
+  await nothing.delay(undefined)
+  const value: number | null = await (await either.delay(1)).get()
+  // @ts-expect-error it may be null
+  const number: number = await (await either.delay(1)).get()
+  await tooManyNames.applyAsync([], { kwargs: { x: 1 } })
+  // @ts-expect-error the function has no second parameter
+  await tooManyNames.applyAsync([1], { kwargs: { y: 1 } })
+  void [value, number]
+}
+
+export async function options(): Promise<void> {
+  await add.applyAsync([1, 2], { eta: new Date(), expires: 10, priority: 3, queue: 'q', headers: { trace: 'x' } })
+  // @ts-expect-error a moment is a Date or text
+  await add.applyAsync([1, 2], { eta: 10 })
+  // @ts-expect-error a queue is named
+  await add.applyAsync([1, 2], { queue: 7 })
+  // @ts-expect-error 1 or 2
+  await add.applyAsync([1, 2], { deliveryMode: 3 })
+  // A plug-in's options come along.
+  app.task('extra', () => 0, { acksLate: true, rateLimit: '10/m' })
+  // @ts-expect-error yes or no
+  app.task('extra', () => 0, { acksLate: 'yes' })
+  // @ts-expect-error seconds are a number
+  app.task('extra', () => 0, { timeLimit: '10' })
+  // @ts-expect-error a task has a function
+  app.task('extra', 7)
+  // @ts-expect-error without `bind` the context does not come
+  await app.task('unbound', (context: TaskContext, x: number) => context.request.retries + x).delay(1)
+}
+
+export async function byName(): Promise<void> {
+  const five: AsyncResult<number> = await app.sendTask<number>('proj.add', [2, 3], { kwargs: { z: 1 }, countdown: 1 })
+  // @ts-expect-error arguments come as a list
+  await app.sendTask('proj.add', 2)
+  const known: number = await app.asyncResult<number>('id').get()
+  // @ts-expect-error an id is text
+  app.asyncResult(7)
+  // A remote task without types takes anything and promises nothing.
+  await app.remote('proj.any').applyAsync([1, 'two'], { kwargs: { three: 3 } })
+  // @ts-expect-error its result is unknown
+  const any: number = await (await app.remote('proj.any').delay()).get()
+  const typed = app.remote<[x: number], string, { readonly x?: number }>('proj.typed')
+  await typed.applyAsync([], { kwargs: { x: 1 } })
+  // @ts-expect-error x is a number
+  await typed.applyAsync([], { kwargs: { x: 'a' } })
+  void [five, known, any]
+}
+
+export async function callbacks(): Promise<void> {
+  add.s(1, 2).link(show.s()).linkError(greet.s())
+  // @ts-expect-error it wants text, the result is a number
+  add.s(1, 2).link(greet.s())
+  // @ts-expect-error an errback gets the id, which is text
+  add.s(1, 2).linkError(show.s())
+  await add.s(1, 2).link(nothing.si()).delay()
+  const sent: AsyncResult<number> = await add.s(1).applyAsync([2])
+  // @ts-expect-error the first argument is missing
+  await add.s(1).applyAsync()
+  void sent
+}
+
+export function settings(): void {
+  app.conf.taskAcksLate = true
+  // @ts-expect-error yes or no
+  app.conf.taskAcksLate = 'yes'
+  app.conf.update({ task_default_queue: 'q', workerConcurrency: 4 })
+  // @ts-expect-error a number
+  app.conf.update({ workerConcurrency: 'four' })
+  app.conf.taskRoutes = { 'video.*': 'video', audio: { queue: 'audio', priority: 3 } }
+  // @ts-expect-error a priority is a number
+  app.conf.taskRoutes = { audio: { priority: 'high' } }
+  new CeleryApp('more', { broker: ['amqp://a', 'amqp://b'], settings: { task_ignore_result: true } })
+  // @ts-expect-error a URL is text
+  new CeleryApp('more', { broker: 5672 })
+  // @ts-expect-error there is no such option
+  new CeleryApp('more', { brokers: [] })
+}
+
+export function running(): void {
+  const id: string | undefined = currentTask()?.request.id
+  const aborted: boolean | undefined = currentTask()?.signal.aborted
+  // @ts-expect-error a request is only read
+  if (currentTask() !== undefined) currentTask().request.id = 'x'
+  void [id, aborted]
+}

@@ -48,7 +48,7 @@ export interface RemoteTask<Args extends AnyArgs, Result, Kwargs = NoKwargs> {
   /** Sends a call; resolves when the broker has it. */
   delay(...args: Args): Promise<AsyncResult<Result>>
   /** Sends a call with options. */
-  applyAsync(args: Args, options?: ApplyOptions): Promise<AsyncResult<Result>>
+  applyAsync(args: Args, options?: ApplyOptions & { readonly kwargs?: Kwargs }): Promise<AsyncResult<Result>>
   applyAsync(args: Partial<Args>, options: ApplyOptions & { readonly kwargs: Kwargs }): Promise<AsyncResult<Result>>
   /** A call to be sent later or composed with others. What is not given comes from the step before, in front. */
   s<const Given extends GivenArgs<Args>>(...args: Given): Signature<MissingArgs<Args, Given>, Result>

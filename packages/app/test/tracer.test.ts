@@ -2,7 +2,16 @@ import { derivedId } from '@celery/canvas'
 import { decodeEnvelope, decodeResultRecord, decodeTaskBody, decodeTaskHeaders } from '@celery/protocol'
 import type { Publication } from '@celery/transport'
 import { describe, expect, test } from 'vitest'
-import { type AppOptions, currentTask, Ignore, Reject, type TraceInput, type TraceOutcome } from '../src/index.ts'
+import {
+  type ApplyOptions,
+  type AppOptions,
+  currentTask,
+  Ignore,
+  Reject,
+  type TaskOptions,
+  type TraceInput,
+  type TraceOutcome,
+} from '../src/index.ts'
 import { goldenRecord } from './golden.ts'
 import { type TestApp, testApp } from './test-app.ts'
 
@@ -243,8 +252,8 @@ describe('whether the outcome is kept', () => {
   const cases: readonly [
     name: string,
     settings: NonNullable<AppOptions['settings']>,
-    task: object,
-    call: object,
+    task: Pick<TaskOptions, 'ignoreResult' | 'storeErrorsEvenIfIgnored'>,
+    call: Pick<ApplyOptions, 'ignoreResult'>,
     success: boolean,
     failure: boolean,
   ][] = [
@@ -467,6 +476,17 @@ describe('outcomes of tasks that did not end by themselves', () => {
     const { input } = await made.take()
     const outcome = made.app.tracer.failed({ ...input, body: '{' }, new Error('gone'))
     expect(recordOf(outcome).result).toMatchObject({ exc_message: ['gone'] })
+  })
+
+  test('a record that the store refuses gives way to one that says why', async () => {
+    const { app } = await setUp()
+    const write = app.tracer.refusedRecord('the-id', new Error('too large'))
+    expect(write).toMatchObject({ taskId: 'the-id', state: 'FAILURE', ttlMs: 86_400_000 })
+    expect(decodeResultRecord(write.record)).toMatchObject({
+      task_id: 'the-id',
+      status: 'FAILURE',
+      result: { exc_type: 'Error', exc_message: ['too large'] },
+    })
   })
 
   test('a revoked task is REVOKED and ends there', async () => {

@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Celery, findApp } from '@celery/app'
+import { AppImportError } from './cli-errors.ts'
 import { type AppLocation, findAppModule } from './find-module.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -13,18 +14,25 @@ export interface LoadedApp {
 
 /**
  * Imports the module of `-A` and finds the app in it. TypeScript is loaded by Node itself where it can, else by tsx.
- * @throws UsageError where there is no such module or no app in it.
+ * @throws UsageError where there is no such module or no app in it; AppImportError for one that throws.
  */
 export async function loadApp(spec: string | undefined, from: string = process.cwd()): Promise<LoadedApp> {
   if (spec === undefined)
     throw new UsageError('which app? Name its module with -A, for example: celery -A ./tasks.ts worker')
   const location = findAppModule(spec, from)
   const execArgv = await prepareTypeScript(location.file)
-  const url = pathToFileURL(location.file).href
-  const module = (await import(url)) as Readonly<Record<string, unknown>>
+  const module = await importFile(location.file)
   const app = findApp(module, location.exportName)
   if (app === undefined) throw new UsageError(describeMissing(location, module))
   return { app, location, execArgv }
+}
+
+async function importFile(file: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return (await import(pathToFileURL(file).href)) as Readonly<Record<string, unknown>>
+  } catch (error) {
+    throw new AppImportError(file, error)
+  }
 }
 
 /** Makes `import()` understand the file; returns the flags that do the same for a child. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { CeleryError } from '@celery/promises'
 import { Command, CommanderError } from 'commander'
 import { callCommand } from './commands/call.ts'
@@ -9,10 +10,14 @@ import { UsageError } from './usage-error.ts'
 const exitUsage = 64
 const exitFailure = 1
 
-/** Runs the `celery` command; sets the process's exit code, and does not exit while anything is still open. */
+/** Milliseconds that a process gets to end by itself when its command is done. */
+const endTimeoutMs = 1_000
+
+/** Runs the `celery` command and sets the process's exit code. The process ends a second later at the latest. */
 export async function main(argv: readonly string[] = process.argv): Promise<void> {
   const program = new Command('celery')
     .description('A distributed task queue.')
+    .version(version(), '--version', 'print the version')
     .option('-A, --app <module>', 'module that creates the app, such as ./tasks.ts or ./proj/celery.js:app')
     .exitOverride()
     .showHelpAfterError('(celery --help shows what there is)')
@@ -24,10 +29,17 @@ export async function main(argv: readonly string[] = process.argv): Promise<void
   } catch (error) {
     process.exitCode = report(error)
   }
+  // What the app's own modules keep open, a database for example, does not keep the command from ending.
+  setTimeout(() => process.exit(), endTimeoutMs).unref()
 }
 
 function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitUsage
+  if (error instanceof CommanderError) {
+    if (error.code === 'commander.unknownOption' && /'(-A|--app)/.test(error.message)) {
+      process.stderr.write('-A comes before the command: celery -A ./tasks.ts worker\n')
+    }
+    return error.exitCode === 0 ? 0 : exitUsage
+  }
   if (error instanceof UsageError) {
     process.stderr.write(`celery: ${error.message}\n`)
     return exitUsage
@@ -35,4 +47,11 @@ function report(error: unknown): number {
   if (CeleryError.is(error)) process.stderr.write(`celery: ${error.message}\n`)
   else process.stderr.write(`celery: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)
   return exitFailure
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    readonly version: string
+  }
+  return version
 }

@@ -20,6 +20,20 @@ export function parseNumberOption(text: string): number {
   return value
 }
 
+/** A number that is not negative: seconds, or a multiplier. */
+export function parseAmountOption(text: string): number {
+  const value = parseNumberOption(text)
+  if (value < 0) throw new InvalidArgumentError('It must not be negative.')
+  return value
+}
+
+/** A moment in ISO 8601. */
+export function parseTimeOption(text: string): Date {
+  const value = new Date(text)
+  if (Number.isNaN(value.getTime())) throw new InvalidArgumentError('It must be a time such as 2030-01-31T12:00:00Z.')
+  return value
+}
+
 export function parseCountOption(text: string): number {
   const value = parseNumberOption(text)
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.')

@@ -1,5 +1,5 @@
 import { type Deferred, deferred } from '@celery/promises'
-import { describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Batcher } from './batcher.ts'
 
 /** A batcher whose batches end when told to. */
@@ -113,3 +113,83 @@ describe('the batcher', () => {
     expect(asked).toBe(1)
   })
 })
+
+describe('a batcher that lingers', () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
+  afterEach(() => void vi.useRealTimers())
+
+  /** A batcher that lingers four times as long as a batch took, and has had one of `ms` milliseconds. */
+  async function afterBatchOf(ms: number) {
+    const seen: (readonly number[])[] = []
+    const batcher = new Batcher<number>({
+      linger: 4,
+      enough: 3,
+      run: async (items) => {
+        seen.push(items)
+        vi.advanceTimersByTime(ms)
+      },
+    })
+    batcher.add(0)
+    await batcher.idle()
+    return { batcher, seen }
+  }
+
+  test('lets a lone item leave at once', async () => {
+    const { batcher, seen } = await afterBatchOf(1)
+    expect(seen).toEqual([[0]])
+    vi.advanceTimersByTime(4)
+    batcher.add(1)
+    await batcher.idle()
+    expect(seen).toEqual([[0], [1]])
+  })
+
+  test('waits for more after a batch, in proportion to what that one took', async () => {
+    const { batcher, seen } = await afterBatchOf(1)
+    batcher.add(1)
+    await turns()
+    vi.advanceTimersByTime(3)
+    batcher.add(2)
+    await turns()
+    expect(seen).toEqual([[0]])
+    vi.advanceTimersByTime(1)
+    await batcher.idle()
+    expect(seen).toEqual([[0], [1, 2]])
+  })
+
+  test('waits no longer once there is enough', async () => {
+    const { batcher, seen } = await afterBatchOf(1)
+    batcher.add(1)
+    await turns()
+    batcher.add(2)
+    batcher.add(3)
+    await batcher.idle()
+    expect(seen).toEqual([[0], [1, 2, 3]])
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('waits no longer than 10 ms, however long a batch took', async () => {
+    const { batcher, seen } = await afterBatchOf(60_000)
+    batcher.add(1)
+    await turns()
+    vi.advanceTimersByTime(10)
+    await batcher.idle()
+    expect(seen).toEqual([[0], [1]])
+  })
+
+  test('tells when a batch leaves, before it does', async () => {
+    const events: string[] = []
+    const batcher = new Batcher<number>({
+      run: async (items) => void events.push(`run ${items}`),
+      onLeave: () => events.push('leave'),
+    })
+    batcher.add(1)
+    await batcher.idle()
+    batcher.add(2)
+    await batcher.idle()
+    expect(events).toEqual(['leave', 'run 1', 'leave', 'run 2'])
+  })
+})
+
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+}

@@ -1,4 +1,4 @@
-import { type AbortableOptions, type Clock, sleep, systemClock } from '@celery/promises'
+import { type AbortableOptions, abortable, anySignal, type Clock, sleep, systemClock } from '@celery/promises'
 import { type BrokerConnection, ConnectionClosedError, type OpenOptions, parseBrokerUrl } from '@celery/transport'
 import { isTemporary } from './temporary-errors.ts'
 import type { TransportRegistry } from './transport-registry.ts'
@@ -26,20 +26,22 @@ export interface ReconnectInfo {
  * discarded whole and replaced. Drivers never reconnect by themselves.
  */
 export class Connection implements AsyncDisposable {
+  /** The first broker's URL, with the password masked. */
+  readonly address: string
   readonly #options: ConnectionOptions
   readonly #clock: Clock
+  readonly #closing = new AbortController()
   #current: Promise<BrokerConnection> | undefined
-  #closed = false
+  /** What `#current` has come to. */
+  #live: BrokerConnection | undefined
 
+  /** @throws InvalidBrokerUrlError where the first of the URLs cannot be read. */
   constructor(options: ConnectionOptions) {
-    if (options.urls.length === 0) throw new RangeError('a connection needs at least one broker URL')
+    const [first] = options.urls
+    if (first === undefined) throw new RangeError('a connection needs at least one broker URL')
+    this.address = parseBrokerUrl(first).toString()
     this.#options = options
     this.#clock = options.clock ?? systemClock
-  }
-
-  /** The first broker's URL, with the password masked. */
-  get address(): string {
-    return parseBrokerUrl(this.#options.urls[0] ?? '').toString()
   }
 
   /**
@@ -47,12 +49,10 @@ export class Connection implements AsyncDisposable {
    * @throws ConnectionLostError where none of the brokers can be reached.
    */
   async broker(options?: AbortableOptions): Promise<BrokerConnection> {
-    if (this.#closed) throw new ConnectionClosedError(this.address)
-    this.#current ??= this.#open(options).catch((error: unknown) => {
-      this.#current = undefined
-      throw error
-    })
-    return this.#current
+    if (this.#closing.signal.aborted) throw new ConnectionClosedError(this.address)
+    // Opened for everyone who asks: who gives up neither ends it for the others nor has to wait with them.
+    this.#current ??= this.#open()
+    return abortable(this.#current, options?.signal)
   }
 
   /** As `broker`, but goes on trying, less and less often (at most every 1.5 s), until it succeeds or `signal` aborts. */
@@ -65,26 +65,27 @@ export class Connection implements AsyncDisposable {
         if (!isTemporary(error)) throw error
         const retryInMs = Math.min(1_500, 100 * 2 ** Math.min(attempt - 1, 4)) * (0.75 + Math.random() / 4)
         this.#options.onError?.(error, { attempt, retryInMs })
-        await sleep(retryInMs, { ...options, clock: this.#clock })
+        using ended = anySignal(options?.signal, this.#closing.signal)
+        await sleep(retryInMs, { signal: ended.signal, clock: this.#clock })
       }
     }
   }
 
   /** Gives up a connection on which something failed; the next `broker()` opens a new one. */
   async discard(broker: BrokerConnection): Promise<void> {
-    const current = this.#current
-    if (current === undefined) return
-    const open = await current.catch(() => undefined)
-    if (open !== broker || this.#current !== current) return
+    if (this.#live !== broker) return
+    this.#live = undefined
     this.#current = undefined
     // It failed already: that it cannot even close tells nothing new.
     await broker.close().catch((error: unknown) => this.#options.onError?.(error, { attempt: 0, retryInMs: undefined }))
   }
 
+  /** Ends the connection and everyone who waits for it. Safe twice. */
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort(new ConnectionClosedError(this.address))
     const current = this.#current
     this.#current = undefined
+    this.#live = undefined
     const broker = await current?.catch(() => undefined)
     await broker?.close()
   }
@@ -93,14 +94,24 @@ export class Connection implements AsyncDisposable {
     await this.close()
   }
 
-  async #open(options: AbortableOptions | undefined): Promise<BrokerConnection> {
+  async #open(): Promise<BrokerConnection> {
+    try {
+      this.#live = await this.#openFirst(this.#closing.signal)
+      return this.#live
+    } catch (error) {
+      this.#current = undefined
+      throw error
+    }
+  }
+
+  async #openFirst(signal: AbortSignal): Promise<BrokerConnection> {
     const failures: unknown[] = []
     for (const url of this.#options.urls) {
       try {
-        const broker = await this.#options.transports.open(url, { ...this.#options.open, ...options })
-        if (!this.#closed) return broker
+        const broker = await this.#options.transports.open(url, { ...this.#options.open, signal })
+        if (!signal.aborted) return broker
         await broker.close()
-        throw new ConnectionClosedError(this.address)
+        throw signal.reason
       } catch (error) {
         if (!isTemporary(error)) throw error
         failures.push(error)

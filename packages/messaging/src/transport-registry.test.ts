@@ -70,6 +70,13 @@ describe('the registry', () => {
     expect(asked).toEqual(['a', 'b', 'c'])
   })
 
+  test('takes the driver of each, where they are of several kinds', async () => {
+    const { registry } = setUp({ a: new ConnectionLostError('fake://a') })
+    registry.register('other', async () => memoryTransport())
+    await using broker = await registry.open('fake://a;other://b')
+    expect(broker.domain).toBe('memory:b')
+  })
+
   test('tells of the first broker where none can be reached', async () => {
     const first = new ConnectionLostError('fake://a')
     const { registry } = setUp({ a: first, b: new ConnectionLostError('fake://b') })

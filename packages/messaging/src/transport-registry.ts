@@ -36,11 +36,11 @@ export class TransportRegistry {
    */
   async open(url: string, options?: OpenOptions): Promise<BrokerConnection> {
     const address = parseBrokerUrl(url)
-    const load = this.#byScheme.get(address.scheme)
-    if (load === undefined) throw new UnknownTransportError(address.scheme, this.schemes)
-    const transport = await load(options)
     let lost: unknown
     for (const candidate of [address, ...address.alternates]) {
+      const load = this.#byScheme.get(candidate.scheme)
+      if (load === undefined) throw new UnknownTransportError(candidate.scheme, this.schemes)
+      const transport = await load(options)
       try {
         return await transport.open(candidate, options)
       } catch (error) {

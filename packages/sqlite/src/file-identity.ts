@@ -1,4 +1,15 @@
-import { closeSync, mkdirSync, openSync, realpathSync, statfsSync, statSync } from 'node:fs'
+import { randomUUID } from 'node:crypto'
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  statfsSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { DatabaseUnavailableError } from './errors.ts'
 
@@ -8,11 +19,29 @@ export function prepareFile(path: string): string {
   try {
     mkdirSync(dirname(wanted), { recursive: true, mode: 0o700 })
     const real = join(realpathSync(dirname(wanted)), basename(wanted))
-    closeSync(openSync(real, 'a', 0o600))
+    if (!existsSync(real)) createEmptyFile(real)
     return realpathSync(real)
   } catch (error) {
     const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'
     throw new DatabaseUnavailableError(wanted, full ? 'full' : 'cannot-open', { cause: error })
+  }
+}
+
+/**
+ * The database itself must never be opened and closed here: closing any descriptor of a file drops every lock that this
+ * process holds on it, those of SQLite's own connections too, and the next process to leave deletes the log that this
+ * one still writes (sqlite.org/howtocorrupt.html, section 2.2). So the file is made under another name, and linked.
+ */
+function createEmptyFile(path: string): void {
+  const temporary = `${path}.${randomUUID()}.new`
+  closeSync(openSync(temporary, 'wx', 0o600))
+  try {
+    linkSync(temporary, path)
+  } catch (error) {
+    // Another process was first.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  } finally {
+    unlinkSync(temporary)
   }
 }
 

@@ -26,7 +26,10 @@ export class BrokerFile {
   /** Which queue has the first turn in the next fetch. */
   #turn = 0
 
-  constructor(database: Database, options: { readonly session: string; readonly leaseMs: number }) {
+  constructor(
+    database: Database,
+    options: { readonly session: string; readonly leaseMs: number; readonly graceMs: number },
+  ) {
     this.#session = options.session
     this.#leaseMs = options.leaseMs
     this.topology = new Topology(database)

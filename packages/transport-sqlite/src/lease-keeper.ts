@@ -13,6 +13,7 @@ export interface LeaseKeeperData {
   readonly path: string
   readonly session: string
   readonly leaseMs: number
+  readonly graceMs: number
 }
 
 export const keepLeases: KeepLeases = async (data, commands) => {
@@ -30,9 +31,9 @@ export const keepLeases: KeepLeases = async (data, commands) => {
 }
 
 async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCommands): Promise<void> {
-  const { session, leaseMs } = data
+  const { session, leaseMs, graceMs } = data
   const { signal, onAbandon, report } = commands
-  const file = new BrokerFile(database, { session, leaseMs })
+  const file = new BrokerFile(database, { session, leaseMs, graceMs })
   const commit = (run: () => void): Promise<void> => {
     const transact = (): void =>
       database.transaction(() => {
@@ -50,13 +51,17 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
     }).catch(report)
   })
 
-  for (let dueMs = performance.now(); ; ) {
+  for (let dueMs = Date.now(); ; ) {
     signal?.throwIfAborted()
-    if (performance.now() >= dueMs) {
-      dueMs = performance.now() + leaseMs / 3
+    const now = Date.now()
+    // Leases are in the machine's time, which passes while the machine sleeps, and may be set back.
+    if (now >= dueMs || dueMs > now + leaseMs / 3) {
+      dueMs = now + leaseMs / 3
       const keepAndTakeOver = (): void => {
-        file.ownership.renew(Date.now())
-        file.ownership.takeOverExpired(Date.now())
+        const nowMs = Date.now()
+        file.ownership.prolongIfAllEnded(nowMs)
+        file.ownership.renew(nowMs)
+        file.ownership.takeOverExpired(nowMs)
       }
       await attempt(() => commit(keepAndTakeOver), commands)
     }

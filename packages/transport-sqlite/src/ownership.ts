@@ -14,6 +14,7 @@ export const deliveriesPerOwner: number = 2 ** 26
 export class Ownership {
   readonly #session: string
   readonly #leaseMs: number
+  readonly #graceMs: number
   readonly #topology: Topology
   readonly #store: MessageStore
   readonly #statements: Readonly<Record<keyof typeof sql, Statement>>
@@ -23,12 +24,14 @@ export class Ownership {
     options: {
       readonly session: string
       readonly leaseMs: number
+      readonly graceMs: number
       readonly topology: Topology
       readonly store: MessageStore
     },
   ) {
     this.#session = options.session
     this.#leaseMs = options.leaseMs
+    this.#graceMs = options.graceMs
     this.#topology = options.topology
     this.#store = options.store
     this.#statements = prepareAll(database, sql)
@@ -50,8 +53,23 @@ export class Ownership {
     return (this.#statements.ownLeaseEnd.values([this.#session])[0]?.[0] as number | null) ?? undefined
   }
 
+  /**
+   * Where not one lease is good any more, it is not that all owners were lost: the machine slept, or someone had the
+   * file locked, and nobody could renew. Whoever comes first must not take over from all the others, so each gets a
+   * little time to renew; once, as they may have been lost after all.
+   */
+  prolongIfAllEnded(nowMs: number): void {
+    if (this.#graceMs === 0) return
+    const [latest, graceEnd] = this.#statements.latest.values([])[0] as [number | null, number]
+    if (latest === null || latest > nowMs || latest <= graceEnd) return
+    const until = nowMs + this.#graceMs
+    this.#statements.prolongAll.run([until])
+    this.#statements.setGraceEnd.run([until])
+  }
+
   /** Gives back what is held under leases that have ended, this session's own too: it has been away for too long. */
   takeOverExpired(nowMs: number): void {
+    this.prolongIfAllEnded(nowMs)
     const expired = this.#statements.expired.values([nowMs]) as [number, string][]
     for (const [owner, session] of expired) {
       this.#end(owner, true)
@@ -87,6 +105,9 @@ const sql = {
     AND NOT EXISTS (SELECT 1 FROM held
       WHERE delivery BETWEEN owner.id * ${deliveriesPerOwner} AND owner.id * ${deliveriesPerOwner} + ${deliveriesPerOwner - 1})`,
   ownLeaseEnd: 'SELECT min(lease_until_ms) FROM owner WHERE session = ?',
+  latest: 'SELECT (SELECT max(lease_until_ms) FROM owner), grace_end_ms FROM topology',
+  prolongAll: 'UPDATE owner SET lease_until_ms = ?',
+  setGraceEnd: 'UPDATE topology SET grace_end_ms = ?',
   expired: 'SELECT id, session FROM owner WHERE lease_until_ms <= ?',
   ofSession: 'SELECT id FROM owner WHERE session = ?',
   delete: 'DELETE FROM owner WHERE id = ?',

@@ -12,7 +12,8 @@ import type { Database } from '@celery/sqlite'
  *   the owner's, so everything that one owner holds is one range.
  * - `owner`: one row per connection that fetches. Renewing its lease renews all that it holds. Whoever takes over an
  *   expired owner deletes the row and moves its messages, and nothing that the owner still says about them matches.
- * - `topology` holds a number that changes with the queues, so that connections know when to forget what they remember.
+ * - `topology` holds a number that changes with the queues, so that connections know when to forget what they remember,
+ *   and until when every lease was last prolonged because nobody could renew.
  */
 export function createSchema(database: Database): void {
   database.transaction(() => {
@@ -29,8 +30,8 @@ export function createSchema(database: Database): void {
 const schemaVersion = 1
 
 const schema = `
-  CREATE TABLE topology (version INTEGER NOT NULL);
-  INSERT INTO topology VALUES (1);
+  CREATE TABLE topology (version INTEGER NOT NULL, grace_end_ms INTEGER NOT NULL);
+  INSERT INTO topology VALUES (1, 0);
 
   CREATE TABLE exchange (name TEXT PRIMARY KEY, declaration TEXT NOT NULL) WITHOUT ROWID;
 

@@ -35,6 +35,8 @@ export interface SqliteBrokerOptions extends AbortableOptions {
   readonly leaseMs?: number
   /** Milliseconds for which an operation waits while other processes have the file locked. @defaultValue `5_000` */
   readonly lockTimeoutMs?: number
+  /** See `SqliteTransportOptions`. @defaultValue `1_000`, and a third of the lease at most */
+  readonly takeoverGraceMs?: number
   /** @defaultValue `Date.now` */
   readonly now?: () => number
 }
@@ -81,11 +83,12 @@ class SqliteBroker implements VirtualBroker {
 
   constructor(database: Database, options: SqliteBrokerOptions) {
     const { address = options.path, leaseMs = 30_000, lockTimeoutMs = 5_000, now = Date.now } = options
+    const graceMs = options.takeoverGraceMs ?? Math.min(1_000, leaseMs / 3)
     this.#address = address
     this.#database = database
     this.#now = now
     this.#leaseMs = leaseMs
-    this.#file = new BrokerFile(database, { session: this.#session, leaseMs })
+    this.#file = new BrokerFile(database, { session: this.#session, leaseMs, graceMs })
     this.#commits = new GroupCommit(database, lockTimeoutMs, {
       begin: () => this.#file.begin(),
       beforeCommit: () => this.#file.flush(this.#now()),
@@ -96,7 +99,7 @@ class SqliteBroker implements VirtualBroker {
     this.closed = this.#onClosed.promise
     // Whoever wants to know asks; an ended connection must not end the process of somebody who does not.
     this.closed.catch(() => {})
-    const data: LeaseKeeperData = { path: database.path, session: this.#session, leaseMs }
+    const data: LeaseKeeperData = { path: database.path, session: this.#session, leaseMs, graceMs }
     this.leaseKeeper = { module: keeperModule(), data }
   }
 

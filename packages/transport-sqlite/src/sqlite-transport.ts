@@ -8,13 +8,14 @@ export const sqlite: Transport = virtualTransport({
   name: 'sqlite',
   capabilities: sqliteCapabilities,
   open(address, { signal, leaseMs, now, transportOptions }) {
-    const { lockTimeoutMs } = (transportOptions ?? {}) as SqliteTransportOptions
+    const { lockTimeoutMs, takeoverGraceMs } = (transportOptions ?? {}) as SqliteTransportOptions
     return openSqliteBroker({
       path: pathOf(address),
       address: address.toString(),
       signal,
       ...(leaseMs === undefined ? {} : { leaseMs }),
       ...(lockTimeoutMs === undefined ? {} : { lockTimeoutMs }),
+      ...(takeoverGraceMs === undefined ? {} : { takeoverGraceMs }),
       ...(now === undefined ? {} : { now }),
     })
   },
@@ -24,6 +25,11 @@ export const sqlite: Transport = virtualTransport({
 export interface SqliteTransportOptions {
   /** Milliseconds for which an operation waits while other processes have the file locked. @defaultValue `5_000` */
   readonly lockTimeoutMs?: number
+  /**
+   * Milliseconds that every owner gets to renew when not one lease is good any more, because the machine slept or the
+   * file was locked. @defaultValue `1_000`, and a third of the lease at most
+   */
+  readonly takeoverGraceMs?: number
 }
 
 function pathOf({ scheme, host, path }: BrokerAddress): string {

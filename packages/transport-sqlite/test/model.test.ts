@@ -164,7 +164,7 @@ const loseLeases = fc.constant<Step>(async (model) => model.pass(leaseMs + 1))
 const reopen = broker.map((by): Step => {
   return async (model, real) => {
     await real.brokers[by]?.close()
-    real.brokers[by] = await openSqliteBroker({ path: real.path, leaseMs, now: real.now })
+    real.brokers[by] = await openSqliteBroker({ path: real.path, leaseMs, takeoverGraceMs: 0, now: real.now })
     for (const message of model.inState('held')) if (message.holder === by) model.leave(message, 'ready')
   }
 })
@@ -192,7 +192,7 @@ async function runSteps(sequence: readonly Step[]): Promise<void> {
   const path = join(folder, 'queue.db')
   const model = new Model()
   const now = (): number => model.nowMs
-  const open = (): Promise<VirtualBroker> => openSqliteBroker({ path, leaseMs, now })
+  const open = (): Promise<VirtualBroker> => openSqliteBroker({ path, leaseMs, takeoverGraceMs: 0, now })
   const real: Real = { path, database: await openDatabase(path), brokers: [await open(), await open()], now }
   real.database.exec('CREATE TABLE written (tag TEXT)')
   try {

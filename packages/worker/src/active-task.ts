@@ -22,6 +22,8 @@ export class ActiveTask implements TaskJob {
   startedAt = 0
   /** Process that runs it; 0 until it starts. */
   pid = 0
+  /** Whether the lease keeper was told how long it may run. */
+  isLimited = false
   /** The early ack of its message, once made. */
   acknowledged: PendingSettlement | undefined
 

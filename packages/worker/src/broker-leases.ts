@@ -16,24 +16,31 @@ export class BrokerLeases {
   readonly #options: BrokerLeasesOptions
   #keeper: LeaseKeeper | undefined
   #timer: NodeJS.Timeout | undefined
+  /** Changes follow each other: there is one keeper at a time, and the last one asked for stays. */
+  #changing: Promise<unknown> = Promise.resolve()
+  #stopped = false
 
   constructor(options: BrokerLeasesOptions) {
     this.#options = options
   }
 
-  /** Keeps the leases of `broker`, and of no other. Resolves when it does. */
-  async keep(broker: BrokerConnection): Promise<void> {
-    await this.stop()
-    if (!broker.capabilities.leases) return
-    const { leaseMs, onError } = this.#options
-    const spec = broker.leaseKeeper
-    if (spec === undefined) {
-      this.#timer = setInterval(() => this.#renew(broker), leaseMs / 3)
-      return
-    }
-    const keeper = new LeaseKeeper({ spec, onError })
-    this.#keeper = keeper
-    await keeper.start()
+  /**
+   * Keeps the leases of `broker`, and of no other. Resolves when it does; where that fails at first it goes on trying
+   * until it is stopped.
+   */
+  keep(broker: BrokerConnection): Promise<void> {
+    return this.#change(async () => {
+      await this.#end()
+      if (this.#stopped || !broker.capabilities.leases) return
+      const { leaseMs, onError } = this.#options
+      const spec = broker.leaseKeeper
+      if (spec === undefined) {
+        this.#timer = setInterval(() => this.#renew(broker), leaseMs / 3)
+        return
+      }
+      this.#keeper = new LeaseKeeper({ spec, onError })
+      await this.#keeper.start()
+    })
   }
 
   /** Gives `delivery` up if it is still held after `expiresInMs`. */
@@ -47,7 +54,18 @@ export class BrokerLeases {
   }
 
   /** Safe twice. */
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopped = true
+    return this.#change(() => this.#end())
+  }
+
+  #change(run: () => Promise<void>): Promise<void> {
+    const changed = this.#changing.then(run)
+    this.#changing = changed.catch(() => {})
+    return changed
+  }
+
+  async #end(): Promise<void> {
     clearInterval(this.#timer)
     const keeper = this.#keeper
     this.#keeper = undefined

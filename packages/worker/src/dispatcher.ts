@@ -8,6 +8,7 @@ import {
   WorkerLostError,
 } from '@celery/app'
 import type { IncomingMessage } from '@celery/messaging'
+import { CeleryError } from '@celery/promises'
 import { decodeTaskHeaders, parseIsoTime, type WireMessage } from '@celery/protocol'
 import { type Delivery, deadLetterQueue, type SettleAction, type SettleResult } from '@celery/transport'
 import { ActiveTask, type ActiveTaskOwner } from './active-task.ts'
@@ -76,10 +77,20 @@ export class TaskDispatcher implements ActiveTaskOwner {
     return this.#options.window.isOverfull(this.#active.size)
   }
 
+  /** Never throws: what is wrong with one message must not keep the others. */
   receive(messages: readonly IncomingMessage[]): void {
-    for (const incoming of messages) {
-      if (incoming.message === undefined) this.#reject(incoming.delivery, incoming.error)
-      else this.#dispatch(incoming.delivery, incoming.message)
+    // Fetched before it was known that nothing can run here.
+    const giveBack = !this.#options.pool.healthy
+    for (const { delivery, message, error } of messages) {
+      if (giveBack) this.#settle(delivery, { action: { type: 'requeue', counted: false } })
+      else if (message === undefined) this.#reject(delivery, error)
+      else {
+        try {
+          this.#dispatch(delivery, message)
+        } catch (unexpected) {
+          this.#reject(delivery, unexpected as Error)
+        }
+      }
     }
   }
 
@@ -90,6 +101,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     if (!strategy.acksLate) {
       task.acknowledged = this.#options.settler.acknowledge(task.delivery, (result) => this.#answered(task, result))
     } else if (timeLimit !== undefined) {
+      task.isLimited = true
       this.#options.leases.limit(task.delivery, timeLimit * 1_000 + leaseGraceMs)
     }
     if (strategy.trackStarted && !this.#ignoresResult(task)) {
@@ -136,9 +148,23 @@ export class TaskDispatcher implements ActiveTaskOwner {
     } else if (dueMs > now && this.#options.canPark) {
       this.#settle(delivery, { action: { type: 'park', untilMs: dueMs } })
     } else {
-      const task = new ActiveTask(delivery, input, strategy, this)
-      this.#active.add(task)
+      this.#submit(new ActiveTask(delivery, input, strategy, this))
+    }
+  }
+
+  #submit(task: ActiveTask): void {
+    this.#active.add(task)
+    try {
       this.#options.pool.submit(task)
+    } catch (error) {
+      this.#active.delete(task)
+      const { delivery, input } = task
+      if (CeleryError.is(error, 'ERR_CELERY_POOL_CLOSED')) {
+        this.#settle(delivery, { action: { type: 'requeue', counted: false } })
+      } else {
+        // Too large for the way to a process, for example.
+        this.#refuse(delivery, input, error as Error)
+      }
     }
   }
 
@@ -256,7 +282,6 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   #finish(task: ActiveTask, end: Omit<Parameters<OutcomeSettler['finish']>[0], 'delivery'>): void {
     const delivery = task.acknowledged === undefined ? task.delivery : undefined
-    if (delivery !== undefined && task.timeLimit !== undefined) this.#options.leases.unlimit(delivery)
     this.#options.settler.finish({ ...end, delivery }, task.acknowledged, (result) => this.#answered(task, result))
     this.#processed++
     this.#forget(task)
@@ -271,6 +296,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   #forget(task: ActiveTask): void {
     this.#active.delete(task)
+    if (task.isLimited) this.#options.leases.unlimit(task.delivery)
     this.#options.window.ended()
     // Otherwise room is looked for when settlements leave: what is fetched then shares their transaction.
     if (this.#active.size < this.#options.pool.concurrency) this.#options.onRoom()

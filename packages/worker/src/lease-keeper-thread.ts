@@ -60,6 +60,7 @@ async function run(port: NonNullable<typeof parentPort>, { module, data }: Lease
           abandon([delivery])
           post(port, { type: 'abandoned', tag: delivery.tag })
         }
+        clearTimeout(limits.get(delivery.tag))
         limits.set(delivery.tag, setTimeout(giveUp, command.expiresInMs))
         return undefined
       }

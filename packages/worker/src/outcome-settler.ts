@@ -3,9 +3,9 @@
  *
  * 1. early ack: the message is acknowledged when the task starts, and what came of it is written later;
  * 2. late ack: one settlement acknowledges the message and carries what came of it;
- * 3. in each, follow-up messages come first, then the result, then the acknowledgement. Where broker and store are one
- *    this is a single transaction that a stale owner cannot make; else the steps follow each other, and a crash in
- *    between repeats follow-ups with the same ids.
+ * 3. where broker and store are one, the result, the follow-up messages and the acknowledgement are one transaction that
+ *    a stale owner cannot make; else the result is stored first, and then the acknowledgement and the follow-ups leave
+ *    together. A crash in between runs the task again, which stores nothing new and sends the same ids.
  */
 import type { AtomicWrite, ResultBackend, ResultWrite } from '@celery/backend'
 import type { PendingSettlement, Settler } from '@celery/messaging'
@@ -81,13 +81,20 @@ export class OutcomeSettler {
       }
       return
     }
-    const store = (): void => this.#storer?.add(write, settle)
-    const settle = (): void => {
-      if (delivery === undefined) return
-      this.#settler.add({ delivery, ...(action === undefined ? undefined : { action }) }, onSettled)
+    if (delivery !== undefined) {
+      // Fenced by the delivery, so that a worker which was paused past its lease neither acknowledges nor sends what
+      // somebody else has sent meanwhile. A crash before it only runs the task again.
+      const settlement = {
+        delivery,
+        ...(action === undefined ? undefined : { action }),
+        ...(publish === undefined ? undefined : { publish }),
+      }
+      this.#storer?.add(write, () => this.#settler.add(settlement, onSettled))
+    } else if (publish === undefined) {
+      this.#storer?.add(write, () => {})
+    } else {
+      this.#settler.add({ publish }, () => this.#storer?.add(write, () => {}))
     }
-    if (publish === undefined) store()
-    else this.#settler.add({ publish }, store)
   }
 
   /**

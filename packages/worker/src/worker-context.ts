@@ -1,12 +1,12 @@
 import type { Celery } from '@celery/app'
-import type { ResultBackend, ResultWrite } from '@celery/backend'
-import type { Connection, Consumer, Settler } from '@celery/messaging'
+import type { ResultWrite } from '@celery/backend'
+import type { Connection, Consumer } from '@celery/messaging'
 import type { BrokerConnection } from '@celery/transport'
 import type { BrokerLeases } from './broker-leases.ts'
 import type { TaskDispatcher } from './dispatcher.ts'
 import type { Logger } from './logger.ts'
+import type { OutcomeSettler } from './outcome-settler.ts'
 import type { TaskPool } from './pools/task-pool.ts'
-import type { ResultStorer } from './result-storer.ts'
 import type { WorkerOptions } from './worker-options.ts'
 
 /** What the steps of a worker share: what it was told, and the parts that earlier steps have made. */
@@ -25,10 +25,7 @@ export interface WorkerContext {
   /** The connection that deliveries come from; another one after a reconnect. */
   broker?: BrokerConnection
   leases?: BrokerLeases
-  settler?: Settler
-  /** Absent where results are not kept. */
-  backend?: ResultBackend
-  storer?: ResultStorer
+  outcomes?: OutcomeSettler
   pool?: TaskPool
   dispatcher?: TaskDispatcher
   consumer?: Consumer
@@ -40,10 +37,13 @@ export function made<Part>(part: Part | undefined, name: string): Part {
   return part
 }
 
-/** Milliseconds for which a stopping worker goes on trying to reach a broker or a store that is away. */
-export function settleGraceMs({ cold, options }: WorkerContext): number {
-  return cold ? 1_000 : (options.settleGraceMs ?? 5_000)
+/** Milliseconds for which a warmly stopping worker goes on trying to reach a broker or a store that is away. */
+export function settleGraceMs({ options }: WorkerContext): number {
+  return options.settleGraceMs ?? 5_000
 }
+
+/** The same for one that is to end at once. */
+export const coldGraceMs = 1_000
 
 /** The record to store instead of one that the store refuses. */
 export function refusedRecord({ app, logger }: WorkerContext, { taskId }: ResultWrite, error: unknown): ResultWrite {

@@ -115,11 +115,13 @@ export class Worker implements AsyncDisposable {
     await this.#blueprint.stop()
   }
 
-  /** Cold shutdown: ends running tasks at once. Those acknowledged late go back to their queues, the others fail. */
+  /**
+   * Cold shutdown, also in the middle of a warm one: ends running tasks at once. Those acknowledged late go back to their
+   * queues, the others fail.
+   */
   async terminate(): Promise<void> {
     this.#context.cold = true
-    await this.#context.pool?.terminate()
-    await this.#blueprint.stop()
+    await this.#blueprint.terminate()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,8 +1,12 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type Setup, setupEnvironment } from '../setup.ts'
 import { GroupProcess, type ProcessExit } from './group-process.ts'
 import type { Guard } from './guard.ts'
+
+/** Milliseconds before a worker that ended by itself is started again. */
+const restMs = 500
 
 const require = createRequire(import.meta.url)
 
@@ -37,6 +41,7 @@ export class Fleet {
   readonly #farewells: Promise<void>[] = []
   #client: GroupProcess | undefined
   #clientDone = false
+  #isClosing = false
 
   constructor(options: FleetOptions) {
     this.#options = options
@@ -73,6 +78,7 @@ export class Fleet {
     void client.exited.then((exit) => {
       guard.forget(client.pid)
       if (exit.status === 0) this.#clientDone = true
+      else if (this.#isClosing) return
       else if (client.isExpected) this.startClient()
       else onTrouble(`client: it ended by itself with ${describe(exit)}, see ${join(setup.directory, 'client.log')}`)
     })
@@ -80,13 +86,15 @@ export class Fleet {
 
   /** Starts a worker where one was killed. */
   replace(slot: WorkerSlot): void {
+    if (this.#isClosing) return
     slot.process = this.#startWorker(slot.index)
     void this.#attend(slot)
   }
 
   /** Warm shutdown of all. Resolves when no process of theirs is left. */
   async stop(limitMs: number): Promise<void> {
-    this.#client?.kill()
+    this.#isClosing = true
+    if (!this.#clientDone) this.#client?.kill()
     await Promise.all(
       this.slots.map(async ({ index, process }) => {
         if (process.hasExited) return
@@ -96,6 +104,11 @@ export class Fleet {
       }),
     )
     await Promise.all(this.#farewells)
+  }
+
+  /** Starts nothing any more: somebody else is going to kill what there is. */
+  abandon(): void {
+    this.#isClosing = true
   }
 
   #startWorker(index: number): GroupProcess {
@@ -120,10 +133,12 @@ export class Fleet {
     })
     this.#farewells.push(farewell)
     const exit = await process.exited
-    if (process.isExpected) return
+    if (process.isExpected || this.#isClosing) return
     onTrouble(
       `worker: ${index} (${process.pid}) ended by itself with ${describe(exit)}, see ${join(setup.directory, `worker-${index}.log`)}`,
     )
+    // One that cannot start would else be started without end and without rest.
+    await sleep(restMs)
     this.replace(slot)
   }
 }

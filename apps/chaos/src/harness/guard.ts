@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 const script = `trap '' INT TERM HUP QUIT
 groups=
 while read -r line; do groups=$line; done
-for group in $groups; do kill -KILL -- "-$group" 2>/dev/null; done`
+for group in $groups; do kill -KILL "-$group" 2>/dev/null; done`
 
 /** Kills the process groups of a run when the program that started them dies, however it dies. */
 export class Guard {

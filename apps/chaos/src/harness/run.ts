@@ -72,6 +72,7 @@ class Run {
   readonly #faults: Fault[] = []
   readonly #troubles: string[] = []
   readonly #started = performance.now()
+  #fleet: Fleet | undefined
 
   constructor(options: RunOptions) {
     this.#options = options
@@ -94,6 +95,7 @@ class Run {
         children,
         onTrouble: (reason) => this.#troubles.push(reason),
       })
+      this.#fleet = fleet
       await this.#untilReady(fleet)
       fleet.startClient()
       const injector = new FaultInjector({
@@ -105,7 +107,9 @@ class Run {
           this.#faults.push(fault)
           this.#options.onFault?.(fault)
           const pids = fleet.slots.filter(({ isBusy }) => !isBusy).map(({ process }) => process.pid)
-          void saboteur.afterFault(fault, slot?.process.pid, pids)
+          saboteur
+            .afterFault(fault, slot?.process.pid, pids)
+            .catch((error: Error) => this.#troubles.push(`saboteur: ${error.message}`))
         },
       })
       await this.#carryOn(fleet, injector, results, saboteur)
@@ -115,6 +119,7 @@ class Run {
       const integrity = await this.#checkFiles()
       return this.#report(check({ ...evidence, integrity }), fleet)
     } finally {
+      this.#fleet?.abandon()
       this.#ledger.close()
       this.#guard.close()
     }

@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 import { loadApp } from '../load-app.ts'
-import { parseJsonOption, parseNumberOption } from '../parse-option.ts'
+import { parseJsonOption, parseNumberOption, parseTimeOption } from '../parse-option.ts'
 
 interface CallFlags {
   readonly args?: readonly unknown[]
   readonly kwargs?: Readonly<Record<string, unknown>>
-  readonly eta?: string
+  readonly eta?: Date
   readonly countdown?: number
   readonly expires?: number
   readonly queue?: string
@@ -21,7 +21,7 @@ export function callCommand(program: Command): void {
     .description('send a task by name and print its id')
     .option('-a, --args <json>', 'positional arguments, a JSON array', parseJsonOption('an array', Array.isArray))
     .option('-k, --kwargs <json>', 'keyword arguments, a JSON object', parseJsonOption('an object', isObject))
-    .option('--eta <iso8601>', 'not before this time')
+    .option('--eta <iso8601>', 'not before this time', parseTimeOption)
     .option('--countdown <seconds>', 'not before so many seconds from now', parseNumberOption)
     .option('--expires <seconds>', 'not after so many seconds from now', parseNumberOption)
     .option('--serializer <name>', 'how the message is encoded', 'json')
@@ -31,11 +31,10 @@ export function callCommand(program: Command): void {
     .action(async (name: string, flags: CallFlags) => {
       const { app } = await loadApp(program.opts<{ app?: string }>().app)
       await using _closing = app
-      const { args = [], kwargs, eta, ...options } = flags
+      const { args = [], kwargs, ...options } = flags
       const result = await app.sendTask(name, args, {
         ...options,
         ...(kwargs === undefined ? {} : { kwargs }),
-        ...(eta === undefined ? {} : { eta: new Date(eta) }),
       })
       process.stdout.write(`${result.id}\n`)
     })

@@ -1,7 +1,7 @@
 import type { SoftLimit, TraceInput, TraceOutcome } from '@celery/app'
 import { SoftTimeLimitExceededError } from '@celery/app'
-import { deferred } from '@celery/promises'
-import type { TaskJob, TaskPool } from './task-pool.ts'
+import { type Deferred, deferred } from '@celery/promises'
+import type { JobResult, TaskJob, TaskPool } from './task-pool.ts'
 
 export interface AsyncPoolOptions {
   readonly concurrency: number
@@ -25,7 +25,9 @@ export class AsyncPool implements TaskPool {
   #waiting: TaskJob[] = []
   #next = 0
   #running = 0
-  #idle = deferred()
+  /** Tasks that wait for something and have not been reported yet. */
+  readonly #pending = new Set<TaskJob>()
+  #idle: Deferred<void> | undefined
   #yielding = false
   /** On the monotonic clock; until then tasks may be started without going back to the event loop. */
   #turnEndsAt = 0
@@ -49,15 +51,18 @@ export class AsyncPool implements TaskPool {
     for (const job of waiting) job.onDone({ type: 'recalled' })
   }
 
+  /** Does not wait for tasks that are stuck: they were reported as failed at their hard limit. */
   async stop(): Promise<void> {
-    while (this.#running > 0) {
-      this.#idle = deferred()
-      await this.#idle.promise
-    }
+    await this.recall()
+    if (this.#pending.size === 0) return
+    this.#idle ??= deferred()
+    await this.#idle.promise
   }
 
+  /** The handlers run on, but nobody waits for what comes of them. */
   async terminate(): Promise<void> {
     await this.recall()
+    for (const job of this.#pending) this.#report(job, { type: 'lost', reason: 'the worker was told to end at once' })
   }
 
   info(): Readonly<Record<string, unknown>> {
@@ -86,26 +91,30 @@ export class AsyncPool implements TaskPool {
     const unlimited = job.timeLimit === undefined && job.softTimeLimit === undefined
     const outcome = unlimited ? this.#trace(job.input, undefined) : this.#limited(job)
     if (outcome instanceof Promise) {
+      this.#pending.add(job)
       void outcome.then((later) => {
-        this.#end(job, later)
+        this.#running--
+        this.#report(job, { type: 'outcome', outcome: later })
         this.#fill()
       })
     } else {
-      this.#end(job, outcome)
+      this.#running--
+      job.onDone({ type: 'outcome', outcome })
     }
   }
 
-  /** `undefined` for a task that was reported already, when it ran over its hard limit. */
-  #end(job: TaskJob, outcome: TraceOutcome | undefined): void {
-    this.#running--
-    if (outcome !== undefined) job.onDone({ type: 'outcome', outcome })
-    if (this.#running === 0) this.#idle.resolve()
+  /** Only the first report of a task counts. */
+  #report(job: TaskJob, result: JobResult): void {
+    if (!this.#pending.delete(job)) return
+    job.onDone(result)
+    if (this.#pending.size > 0) return
+    this.#idle?.resolve()
+    this.#idle = undefined
   }
 
-  async #limited(job: TaskJob): Promise<TraceOutcome | undefined> {
+  async #limited(job: TaskJob): Promise<TraceOutcome> {
     const { timeLimit, softTimeLimit } = job
     const soft = new AbortController()
-    let timedOut = false
     const softTimer =
       softTimeLimit === undefined
         ? undefined
@@ -113,14 +122,11 @@ export class AsyncPool implements TaskPool {
     const hardTimer =
       timeLimit === undefined
         ? undefined
-        : setTimeout(() => {
-            timedOut = true
-            job.onDone({ type: 'timeout', limit: timeLimit, stuck: true })
-          }, timeLimit * 1_000)
+        : setTimeout(() => this.#report(job, { type: 'timeout', limit: timeLimit, stuck: true }), timeLimit * 1_000)
     const outcome = await this.#trace(job.input, soft)
     clearTimeout(softTimer)
     clearTimeout(hardTimer)
-    return timedOut ? undefined : outcome
+    return outcome
   }
 
   #take(): TaskJob | undefined {

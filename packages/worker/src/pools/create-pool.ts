@@ -13,6 +13,9 @@ const pools = {
   eventlet: 'async',
 } as const
 
+/** What `pool` may be. */
+export const poolNames: readonly string[] = Object.keys(pools)
+
 export interface PoolEvents {
   /** The pool can run tasks, maybe again. */
   readonly onReady: () => void
@@ -26,7 +29,7 @@ export function createPool(worker: WorkerContext, events: PoolEvents): TaskPool 
   if (kind === undefined) {
     throw new ImproperlyConfiguredError(
       'workerPool',
-      `there is no pool "${poolName}"; known are ${Object.keys(pools).join(', ')}`,
+      `there is no pool "${poolName}"; known are ${poolNames.join(', ')}`,
     )
   }
   if (options.appModule === undefined) {

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { TraceInput } from '@celery/app'
 import { type ChildExit, type JobLost, type JobOutcome, type PoolJob, ProcessPool } from '@celery/process-pool'
+import { stringifyJson } from '@celery/serialization'
 import { joinOutcome } from './reply.ts'
 import type { JobResult, TaskJob, TaskPool } from './task-pool.ts'
 
@@ -28,7 +29,10 @@ export interface ChildInit {
 }
 
 /** What travels with each task, besides its body. */
-export type ChildJobHeader = Omit<TraceInput, 'body'>
+export type ChildJobHeader = Omit<TraceInput, 'body' | 'headers'> & {
+  /** As text where they hold what plain JSON does not: integers beyond 2^53. */
+  readonly headers: TraceInput['headers'] | string
+}
 
 /** Built JavaScript, also when this file is run from its source. */
 const childModule = createRequire(import.meta.url).resolve('@celery/worker/child')
@@ -68,7 +72,14 @@ export class PreforkPool implements TaskPool {
   }
 
   submit(job: TaskJob): void {
-    this.#pool.submit(new PreforkJob(job))
+    const { headers } = job.input
+    try {
+      this.#pool.submit(new PreforkJob(job, headers))
+    } catch (error) {
+      // Rare, so nobody looks for it beforehand.
+      if (!(error instanceof TypeError)) throw error
+      this.#pool.submit(new PreforkJob(job, stringifyJson(headers)))
+    }
   }
 
   async recall(): Promise<void> {
@@ -101,13 +112,13 @@ class PreforkJob implements PoolJob {
   readonly softTimeoutMs?: number
   readonly #job: TaskJob
 
-  constructor(job: TaskJob) {
+  constructor(job: TaskJob, headers: ChildJobHeader['headers']) {
     this.#job = job
     const { softTimeLimit, timeLimit } = job
     const { body, ...header } = job.input
-    this.header = header
+    this.header = { ...header, headers }
     this.body = body
-    this.kind = header.headers.task
+    this.kind = job.input.headers.task
     if (timeLimit !== undefined) this.timeoutMs = timeLimit * 1_000
     if (softTimeLimit !== undefined) this.softTimeoutMs = softTimeLimit * 1_000
   }

@@ -3,7 +3,14 @@ import { Settler } from '@celery/messaging'
 import { abortable } from '@celery/promises'
 import { OutcomeSettler } from '../outcome-settler.ts'
 import { ResultStorer } from '../result-storer.ts'
-import { coldGraceMs, describeError, made, refusedRecord, settleGraceMs, type WorkerContext } from '../worker-context.ts'
+import {
+  coldGraceMs,
+  describeError,
+  made,
+  refusedRecord,
+  settleGraceMs,
+  type WorkerContext,
+} from '../worker-context.ts'
 
 /** The way back: acknowledgements to the broker and results to the store. */
 export const settleStep: Step<WorkerContext> = {
@@ -16,6 +23,7 @@ export const settleStep: Step<WorkerContext> = {
     const settler = new Settler({
       connection: made(worker.connection, 'connection'),
       onError: (error) => logger.error(`cannot settle with the broker, trying again: ${describeError(error)}`),
+      onLeave: () => worker.consumer?.wake(),
       onRefused: (settlement, error) => {
         const message = settlement.delivery?.tag ?? '(none)'
         logger.critical(`the broker refuses to settle message ${message}: ${describeError(error)}`)

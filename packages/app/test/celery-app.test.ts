@@ -1,0 +1,310 @@
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { memory as memoryBackend } from '@celery/backend-memory'
+import { deferred } from '@celery/promises'
+import type { BrokerConnection, Transport } from '@celery/transport'
+import { memoryTransport } from '@celery/transport-memory'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { type AppOptions, Celery, CeleryApp, findApp, importModules, NoBrokerError } from '../src/index.ts'
+import { testApp } from './test-app.ts'
+
+afterEach(() => vi.unstubAllEnvs())
+
+function newApp(options: AppOptions = {}): CeleryApp {
+  const app = new CeleryApp('test', { notify: () => undefined, ...options })
+  onTestFinished(() => app.close())
+  return app
+}
+
+describe('where messages and results go', () => {
+  beforeEach(() => {
+    vi.stubEnv('CELERY_BROKER_URL', undefined)
+    vi.stubEnv('CELERY_RESULT_BACKEND', undefined)
+    vi.stubEnv('CELERY_LOCAL', undefined)
+  })
+
+  test('where the options say, else the environment', () => {
+    vi.stubEnv('CELERY_BROKER_URL', 'memory://environment')
+    vi.stubEnv('CELERY_RESULT_BACKEND', 'memory://results')
+    expect(newApp().brokerAddress).toBe('memory://environment')
+    expect(newApp().backendAddress).toBe('memory://results')
+    const app = newApp({ broker: 'memory://option', backend: 'memory://kept' })
+    expect([app.brokerAddress, app.backendAddress]).toEqual(['memory://option', 'memory://kept'])
+    expect(newApp({ settings: { broker_url: 'memory://setting' } }).brokerAddress).toBe('memory://setting')
+  })
+
+  test('a broker alone keeps no results', () => {
+    expect(newApp({ broker: 'memory://' }).backendAddress).toBeUndefined()
+  })
+
+  test.each([
+    ['amqp://me:secret@host:5672//', 'amqp://me:**@host:5672//'],
+    ['redis://:p%40ss@a:6379/0', 'redis://:**@a:6379/0'],
+    ['sqlite:////srv/q.db?password=secret', 'sqlite:////srv/q.db?password=**'],
+  ])('no password is shown: %s', (url, shown) => {
+    const app = newApp({ broker: url, backend: url })
+    expect([app.brokerAddress, app.backendAddress]).toEqual([shown, shown])
+    expect(`${String(app)} ${JSON.stringify(app.brokerAddress)}`).not.toMatch(/secret|p(%40|@)ss/)
+  })
+
+  test('no password is shown of any of several brokers, however they are written', () => {
+    const shown = (broker: AppOptions['broker']) => newApp({ broker: broker as string }).brokerAddress
+    expect(shown(['amqp://a:secret@one', 'amqp://b:secret@two'])).toBe('amqp://a:**@one;amqp://b:**@two')
+    expect(shown('amqp://a:secret@one;amqp://b:secret@two')).toBe('amqp://a:**@one;amqp://b:**@two')
+    // As kombu reads it: what the second one leaves out is that of the first, and the path that of the last.
+    expect(shown('redis://:secret@one:6379;two:6380/0')).toBe('redis://:**@one:6379/0;redis://:**@two:6380/0')
+  })
+
+  test('several brokers in one URL, the second without a scheme, are tried in turn', async () => {
+    const app = newApp({ broker: 'fake://one:1;two:2/db' })
+    const opened: (string | undefined)[] = []
+    const transport = memoryTransport()
+    app.transports.register('fake', async () => ({
+      ...transport,
+      open: (address, options) => {
+        opened.push(address.host)
+        return transport.open(address, options)
+      },
+    }))
+    await app.sendTask('t')
+    expect(opened).toEqual(['one'])
+  })
+
+  describe('without a broker', () => {
+    let folder: string
+
+    beforeEach(() => {
+      folder = realpathSync(mkdtempSync(join(tmpdir(), 'celery-app-')))
+      writeFileSync(join(folder, 'package.json'), '{}')
+    })
+
+    afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+    test('both go into one file of the project, which is said once', async () => {
+      const notices: string[] = []
+      const app = newApp({ root: folder, notify: (message) => notices.push(message) })
+      const file = join(folder, '.celery', 'queue.db')
+      expect([app.brokerAddress, app.backendAddress]).toEqual([`sqlite:///${file}`, `sqlite:///${file}`])
+      app.transports.register('sqlite', async () => memoryTransport())
+      expect(notices).toEqual([])
+      await app.sendTask('t')
+      await app.sendTask('t')
+      await app.connectionForRead().close()
+      expect(notices).toEqual([`no broker is configured; using the embedded one in ${file}`])
+    })
+
+    test('results may go elsewhere', () => {
+      expect(newApp({ root: folder, backend: 'memory://' }).backendAddress).toBe('memory://')
+    })
+
+    test('production is refused, not sent into a file', async () => {
+      vi.stubEnv('NODE_ENV', 'production')
+      const app = newApp({ root: folder })
+      await expect(app.sendTask('t')).rejects.toBeInstanceOf(NoBrokerError)
+      expect(() => app.brokerAddress).toThrow(NoBrokerError)
+    })
+
+    test('a driver comes from the dependencies of the application', async () => {
+      const driver = join(folder, 'node_modules', '@celery', 'transport-sqlite')
+      mkdirSync(driver, { recursive: true })
+      const entry = { name: '@celery/transport-sqlite', type: 'module', exports: './index.js' }
+      writeFileSync(join(driver, 'package.json'), JSON.stringify(entry))
+      writeFileSync(
+        join(driver, 'index.js'),
+        'export const sqlite = { name: "mine", async open() { throw new Error("the driver of the application") } }',
+      )
+      await expect(newApp({ root: folder }).sendTask('t')).rejects.toThrow('the driver of the application')
+    })
+  })
+
+  test('a scheme that nobody serves says which ones are known', async () => {
+    const app = newApp({ broker: 'nope://', backend: 'nope://' })
+    await expect(app.sendTask('t')).rejects.toMatchObject({ code: 'ERR_CELERY_UNKNOWN_TRANSPORT' })
+    await expect(app.backend()).rejects.toMatchObject({ code: 'ERR_CELERY_UNKNOWN_BACKEND' })
+  })
+
+  test('a third party adds its own drivers', async () => {
+    const app = newApp({ broker: 'mine://', backend: 'mine://' })
+    app.transports.register('mine', async () => memoryTransport())
+    app.backends.register('mine', async () => memoryBackend)
+    await app.sendTask('t')
+    expect(await app.backend()).toBeDefined()
+  })
+})
+
+describe('two apps in one process', () => {
+  test('share nothing', async () => {
+    const [a, b] = [
+      await testApp({ settings: { taskDefaultQueue: 'a' } }),
+      await testApp({ settings: { taskDefaultQueue: 'b' } }),
+    ]
+    const inA = a.app.task('same.name', () => 'a')
+    const inB = b.app.task('same.name', () => 'b')
+    const [resultA, resultB] = [await inA.delay(), await inB.delay()]
+    expect([await a.waiting('a'), await a.waiting('b'), await b.waiting('a'), await b.waiting('b')]).toEqual([
+      1, 0, 0, 1,
+    ])
+    await a.runNext('a')
+    await b.runNext('b')
+    expect([await resultA.get({ timeout: 5 }), await resultB.get({ timeout: 5 })]).toEqual(['a', 'b'])
+    expect(await a.app.asyncResult(resultB.id).state()).toBe('PENDING')
+    a.app.conf.declare('only_in_a')
+    expect(() => b.app.conf.update({ only_in_a: 1 })).toThrow('there is no setting')
+    await a.app.close()
+    await inB.delay()
+    expect(await b.waiting('b')).toBe(1)
+  })
+
+  test('what runs in one may send through the other, and belongs to its workflow', async () => {
+    const [a, b] = [await testApp(), await testApp()]
+    const there = b.app.task('there', () => 0)
+    const here = a.app.task('here', async () => void (await there.delay()))
+    const { id } = await here.delay()
+    await a.runNext()
+    expect((await b.take()).headers).toMatchObject({ parent_id: id, root_id: id })
+  })
+})
+
+describe('closing', () => {
+  /** An app, and the connections it has opened. */
+  function counted(transport: Transport = memoryTransport()) {
+    const open = new Set<BrokerConnection>()
+    const app = newApp({ broker: 'memory://', backend: `memory://closing-${Math.random()}` })
+    app.transports.register('memory', async () => ({
+      ...transport,
+      async open(address, options) {
+        const connection = await transport.open(address, options)
+        open.add(connection)
+        void connection.closed.finally(() => open.delete(connection))
+        return connection
+      },
+    }))
+    return { app, open }
+  }
+
+  test('nothing is opened before it is used, and everything is closed after', async () => {
+    const { app, open } = counted()
+    const task = app.task('t', () => 0)
+    expect(open.size).toBe(0)
+    const result = await task.delay()
+    await result.state()
+    expect(open.size).toBe(1)
+    await app.close()
+    expect(open.size).toBe(0)
+  })
+
+  test('is safe twice, before the first use, and with `await using`', async () => {
+    const { app, open } = counted()
+    await app.close()
+    await app.close()
+    {
+      await using used = app
+      await used.sendTask('t')
+      expect(open.size).toBe(1)
+    }
+    expect(open.size).toBe(0)
+  })
+
+  test('waits for what is being sent', async () => {
+    const gate = deferred()
+    const inner = memoryTransport()
+    const { app, open } = counted({
+      ...inner,
+      async open(address, options) {
+        await gate.promise
+        return inner.open(address, options)
+      },
+    })
+    const sent = app.sendTask('t')
+    const closing = app.close()
+    gate.resolve()
+    await sent
+    await closing
+    expect(open.size).toBe(0)
+  })
+
+  test('ends those who wait for results', async () => {
+    const { app } = counted()
+    const result = await app.task('t', () => 0).delay()
+    const value = result.get()
+    const ended = expect(value).rejects.toMatchObject({ code: 'ERR_CELERY_RESULT_READER_CLOSED' })
+    await new Promise((resolve) => setImmediate(resolve))
+    await app.close()
+    await ended
+  })
+
+  test('is not kept by a result store that cannot be opened', async () => {
+    const app = newApp({ broker: 'memory://', backend: 'broken://' })
+    app.backends.register('broken', async () => {
+      throw new Error('broken')
+    })
+    const opening = app.backend()
+    await app.close()
+    await expect(opening).rejects.toThrow('broken')
+  })
+})
+
+describe('finding the app of a module', () => {
+  const [app, celery, other] = [new CeleryApp('app'), new CeleryApp('celery'), new CeleryApp('other')]
+
+  test.each<[string, Record<string, unknown>, string | undefined, CeleryApp | undefined]>([
+    ['the export `app`', { other, default: other, celery, app }, undefined, app],
+    ['else `celery`', { other, default: other, celery }, undefined, celery],
+    ['else the default', { other, default: celery }, undefined, celery],
+    ['else the first one', { number: 1, nothing: null, other, celery: 'no app' }, undefined, other],
+    ['the one asked for', { app, other }, 'other', other],
+    ['none where the one asked for is none', { app, other: 1 }, 'other', undefined],
+    ['none where the one asked for is not there', { app }, 'toString', undefined],
+    ['none where there is none', { number: 1 }, undefined, undefined],
+  ])('%s', (_name, module, exportName, found) => {
+    expect(findApp(module, exportName)).toBe(found)
+  })
+
+  test('an app of another installed copy is one', () => {
+    const copy = Object.defineProperty({}, Symbol.for('celery.app'), { value: true })
+    expect(CeleryApp.is(copy)).toBe(true)
+    expect([CeleryApp.is({}), CeleryApp.is(null), CeleryApp.is('app')]).toEqual([false, false, false])
+    expect(Celery).toBe(CeleryApp)
+  })
+})
+
+describe('importing modules', () => {
+  let folder: string
+
+  beforeEach(() => {
+    folder = realpathSync(mkdtempSync(join(tmpdir(), 'celery-import-')))
+    const noted = 'globalThis.celeryTestImports = [...(globalThis.celeryTestImports ?? []), import.meta.url]'
+    for (const name of ['a', 'b']) writeFileSync(join(folder, `${name}.mjs`), noted)
+    Reflect.deleteProperty(globalThis, 'celeryTestImports')
+  })
+
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  test('in order, by path and by URL', async () => {
+    const b = pathToFileURL(join(folder, 'b.mjs')).href
+    await importModules([b, join(folder, 'a.mjs')])
+    const imported = Reflect.get(globalThis, 'celeryTestImports') as string[]
+    expect(imported).toEqual([b, pathToFileURL(join(folder, 'a.mjs')).href])
+  })
+
+  test('by the name of a package or of a module of Node', async () => {
+    await expect(importModules(['node:path', '@celery/promises'])).resolves.toBeUndefined()
+  })
+
+  test('what is not there is an error that names it', async () => {
+    await expect(importModules(['@celery/nothing-of-the-kind'])).rejects.toThrow('@celery/nothing-of-the-kind')
+    await expect(importModules([join(folder, 'nothing.mjs')])).rejects.toThrow('nothing.mjs')
+  })
+})
+
+test('a setting without effect is told of where the app tells things', async () => {
+  const { app, notices } = await testApp({ settings: { worker_hijack_root_logger: true } })
+  expect(notices).toEqual(['the setting workerHijackRootLogger has no effect in this release'])
+  expect(app.toString()).toBe('<Celery test>')
+})
+
+test('options name modules for the worker', () => {
+  expect(newApp({ include: ['./tasks.js'] }).conf.include).toEqual(['./tasks.js'])
+})

@@ -1,0 +1,269 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import type { Delivery, QueueInfo } from '@celery/transport'
+import { Celery, type SettingsInput } from '../src/index.ts'
+
+const celeryBin = fileURLToPath(new URL('../bin/celery.js', import.meta.url))
+const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url))
+
+const deadlineMs = 25_000
+
+export interface SceneOptions {
+  /** Of the workers. */
+  readonly settings?: SettingsInput
+  /** Module of the workers, in `fixtures`. @defaultValue `'tasks.mjs'` */
+  readonly module?: string
+}
+
+/** One embedded broker in a folder of its own, its workers in processes of their own, and a client here. */
+export class Scene implements AsyncDisposable {
+  readonly folder: string = mkdtempSync(join(tmpdir(), 'celery-scene-'))
+  readonly broker: string = join(this.folder, 'queue.db')
+  readonly ledgerFile: string = join(this.folder, 'ledger')
+  readonly client: Celery = new Celery('client', {
+    broker: `sqlite:///${this.broker}`,
+    backend: `sqlite:///${this.broker}`,
+  })
+  readonly #options: SceneOptions
+  readonly #workers: WorkerProcess[] = []
+
+  constructor(options: SceneOptions = {}) {
+    this.#options = options
+    writeFileSync(this.ledgerFile, '')
+  }
+
+  /** Starts `celery worker ARGUMENTS…` and waits until it is ready. */
+  async startWorker(...args: readonly string[]): Promise<WorkerProcess> {
+    const worker = this.spawnWorker(...args)
+    await worker.untilLogged(' ready.')
+    return worker
+  }
+
+  /** Starts one and does not wait. */
+  spawnWorker(...args: readonly string[]): WorkerProcess {
+    const { module = 'tasks.mjs', settings } = this.#options
+    const worker = new WorkerProcess(['-A', join(fixtures, module), 'worker', '-l', 'info', ...args], {
+      ...process.env,
+      CELERY_LOCAL: this.broker,
+      FIXTURE_LEDGER: this.ledgerFile,
+      FIXTURE_FOLDER: this.folder,
+      FIXTURE_SETTINGS: JSON.stringify(settings ?? {}),
+    })
+    this.#workers.push(worker)
+    return worker
+  }
+
+  /** Sends a task and returns its id. */
+  async send(task: string, ...args: readonly unknown[]): Promise<string> {
+    return (await this.client.sendTask(task, args)).id
+  }
+
+  /** What a task returned; its error is thrown. */
+  async value(id: string): Promise<unknown> {
+    return this.client.asyncResult(id).get({ timeout: deadlineMs / 1_000 })
+  }
+
+  /** Waits for the end of a task and describes it: `SUCCESS 3`, `FAILURE TypeError: no`. */
+  async outcome(id: string): Promise<string> {
+    const result = this.client.asyncResult(id)
+    const value = await result.get({ timeout: deadlineMs / 1_000, propagate: false }).catch((error: unknown) => error)
+    const text = value instanceof Error ? `${value.name}: ${value.message}` : String(value)
+    return `${await result.state()} ${text}`
+  }
+
+  async state(id: string): Promise<string> {
+    return this.client.asyncResult(id).state()
+  }
+
+  ledger(): readonly LedgerLine[] {
+    const lines = readFileSync(this.ledgerFile, 'utf8').split('\n').slice(0, -1)
+    return lines.map((line) => {
+      const [what = '', task = '', id = '', pid = '', at = ''] = line.split(' ')
+      return { what: what as LedgerLine['what'], task, id, pid: Number(pid), at: Number(at) }
+    })
+  }
+
+  starts(id?: string): readonly LedgerLine[] {
+    return this.ledger().filter((line) => line.what === 'start' && (id === undefined || line.id === id))
+  }
+
+  ends(id?: string): readonly LedgerLine[] {
+    return this.ledger().filter((line) => line.what === 'end' && (id === undefined || line.id === id))
+  }
+
+  /** Waits until so many runs of the task have begun and returns the last. */
+  async untilStarted(id: string, times = 1): Promise<LedgerLine> {
+    await until(() => this.starts(id).length >= times, `task ${id} to start ${times} times`)
+    return this.starts(id)[times - 1] as LedgerLine
+  }
+
+  async queue(name = 'celery'): Promise<QueueInfo> {
+    const connection = this.client.connectionForRead()
+    try {
+      return await (await connection.broker()).declareQueue({ name })
+    } finally {
+      await connection.close()
+    }
+  }
+
+  /** Waits until nothing is ready, held back or held. */
+  async untilEmpty(name = 'celery'): Promise<void> {
+    await untilAsync(async () => {
+      const { delayed, held, ready } = await this.queue(name)
+      return ready + delayed + held === 0
+    }, `queue ${name} to be empty`)
+  }
+
+  /** Takes what lies with the dead letters. */
+  async deadLetters(atLeast = 1, queue = 'celery.dead'): Promise<readonly Delivery[]> {
+    const connection = this.client.connectionForRead()
+    try {
+      const broker = await connection.broker()
+      const taken: Delivery[] = []
+      while (taken.length < atLeast) {
+        taken.push(...(await broker.fetch([queue], { max: 100, signal: AbortSignal.timeout(deadlineMs) })))
+      }
+      return taken
+    } finally {
+      await connection.close()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.dispose()))
+    await this.client.close()
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+export interface LedgerLine {
+  readonly what: 'start' | 'end'
+  readonly task: string
+  readonly id: string
+  readonly pid: number
+  readonly at: number
+}
+
+/** A `celery` command in another process. */
+export class CeleryProcess {
+  readonly process: ChildProcess
+  readonly ended: Promise<number | NodeJS.Signals>
+  /** Standard error. */
+  log = ''
+  output = ''
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()) {
+    this.process = spawn(process.execPath, [celeryBin, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+    this.process.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+      this.log += chunk
+    })
+    this.process.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      this.output += chunk
+    })
+    this.ended = once(this.process, 'exit').then(([status, signal]) => status ?? signal)
+  }
+
+  get pid(): number {
+    return this.process.pid as number
+  }
+
+  async untilLogged(text: string): Promise<void> {
+    await until(() => {
+      if (this.log.includes(text)) return true
+      if (this.process.exitCode !== null) throw new Error(`the process ended early:\n${this.output}${this.log}`)
+      return false
+    }, `the log to say "${text}"`).catch((error: unknown) => {
+      throw new Error(`${(error as Error).message}; it says:\n${this.log}`)
+    })
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.process.kill(signal)
+  }
+
+  /** Resolves to the exit status, or the signal that ended it. */
+  async exit(): Promise<number | NodeJS.Signals> {
+    const late = AbortSignal.timeout(deadlineMs)
+    const timedOut = once(late, 'abort').then(() => {
+      throw new Error(`the process did not end; it says:\n${this.log}`)
+    })
+    return Promise.race([this.ended, timedOut])
+  }
+}
+
+/** A worker in another process. */
+export class WorkerProcess extends CeleryProcess {
+  readonly #seen = new Set<number>()
+
+  /** Its pool processes: children that run `node`. */
+  children(): readonly number[] {
+    const pids = childrenOf(this.pid).filter((pid) => commandOf(pid).includes('child'))
+    for (const pid of pids) this.#seen.add(pid)
+    return pids
+  }
+
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals> {
+    this.signal(signal)
+    return this.exit()
+  }
+
+  async dispose(): Promise<void> {
+    this.children()
+    this.signal('SIGCONT')
+    this.signal('SIGKILL')
+    await this.ended
+    for (const pid of this.#seen) if (isAlive(pid)) process.kill(pid, 'SIGKILL')
+  }
+}
+
+function childrenOf(pid: number): readonly number[] {
+  const tasks = `/proc/${pid}/task`
+  if (!existsSync(tasks)) return []
+  return readdirSync(tasks).flatMap((thread) => {
+    try {
+      return readFileSync(`${tasks}/${thread}/children`, 'utf8').trim().split(' ').filter(Boolean).map(Number)
+    } catch {
+      // The thread has ended meanwhile.
+      return []
+    }
+  })
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
+  } catch {
+    return ''
+  }
+}
+
+/** Whether the process runs; one that has ended and was not waited for does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+/** Waits for something that happens in another process and tells nobody. */
+export async function until(holds: () => boolean, what: string, timeoutMs: number = deadlineMs): Promise<void> {
+  await untilAsync(async () => holds(), what, timeoutMs)
+}
+
+export async function untilAsync(
+  holds: () => Promise<boolean>,
+  what: string,
+  timeoutMs: number = deadlineMs,
+): Promise<void> {
+  const end = performance.now() + timeoutMs
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}`)
+    await sleep(10)
+  }
+}

@@ -1,0 +1,25 @@
+import { CeleryError } from '@celery/promises'
+
+/** The app's module was found and threw while it was loaded: nothing is wrong with the command line. Exit status 1. */
+export class AppImportError extends CeleryError {
+  override readonly name = 'AppImportError'
+  readonly code = 'ERR_CELERY_APP_IMPORT'
+  readonly file: string
+
+  constructor(file: string, cause: unknown) {
+    super(`cannot load ${file}:\n${cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause)}`, { cause })
+    this.file = file
+  }
+}
+
+/** Nothing is known of a task that was asked for. Exit status 1. */
+export class UnknownTaskIdError extends CeleryError {
+  override readonly name = 'UnknownTaskIdError'
+  readonly code = 'ERR_CELERY_UNKNOWN_TASK_ID'
+  readonly taskId: string
+
+  constructor(taskId: string) {
+    super(`nothing is known of task ${taskId}: it has not run yet, ignores its result, or was never sent`)
+    this.taskId = taskId
+  }
+}

@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Delivery } from '@celery/transport'
+import type { VirtualBroker } from '@celery/transport/virtual'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { openSqliteBroker } from '../src/index.ts'
+
+const leaseMs = 10_000
+
+describe('when every lease has ended, because the machine slept or the file was locked (P-2)', () => {
+  test('whoever wakes first does not take over from the others', async () => {
+    const { clock, open } = await setUp()
+    const early = await open()
+    const late = await open()
+    await late.put([message('a'), message('b')])
+    const [held] = await take(late)
+    await take(early)
+
+    clock.nowMs += 3 * leaseMs
+    await look(early)
+    // Now the other one wakes up, too.
+    expect(await late.renew([held as Delivery])).toEqual(['done'])
+    clock.nowMs += 2_000
+    await look(early)
+    expect(await late.settle([{ delivery: held as Delivery }])).toEqual(['done'])
+  })
+
+  test('what was held by those who do not wake up comes back after the grace, once', async () => {
+    const { clock, open } = await setUp()
+    const lost = await open()
+    await lost.put([message('a')])
+    const [held] = await take(lost)
+
+    clock.nowMs += 3 * leaseMs
+    const other = await open()
+    await look(other)
+    clock.nowMs += 2_000
+    expect(await take(other)).toMatchObject([{ tag: 'a', redeliveries: 1 }])
+    expect(await lost.settle([{ delivery: held as Delivery }])).toEqual(['stale'])
+  })
+
+  test('one lost owner among living ones is taken over at once', async () => {
+    const { clock, open } = await setUp()
+    const living = await open()
+    const lost = await open()
+    await lost.put([message('a'), message('b')])
+    await take(lost)
+    const [held] = await take(living)
+    clock.nowMs += leaseMs / 2
+    await living.renew([held as Delivery])
+    clock.nowMs += leaseMs / 2 + 1
+    expect(await take(living)).toMatchObject([{ tag: 'a', redeliveries: 1 }])
+  })
+})
+
+function message(tag: string) {
+  return { queue: 'q', tag, payload: 'body', priority: 0 }
+}
+
+function take(broker: VirtualBroker): Promise<readonly Delivery[]> {
+  return broker.fetch(['q'], { max: 1, signal: AbortSignal.timeout(20_000) })
+}
+
+/** Does what a fetch does first. */
+async function look(broker: VirtualBroker): Promise<void> {
+  await broker.declareQueue({ name: 'q' })
+}
+
+async function setUp(): Promise<{ clock: { nowMs: number }; open: () => Promise<VirtualBroker> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'celery-leases-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  const clock = { nowMs: 1_000_000 }
+  return {
+    clock,
+    async open() {
+      const path = join(folder, 'queue.db')
+      const broker = await openSqliteBroker({ path, leaseMs, takeoverGraceMs: 1_000, now: () => clock.nowMs })
+      onTestFinished(() => broker.close())
+      return broker
+    },
+  }
+}
