@@ -21,7 +21,7 @@ async function main(folder: string): Promise<void> {
   process.stdout.write(`  client  process ${process.pid}: sends the tasks and reads the results\n`)
   process.stdout.write(`  worker  process ${worker.pid}: runs them in its pool of child processes\n`)
   process.stdout.write(
-    `  broker  ${app.brokerAddress.replace('sqlite://', '')}: the queue and the results, one local file\n\n`,
+    `  broker  ${app.brokerAddress.replace('sqlite:///', '')}: the queue and the results, one local file\n\n`,
   )
 
   const progress = new ProgressBar(files.length, process.stdout)
