@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Scene, until } from './scene.ts'
-for (let i = 0; i < 6; i++)
+for (let i = 0; i < 8; i++)
 test('early '+i, async () => {
     await using scene = new Scene({ settings: { leaseMs: 1500 } })
     const first = await scene.startWorker('-c', '1', '-n', 'first')
@@ -8,8 +8,8 @@ test('early '+i, async () => {
     await scene.untilStarted(running)
     const waiting = await Promise.all([scene.send('add', 1, 1), scene.send('add', 2, 2)])
     await until(() => first.log.includes(waiting[1] as string), 'the messages to be received')
-    first.signal('SIGKILL')
     const second = await scene.startWorker('-c', '1', '-n', 'second')
+    first.signal('SIGKILL')
     const r = await Promise.race([Promise.all(waiting.map((id) => scene.value(id))), new Promise((r) => setTimeout(r, 8000, 'late'))])
     if (r === 'late') { console.log(await scene.queue(), waiting, first.log, second.log, scene.ledger(), scene.folder)
       const ids = await Promise.all(waiting.map((id) => scene.state(id))); console.log(ids)

@@ -1,7 +1,7 @@
 import { deferred } from '@celery/promises'
 import { decodeEnvelope } from '@celery/protocol'
 import { BrokerBusyError, ConnectionLostError, type Publication, UnroutableError } from '@celery/transport'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Producer, type ProducerOptions, PublishTimeoutError } from '../src/index.ts'
 import { publication, ready, setUp as setUpConnection } from './set-up.ts'
 
@@ -113,21 +113,25 @@ describe('a publish is bounded (P-5)', () => {
   })
 
   test('a message that came later has its own time, although it travels with one whose time is over', async () => {
+    fakeTime()
     const { transport, producer } = setUp({ publishTimeoutMs: 200 })
     const never = deferred().promise
     transport.inject('publish', { type: 'delay', until: never }, { type: 'delay', until: never })
-    const first = producer.publish(publication('1'))
-    first.catch(() => undefined)
+    const first = expectTimeout(producer.publish(publication('1', 'a')), 'a')
     await transport.called('publish')
-    // Both wait for the first one; the second of them has 100 ms more.
-    const second = producer.publish(publication('2', 'a'))
-    const secondEnds = expect(second).rejects.toMatchObject({ routingKey: 'a' })
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    const third = producer.publish(publication('3', 'b'))
-    await expect(first).rejects.toBeInstanceOf(PublishTimeoutError)
-    await secondEnds
+    await vi.advanceTimersByTimeAsync(50)
+    const second = expectTimeout(producer.publish(publication('2', 'b')), 'b')
+    await vi.advanceTimersByTimeAsync(50)
+    const third = producer.publish(publication('3', 'c'))
+    await vi.advanceTimersByTimeAsync(100)
+    await first
+    // The other two are under way together, until the time of the second is over.
+    await transport.called('publish', 2)
+    expect(transport.sizes('publish')).toEqual([1, 2])
+    await vi.advanceTimersByTimeAsync(50)
+    await second
     await third
-    expect(await ready(await transport.direct(), 'b')).toBe(1)
+    expect(await ready(await transport.direct(), 'c')).toBe(1)
   })
 })
 
@@ -166,15 +170,21 @@ describe('a lost connection', () => {
     expect(await ready(await transport.direct())).toBe(1)
   })
 
-  test('waits as the policy says: longer each time, up to the most', async () => {
+  test('is tried again when the policy says: later each time, up to the most', async () => {
+    fakeTime()
     const { transport, producer } = setUp({
-      publishTimeoutMs: 150,
-      retryPolicy: { maxRetries: null, intervalStart: 0, intervalStep: 10, intervalMax: 60 },
+      retryPolicy: { maxRetries: null, intervalStart: 1, intervalStep: 2, intervalMax: 4 },
     })
     transport.reach('', false)
-    // At once the first time; 10 s are beyond the timeout the second time.
-    await expect(producer.publish(publication('1'))).rejects.toBeInstanceOf(PublishTimeoutError)
-    expect(transport.sizes('open')).toHaveLength(2)
+    const published = expectTimeout(producer.publish(publication('1')), 'q')
+    const opened: number[] = []
+    for (let second = 0; second <= 10; second++) {
+      await vi.advanceTimersByTimeAsync(second === 0 ? 0 : 1_000)
+      opened.push(transport.sizes('open').length)
+    }
+    await published
+    // Tried after 0, 1, 1 + 3 and 4 + 4 s, until the 10 s of the timeout are over.
+    expect(opened).toEqual([1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4])
   })
 
   test('is not what a busy broker is: that one is asked again over the same connection', async () => {
@@ -210,3 +220,12 @@ test('a tag that the caller has given is kept', async () => {
   await producer.publish({ ...publication('1'), tag: 'mine' })
   expect(await ready(await transport.direct())).toBe(1)
 })
+
+function fakeTime(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+}
+
+function expectTimeout(published: Promise<void>, routingKey: string): Promise<void> {
+  return expect(published).rejects.toMatchObject({ code: 'ERR_CELERY_PUBLISH_TIMEOUT', routingKey })
+}
