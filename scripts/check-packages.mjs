@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { pnpmProgram } from './lib/pnpm.mjs'
+import { inPairs } from './lib/in-pairs.mjs'
+import { packWorkspace } from './lib/pack.mjs'
 import { capture } from './lib/run.mjs'
-import { workspaceFolders } from './lib/workspace.mjs'
 
 /**
  * A public package as it would be published.
@@ -28,7 +28,7 @@ import { workspaceFolders } from './lib/workspace.mjs'
 export async function checkPackages(root) {
   const temporary = await mkdtemp(join(tmpdir(), 'celery-packages-'))
   try {
-    const packages = await packAll(root, temporary)
+    const packages = await unpackAll(root, temporary)
     const changesets = await readChangesets(root)
     const problems = await inPairs(packages, async (each) => [
       ...checkManifest(each, changesets),
@@ -49,15 +49,9 @@ export async function checkPackages(root) {
  * @param {string} temporary
  * @returns {Promise<Packed[]>}
  */
-async function packAll(root, temporary) {
-  const pnpm = await pnpmProgram()
-  return inPairs(await workspaceFolders(root), async (path) => {
-    const source = join(root, path)
-    const { name, private: isPrivate, dependencies = {} } = await readJson(join(source, 'package.json'))
-    if (isPrivate === true) return []
-    const tarball = join(temporary, `${name.replace('@', '').replace('/', '-')}.tgz`)
+async function unpackAll(root, temporary) {
+  return inPairs(await packWorkspace(root, temporary), async ({ name, tarball, source, dependencies }) => {
     const folder = join(temporary, 'node_modules', name)
-    await succeed(pnpm, ['pack', '--out', tarball], { cwd: source })
     await mkdir(folder, { recursive: true })
     await succeed('tar', ['-xzf', tarball, '-C', folder, '--strip-components=1'])
     for (const dependency of Object.keys(dependencies)) await linkForeign(source, temporary, dependency)
@@ -222,23 +216,4 @@ async function readJson(file) {
 async function succeed(command, args, options) {
   const { status, output } = await capture(command, args, options)
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with status ${status}:\n${output}`)
-}
-
-/**
- * Two at a time, because most of it is other programs that fill a core each.
- *
- * @template T, R
- * @param {readonly T[]} items
- * @param {(item: T) => Promise<readonly R[]>} work
- * @returns {Promise<R[]>}
- */
-async function inPairs(items, work) {
-  /** @type {(readonly R[])[]} */
-  const results = []
-  const queue = items.entries()
-  const worker = async () => {
-    for (const [index, item] of queue) results[index] = await work(item)
-  }
-  await Promise.all([worker(), worker()])
-  return results.flat()
 }

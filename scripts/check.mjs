@@ -1,6 +1,7 @@
 // Everything that must hold besides the tests: `npm run check`, or `npm run check -- STEP…` for some steps.
 // All steps run even if one fails, so that one run shows everything there is to mend.
 
+import { checkInstall } from './check-install.mjs'
 import { findViolations, readWorkspace } from './check-layers.mjs'
 import { checkPackages } from './check-packages.mjs'
 import { checkWords } from './check-words.mjs'
@@ -22,6 +23,8 @@ const steps = {
   unused: () => tool('knip', ['--no-progress', '--no-config-hints']),
   /** What would be published, packed and looked at from outside. */
   packages: async () => (await checkPackages(root)).join('\n'),
+  /** The parts that a user installs alone, and the whole, in empty folders. */
+  install: async () => (await checkInstall(root)).join('\n'),
   words: async () => (await checkWords(root)).join('\n'),
 }
 

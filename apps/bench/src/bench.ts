@@ -50,16 +50,12 @@ async function measure(commandLine: CommandLine, output: Output): Promise<void> 
   const entries = choose(suite, commandLine.only, log)
   const startedAt = new Date().toISOString()
   const folder = await mkdtemp(join(tmpdir(), 'celery-bench-'))
+  const options = { tasks, roundTrips, folder, ...(cpuProfileFolder === undefined ? {} : { cpuProfileFolder }) }
   let measurements: Measurements
+  let versions: Readonly<Record<string, string>>
   try {
-    measurements = await runSuite(entries, {
-      runs,
-      tasks,
-      roundTrips,
-      folder,
-      log,
-      ...(cpuProfileFolder === undefined ? {} : { cpuProfileFolder }),
-    })
+    versions = { node: process.version, ...(await suite.versions(options)) }
+    measurements = await runSuite(entries, { ...options, runs, log })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -70,7 +66,7 @@ async function measure(commandLine: CommandLine, output: Output): Promise<void> 
     tasks,
     machine: describeMachine(),
     load: measurements.load,
-    versions: { node: process.version, ...(await suite.versions()) },
+    versions,
     rows: reportRows(suite.rows, measurements),
   }
   output.result(`\n${renderTable(report.rows)}\n\n${describeRun(report)}\n`)

@@ -51,7 +51,7 @@ export interface Suite {
   readonly contestants: readonly ContestantEntry[]
   readonly rows: readonly RowPlan[]
   /** Versions of what it measures, for the report. */
-  versions(): Promise<Readonly<Record<string, string>>>
+  versions(options: SuiteOptions): Promise<Readonly<Record<string, string>>>
 }
 
 export interface ContestantEntry {

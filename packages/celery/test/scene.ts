@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Delivery, QueueInfo } from '@celery/transport'
-import { Celery, type SettingsInput } from '../src/index.ts'
+import { Celery, ResultTimeoutError, type SettingsInput } from '../src/index.ts'
 
 const celeryBin = fileURLToPath(new URL('../bin/celery.js', import.meta.url))
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url))
@@ -18,22 +18,25 @@ export interface SceneOptions {
   readonly settings?: SettingsInput
   /** Module of the workers, in `fixtures`. @defaultValue `'tasks.mjs'` */
   readonly module?: string
+  /** Where the broker's file is. @defaultValue the folder of the scene */
+  readonly brokerFolder?: string
 }
 
 /** One embedded broker in a folder of its own, its workers in processes of their own, and a client here. */
 export class Scene implements AsyncDisposable {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'celery-scene-'))
-  readonly broker: string = join(this.folder, 'queue.db')
   readonly ledgerFile: string = join(this.folder, 'ledger')
-  readonly client: Celery = new Celery('client', {
-    broker: `sqlite:///${this.broker}`,
-    backend: `sqlite:///${this.broker}`,
-  })
+  /** The broker's file. */
+  readonly broker: string
+  readonly client: Celery
   readonly #options: SceneOptions
   readonly #workers: WorkerProcess[] = []
 
   constructor(options: SceneOptions = {}) {
     this.#options = options
+    this.broker = join(options.brokerFolder ?? this.folder, 'queue.db')
+    const url = `sqlite:///${this.broker}`
+    this.client = new Celery('client', { broker: url, backend: url })
     writeFileSync(this.ledgerFile, '')
   }
 
@@ -65,15 +68,19 @@ export class Scene implements AsyncDisposable {
 
   /** What a task returned; its error is thrown. */
   async value(id: string): Promise<unknown> {
-    return this.client.asyncResult(id).get({ timeout: deadlineMs / 1_000 })
+    try {
+      return await this.client.asyncResult(id).get({ timeout: deadlineMs / 1_000 })
+    } catch (error) {
+      if (error instanceof ResultTimeoutError) throw new Error(`${error.message}\n${await this.#report()}`)
+      throw error
+    }
   }
 
   /** Waits for the end of a task and describes it: `SUCCESS 3`, `FAILURE TypeError: no`. */
   async outcome(id: string): Promise<string> {
-    const result = this.client.asyncResult(id)
-    const value = await result.get({ timeout: deadlineMs / 1_000, propagate: false }).catch((error: unknown) => error)
+    const value = await this.value(id).catch((error: unknown) => error)
     const text = value instanceof Error ? `${value.name}: ${value.message}` : String(value)
-    return `${await result.state()} ${text}`
+    return `${await this.state(id)} ${text}`
   }
 
   async state(id: string): Promise<string> {
@@ -132,6 +139,12 @@ export class Scene implements AsyncDisposable {
     } finally {
       await connection.close()
     }
+  }
+
+  /** What can be seen from here, for a test that fails. */
+  async #report(): Promise<string> {
+    const queue = JSON.stringify(await this.queue())
+    return [queue, readFileSync(this.ledgerFile, 'utf8'), ...this.#workers.map(({ log }) => log)].join('\n')
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

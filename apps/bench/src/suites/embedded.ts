@@ -84,8 +84,8 @@ export const embedded: Suite = {
     ofWorker('worker after the round trips, resident', 'MiB', 'usedWorkerRss'),
     ofWorker('child after the round trips, resident', 'MiB', 'usedChildRss'),
   ],
-  async versions() {
-    return { ...(await sqliteVersions()), ...pythonVersions() }
+  async versions({ folder }) {
+    return { ...(await sqliteVersions(folder)), ...pythonVersions() }
   },
 }
 

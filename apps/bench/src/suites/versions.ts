@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process'
+import { join } from 'node:path'
 import { openDatabase } from '@celery/sqlite'
 import { findExecutable, isInstalled, SYSTEM_PYTHON } from '@celery/test-servers'
 
-/** Of the SQLite library that the embedded broker uses here. */
-export async function sqliteVersions(): Promise<Record<string, string>> {
-  const database = await openDatabase(':memory:')
+/** Of the SQLite library that the embedded broker uses here; asking it takes a file in `folder`. */
+export async function sqliteVersions(folder: string): Promise<Record<string, string>> {
+  const database = await openDatabase(join(folder, 'version.db'))
   try {
     return { sqlite: String(database.prepare('SELECT sqlite_version()').values([])[0]?.[0]) }
   } finally {
