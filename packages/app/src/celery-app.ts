@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { BackendRegistry, type ResultBackend } from '@celery/backend'
 import {
   type AnyArgs,
+  type CallOptions,
   type CallPlan,
   type Dispatcher,
   planCall,
@@ -26,7 +27,7 @@ import { localQueueUrl } from './local-queue.ts'
 import { Outgoing } from './outgoing.ts'
 import { Router } from './router.ts'
 import { registerCeleryErrors } from './stored-errors.ts'
-import type { ApplyOptions, KwargsOf, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
+import type { KwargsOf, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
 import { type TaskContext, workerTask } from './task-context.ts'
 import { Tracer } from './tracer.ts'
 
@@ -168,7 +169,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   sendTask<Result = unknown>(
     name: string,
     args: AnyArgs = [],
-    options: ApplyOptions & { readonly kwargs?: Readonly<Record<string, unknown>> } = {},
+    options: CallOptions & { readonly kwargs?: Readonly<Record<string, unknown>> } = {},
   ): Promise<AsyncResult<Result>> {
     const { kwargs = {}, ...rest } = options
     const data = signatureData({ task: name, args, kwargs, options: wireOptions(rest) })
@@ -176,11 +177,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   }
 
   /** A signature by name, sent from this app. */
-  signature<Result = unknown>(
-    task: string,
-    args: AnyArgs = [],
-    options: ApplyOptions = {},
-  ): Signature<AnyArgs, Result> {
+  signature<Result = unknown>(task: string, args: AnyArgs = [], options: CallOptions = {}): Signature<AnyArgs, Result> {
     return signature<Result>(task, args, { ...options, dispatcher: this })
   }
 

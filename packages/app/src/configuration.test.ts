@@ -111,7 +111,6 @@ test('every setting with effect that is not marked as ours is one of Celery', ()
     'leaseMs',
     'publishTimeoutMs',
     'maxRedeliveries',
-    'fleetVersion',
   ]
   expect(Object.keys(defaultSettings).filter((name) => !celerySettings.has(name))).toEqual(ours)
 })

@@ -1,7 +1,15 @@
-import { type AnyArgs, createSignature, type Dispatcher, planCall, signatureData, wireOptions } from '@celery/canvas'
+import {
+  type AnyArgs,
+  type CallOptions,
+  createSignature,
+  type Dispatcher,
+  planCall,
+  signatureData,
+  wireOptions,
+} from '@celery/canvas'
 import type { AsyncResult } from '@celery/results'
 import { checkArguments, type Parameters } from './arguments.ts'
-import type { ApplyOptions, RegisteredTask, RemoteTask, Task } from './task.ts'
+import type { RegisteredTask, RemoteTask, Task } from './task.ts'
 import { directContext, runInTask } from './task-context.ts'
 
 /** The callable task object of a registered task. */
@@ -25,7 +33,7 @@ export function createRemoteTask(name: string, dispatcher: Dispatcher): RemoteTa
 function sendable(name: string, parameters: Parameters | undefined, dispatcher: Dispatcher) {
   async function applyAsync(
     args: AnyArgs,
-    options?: ApplyOptions & { readonly kwargs?: Readonly<Record<string, unknown>> },
+    options?: CallOptions & { readonly kwargs?: Readonly<Record<string, unknown>> },
   ): Promise<AsyncResult> {
     const { kwargs, ...rest } = options ?? {}
     if (parameters !== undefined) checkArguments(name, parameters, args, kwargs)

@@ -1,3 +1,4 @@
+export type { CallOptions } from '@celery/canvas'
 export {
   AlreadyRegisteredError,
   DriverMissingError,
@@ -21,6 +22,6 @@ export { findApp } from './find-app.ts'
 export { importModules } from './import-modules.ts'
 export { localQueueUrl, projectRoot } from './local-queue.ts'
 export type { Settings, TaskRoute } from './settings.ts'
-export type { ApplyOptions, KwargsOf, NoKwargs, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
+export type { KwargsOf, NoKwargs, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
 export { currentTask, type TaskContext, type TaskRequest } from './task-context.ts'
 export type { SoftLimit, TraceInput, TraceOutcome } from './trace-types.ts'

@@ -21,8 +21,6 @@ export interface Settings {
   acceptContent: readonly string[]
   /** @defaultValue `'json'` */
   taskSerializer: string
-  /** @defaultValue `'json'` */
-  resultSerializer: string
   /** Compression of task messages, by name. @defaultValue `undefined` */
   taskCompression: string | undefined
   /** Queue of tasks without a route. @defaultValue `'celery'` */
@@ -81,8 +79,6 @@ export interface Settings {
   publishTimeoutMs: number
   /** How often a message may come back from lost workers before it is dead-lettered. Ours. @defaultValue `5` */
   maxRedeliveries: number
-  /** Which Celery writes are made for. Ours. @defaultValue `'5.6'` */
-  fleetVersion: '4.3' | '5.2' | '5.6'
 }
 
 export interface TaskRoute {
@@ -101,7 +97,6 @@ export const defaultSettings: Readonly<Settings> = {
   resultExtended: false,
   acceptContent: ['json'],
   taskSerializer: 'json',
-  resultSerializer: 'json',
   taskCompression: undefined,
   taskDefaultQueue: 'celery',
   taskRoutes: undefined,
@@ -129,5 +124,4 @@ export const defaultSettings: Readonly<Settings> = {
   leaseMs: 30_000,
   publishTimeoutMs: 10_000,
   maxRedeliveries: 5,
-  fleetVersion: '5.6',
 }

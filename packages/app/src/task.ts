@@ -35,12 +35,6 @@ export interface TaskOptions<Params extends readonly string[] = readonly string[
   readonly [extra: string]: unknown
 }
 
-/** What a call is sent with. */
-export interface ApplyOptions extends CallOptions {
-  /** Further names are sent to the broker as message properties. */
-  readonly [extra: string]: unknown
-}
-
 /** A task that lives elsewhere: it can be sent and composed, not run here. */
 export interface RemoteTask<Args extends AnyArgs, Result, Kwargs = NoKwargs> {
   /** Unique among the tasks of the workers that run it. */
@@ -48,8 +42,8 @@ export interface RemoteTask<Args extends AnyArgs, Result, Kwargs = NoKwargs> {
   /** Sends a call; resolves when the broker has it. */
   delay(...args: Args): Promise<AsyncResult<Result>>
   /** Sends a call with options. */
-  applyAsync(args: Args, options?: ApplyOptions & { readonly kwargs?: Kwargs }): Promise<AsyncResult<Result>>
-  applyAsync(args: Partial<Args>, options: ApplyOptions & { readonly kwargs: Kwargs }): Promise<AsyncResult<Result>>
+  applyAsync(args: Args, options?: CallOptions & { readonly kwargs?: Kwargs }): Promise<AsyncResult<Result>>
+  applyAsync(args: Partial<Args>, options: CallOptions & { readonly kwargs: Kwargs }): Promise<AsyncResult<Result>>
   /** A call to be sent later or composed with others. What is not given comes from the step before, in front. */
   s<const Given extends GivenArgs<Args>>(...args: Given): Signature<MissingArgs<Args, Given>, Result>
   /** A complete call that takes nothing from the step before. */

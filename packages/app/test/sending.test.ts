@@ -64,7 +64,10 @@ describe('a call, sent by Python and by us, is the same message', () => {
     ['delivery_mode_transient', ({ add }) => add.applyAsync([2, 3], { deliveryMode: 1 })],
     ['ignore_result_call', ({ add }) => add.applyAsync([1, 2], { ignoreResult: true })],
     ['ignore_result_task', ({ ignored }) => ignored.delay(1)],
-    ['reply_to', ({ add }) => add.applyAsync([2, 3], { replyTo: 'my-reply', correlationId: 'corr-1' })],
+    [
+      'reply_to',
+      ({ add }) => add.applyAsync([2, 3], { replyTo: 'my-reply', properties: { correlation_id: 'corr-1' } }),
+    ],
     ['link', ({ add, mul }) => add.applyAsync([2, 3], { link: mul.s(10) })],
     [
       'link_list_error',

@@ -3,8 +3,8 @@ import { decodeEnvelope, decodeResultRecord, decodeTaskBody, decodeTaskHeaders }
 import type { Publication } from '@celery/transport'
 import { describe, expect, test } from 'vitest'
 import {
-  type ApplyOptions,
   type AppOptions,
+  type CallOptions,
   currentTask,
   Ignore,
   Reject,
@@ -253,7 +253,7 @@ describe('whether the outcome is kept', () => {
     name: string,
     settings: NonNullable<AppOptions['settings']>,
     task: Pick<TaskOptions, 'ignoreResult' | 'storeErrorsEvenIfIgnored'>,
-    call: Pick<ApplyOptions, 'ignoreResult'>,
+    call: Pick<CallOptions, 'ignoreResult'>,
     success: boolean,
     failure: boolean,
   ][] = [

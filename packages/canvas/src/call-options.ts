@@ -36,6 +36,8 @@ export interface CallOptions {
   readonly retryPolicy?: Readonly<Record<string, unknown>> | undefined
   /** 2 survives a restart of the broker, 1 does not. */
   readonly deliveryMode?: 1 | 2 | undefined
+  /** Further properties of the message, as they are written on the wire; names of options win over them. */
+  readonly properties?: Readonly<Record<string, unknown>> | undefined
   /** Called with the result after success, besides those linked already. */
   readonly link?: HasData | readonly HasData[] | undefined
   /** Called with the id of the failed task after failure, besides those linked already. */
@@ -49,9 +51,10 @@ export interface HasData {
 
 /** The same in wire spelling; options that are not given stay out. */
 export function wireOptions(options: CallOptions): SignatureOptions {
-  const wire: Record<string, unknown> = {}
+  // As in Celery, they lie among the options, also in a signature.
+  const wire: Record<string, unknown> = { ...options.properties }
   for (const [name, value] of Object.entries(options)) {
-    if (value !== undefined && value !== null) wire[wireName(name)] = wireValue(name, value)
+    if (name !== 'properties' && value !== undefined && value !== null) wire[wireName(name)] = wireValue(name, value)
   }
   return wire
 }

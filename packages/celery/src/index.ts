@@ -1,6 +1,6 @@
 export {
   AlreadyRegisteredError,
-  type ApplyOptions,
+  type CallOptions,
   type AppOptions,
   type Configuration,
   currentTask,

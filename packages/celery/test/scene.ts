@@ -215,7 +215,7 @@ export class WorkerProcess extends CeleryProcess {
 
   /** Its pool processes: children that run `node`. */
   children(): readonly number[] {
-    const pids = childrenOf(this.pid).filter((pid) => commandOf(pid).includes('child'))
+    const pids = childrenOf(this.pid).filter((pid) => commandOf(pid).startsWith(process.execPath))
     for (const pid of pids) this.#seen.add(pid)
     return pids
   }
@@ -279,4 +279,9 @@ export async function untilAsync(
     if (performance.now() > end) throw new Error(`waited ${timeoutMs} ms for ${what}`)
     await sleep(10)
   }
+}
+
+export async function timed<Value>(run: () => Promise<Value>): Promise<readonly [Value, number]> {
+  const started = performance.now()
+  return [await run(), performance.now() - started]
 }
