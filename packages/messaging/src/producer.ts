@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import { type AbortableOptions, abortable, CeleryError, type Deferred, deferred, sleep } from '@celery/promises'
-import type { Publication } from '@celery/transport'
+import { deliveryTags, type Publication } from '@celery/transport'
 import { Batcher } from './batcher.ts'
 import type { Connection } from './connection.ts'
 import { isConnectionLost, isTemporary } from './temporary-errors.ts'
@@ -35,6 +34,7 @@ export class Producer {
   readonly #connection: Connection
   readonly #publishTimeoutMs: number
   readonly #retryPolicy: PublishRetryPolicy | undefined
+  readonly #newTag = deliveryTags()
   readonly #batcher: Batcher<Waiting>
 
   constructor(options: ProducerOptions) {
@@ -57,7 +57,7 @@ export class Producer {
   publish(publication: Publication): Promise<void> {
     const done = deferred()
     // The tag makes a repeated publish the same message, so that a retry after a lost answer does not duplicate it.
-    const tagged = publication.tag === undefined ? { ...publication, tag: randomUUID() } : publication
+    const tagged = publication.tag === undefined ? { ...publication, tag: this.#newTag() } : publication
     this.#batcher.add({ publication: tagged, done, deadline: performance.now() + this.#publishTimeoutMs })
     return done.promise
   }

@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import { sleep } from '@celery/promises'
-import type { Settlement, SettleResult } from '@celery/transport'
+import { deliveryTags, type Settlement, type SettleResult } from '@celery/transport'
 import { Batcher } from './batcher.ts'
 import type { Connection } from './connection.ts'
 import { isConnectionLost, isTemporary } from './temporary-errors.ts'
@@ -30,6 +29,7 @@ export interface PendingSettlement {
 export class Settler {
   readonly #options: SettlerOptions
   readonly #closing = new AbortController()
+  readonly #newTag = deliveryTags()
   readonly #batcher: Batcher<PendingSettlement>
   #unsettled = 0
 
@@ -115,10 +115,10 @@ export class Settler {
 }
 
 /** Where there is no delivery whose fence refuses a repetition, tags keep what it publishes from being there twice. */
-function repeatable(settlement: Settlement): Settlement {
+function repeatable(settlement: Settlement, newTag: () => string): Settlement {
   const { delivery, publish } = settlement
   if (delivery !== undefined || publish === undefined) return settlement
-  return { ...settlement, publish: publish.map((publication) => ({ tag: randomUUID(), ...publication })) }
+  return { ...settlement, publish: publish.map((publication) => ({ tag: newTag(), ...publication })) }
 }
 
 /** Of `UnknownExchangeError` and `UnroutableError`. */

@@ -117,6 +117,8 @@ class OpenedDatabase implements Database {
   readonly #checkpointBytes: number
   readonly #dataVersion: Statement
   readonly #checkpoint: Statement
+  readonly #begin: Statement
+  readonly #commit: Statement
   #transactions = 0
   #inTransaction = false
   #closed = false
@@ -144,6 +146,8 @@ class OpenedDatabase implements Database {
     this.#identity = new FileIdentity(path)
     this.#dataVersion = this.prepare('PRAGMA data_version')
     this.#checkpoint = this.prepare('PRAGMA wal_checkpoint(TRUNCATE)')
+    this.#begin = this.prepare('BEGIN IMMEDIATE')
+    this.#commit = this.prepare('COMMIT')
   }
 
   prepare(sql: string): Statement {
@@ -167,7 +171,7 @@ class OpenedDatabase implements Database {
 
   transaction<T>(run: () => T): T {
     if (this.#inTransaction) throw new TypeError('a transaction is already open on this connection: they do not nest')
-    this.exec('BEGIN IMMEDIATE')
+    this.#begin.run([])
     this.#inTransaction = true
     let result: T
     try {
@@ -175,7 +179,7 @@ class OpenedDatabase implements Database {
       result = run()
       if (result instanceof Promise)
         throw new TypeError('a transaction is synchronous: its function returned a promise')
-      this.exec('COMMIT')
+      this.#commit.run([])
     } catch (error) {
       this.#rollBack()
       throw error

@@ -29,6 +29,9 @@ export function watchDatabase(database: Database, onChange: () => void, options:
   return new FileWatch(database, onChange, options)
 }
 
+/** Milliseconds after which to look once more, and once more, for a commit that an event has announced. */
+const echoesMs = [1, 3, 9]
+
 class FileWatch implements DatabaseWatch {
   readonly #database: Database
   readonly #onChange: () => void
@@ -39,6 +42,7 @@ class FileWatch implements DatabaseWatch {
   #pollMs: number
   #timer: NodeJS.Timeout | undefined
   #looking: NodeJS.Immediate | undefined
+  #echo: NodeJS.Timeout | undefined
   #version: number | undefined
   #closed = false
 
@@ -59,6 +63,7 @@ class FileWatch implements DatabaseWatch {
     this.#watcher?.close()
     clearTimeout(this.#timer)
     clearImmediate(this.#looking)
+    clearTimeout(this.#echo)
   }
 
   /** The folder, because the log goes away with its last user and a watch on the file would go with it. */
@@ -81,8 +86,20 @@ class FileWatch implements DatabaseWatch {
     if (this.#closed) return
     this.#looking ??= setImmediate(() => {
       this.#looking = undefined
-      this.#look()
+      this.#lookAgain(0)
     })
+  }
+
+  /**
+   * The event comes with the write to the log, and a look right then can be too early: the commit shows in
+   * `data_version` only when the writer has gone on to say so in the shared memory.
+   */
+  #lookAgain(times: number): void {
+    if (this.#look() || this.#closed) return
+    const delayMs = echoesMs[times]
+    if (delayMs === undefined) return
+    clearTimeout(this.#echo)
+    this.#echo = setTimeout(() => this.#lookAgain(times + 1), delayMs).unref()
   }
 
   #schedule(): void {
@@ -104,13 +121,15 @@ class FileWatch implements DatabaseWatch {
     }
   }
 
-  #look(): void {
-    if (this.#closed) return
+  /** Returns whether there was a change. */
+  #look(): boolean {
+    if (this.#closed) return false
     const version = this.#read()
-    if (version === undefined || version === this.#version) return
+    if (version === undefined || version === this.#version) return false
     this.#version = version
     this.#pollMs = this.#minPollMs
     this.#onChange()
+    return true
   }
 
   #read(): number | undefined {

@@ -20,6 +20,7 @@ export type {
   TransportCapabilities,
 } from './broker-connection.ts'
 export { deadLetterQueue } from './broker-connection.ts'
+export { deliveryTags } from './delivery-tags.ts'
 export { parseBrokerUrl } from './parse-broker-url.ts'
 export {
   BrokerBusyError,

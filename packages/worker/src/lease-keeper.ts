@@ -3,7 +3,6 @@ import { Worker as Thread } from 'node:worker_threads'
 import { deferred } from '@celery/promises'
 import type { DeliveryRef, LeaseKeeperSpec } from '@celery/transport'
 import type { LeaseKeeperCommand, LeaseKeeperReport, LeaseKeeperThreadData } from './lease-keeper-thread.ts'
-import { RepeatedMessages } from './repeated-messages.ts'
 
 /** Built JavaScript, also when this file is run from its source. */
 const threadModule = createRequire(import.meta.url).resolve('@celery/worker/lease-keeper-thread')
@@ -28,7 +27,6 @@ export interface LeaseKeeperOptions {
  */
 export class LeaseKeeper implements AsyncDisposable {
   readonly #options: LeaseKeeperOptions
-  readonly #repeated = new RepeatedMessages()
   /** A thread that takes the place of another one must know them too. */
   readonly #limits = new Map<string, { readonly delivery: DeliveryRef; readonly expiresAt: number }>()
   #thread: Thread | undefined
@@ -139,7 +137,7 @@ export class LeaseKeeper implements AsyncDisposable {
   }
 
   #say(message: string): void {
-    if (this.#repeated.isDue(message)) this.#options.onError(new Error(`lease keeper: ${message}`))
+    this.#options.onError(new Error(`lease keeper: ${message}`))
   }
 
   #post(command: LeaseKeeperCommand): void {

@@ -7,6 +7,7 @@ import type { TaskDispatcher } from './dispatcher.ts'
 import type { Logger } from './logger.ts'
 import type { OutcomeSettler } from './outcome-settler.ts'
 import type { TaskPool } from './pools/task-pool.ts'
+import type { RepeatedMessages } from './repeated-messages.ts'
 import type { WorkerOptions } from './worker-options.ts'
 
 /** What the steps of a worker share: what it was told, and the parts that earlier steps have made. */
@@ -18,6 +19,7 @@ export interface WorkerContext {
   readonly concurrency: number
   readonly poolName: string
   readonly logger: Logger
+  readonly repeated: RepeatedMessages
   /** Whether running tasks are ended instead of awaited when the worker stops. */
   cold: boolean
 
@@ -49,6 +51,11 @@ export const coldGraceMs = 1_000
 export function refusedRecord({ app, logger }: WorkerContext, { taskId }: ResultWrite, error: unknown): ResultWrite {
   logger.critical(`the result of task ${taskId} cannot be stored: ${describeError(error)}`)
   return app.tracer.refusedRecord(taskId, error)
+}
+
+/** Logs what goes wrong again and again while a broker or a store is away, but not every time. */
+export function complain({ logger, repeated }: WorkerContext, problem: string, more = ''): void {
+  if (repeated.isDue(problem)) logger.error(problem + more)
 }
 
 export function describeError(error: unknown): string {

@@ -3,6 +3,7 @@ import { type Celery, importModules } from '@celery/app'
 import { Blueprint } from '@celery/bootsteps'
 import { consoleLogger, type Logger } from './logger.ts'
 import { nodeName } from './node-name.ts'
+import { RepeatedMessages } from './repeated-messages.ts'
 import { brokerStep } from './steps/broker-step.ts'
 import { leaseStep } from './steps/lease-step.ts'
 import { poolStep } from './steps/pool-step.ts'
@@ -45,6 +46,7 @@ export class Worker implements AsyncDisposable {
       poolName: options.pool ?? (options.appModule === undefined ? 'async' : conf.workerPool),
       logger:
         options.logger ?? consoleLogger({ ...(options.logLevel === undefined ? {} : { level: options.logLevel }) }),
+      repeated: new RepeatedMessages(),
       cold: false,
     }
     this.#blueprint = new Blueprint<WorkerContext>({

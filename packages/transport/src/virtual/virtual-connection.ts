@@ -15,8 +15,8 @@ import type {
   SettleResult,
   TransportCapabilities,
 } from '../broker-connection.ts'
+import { deliveryTags } from '../delivery-tags.ts'
 import { ExchangeMismatchError, UnknownExchangeError, UnsupportedByTransportError } from '../transport-errors.ts'
-import { deliveryTags } from './delivery-tags.ts'
 import { matchingQueues, noRoutes, type Routes, readRoutes } from './routing.ts'
 import type { QueueMessage, VirtualBroker, VirtualSettlement } from './virtual-broker.ts'
 

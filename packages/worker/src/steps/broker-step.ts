@@ -1,16 +1,16 @@
 import type { Step } from '@celery/bootsteps'
-import { describeError, type WorkerContext } from '../worker-context.ts'
+import { complain, describeError, type WorkerContext } from '../worker-context.ts'
 
 /** The connection from which messages come. The first to start and the last to stop. */
 export const brokerStep: Step<WorkerContext> = {
   name: 'broker',
 
   async start(worker, { signal }) {
-    const { app, logger } = worker
+    const { app } = worker
     const connection = app.connectionForRead({
       onError: (error, { retryInMs }) => {
         const next = retryInMs === undefined ? '' : `; trying again in ${(retryInMs / 1_000).toFixed(1)} s`
-        logger.error(`cannot use the broker: ${describeError(error)}${next}`)
+        complain(worker, `cannot use the broker: ${describeError(error)}`, next)
       },
     })
     worker.connection = connection

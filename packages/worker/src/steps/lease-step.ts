@@ -1,6 +1,6 @@
 import type { Step } from '@celery/bootsteps'
 import { BrokerLeases } from '../broker-leases.ts'
-import { made, type WorkerContext } from '../worker-context.ts'
+import { complain, made, type WorkerContext } from '../worker-context.ts'
 
 /** The keeping of leases, begun before any user code runs. */
 export const leaseStep: Step<WorkerContext> = {
@@ -11,7 +11,7 @@ export const leaseStep: Step<WorkerContext> = {
     const leases = new BrokerLeases({
       leaseMs: worker.app.conf.leaseMs,
       held: () => [...(worker.dispatcher?.active ?? [])].map(({ delivery }) => delivery),
-      onError: (error) => worker.logger.error(`leases: ${error.message}`),
+      onError: (error) => complain(worker, `leases: ${error.message}`),
     })
     worker.leases = leases
     try {

@@ -5,6 +5,7 @@ import { OutcomeSettler } from '../outcome-settler.ts'
 import { ResultStorer } from '../result-storer.ts'
 import {
   coldGraceMs,
+  complain,
   describeError,
   made,
   refusedRecord,
@@ -22,7 +23,7 @@ export const settleStep: Step<WorkerContext> = {
     const backend = await abortable(app.backendIfConfigured(), signal)
     const settler = new Settler({
       connection: made(worker.connection, 'connection'),
-      onError: (error) => logger.error(`cannot settle with the broker, trying again: ${describeError(error)}`),
+      onError: (error) => complain(worker, `cannot settle with the broker, trying again: ${describeError(error)}`),
       onLeave: () => worker.consumer?.wake(),
       onRefused: (settlement, error) => {
         const message = settlement.delivery?.tag ?? '(none)'
@@ -34,7 +35,7 @@ export const settleStep: Step<WorkerContext> = {
       backend &&
       new ResultStorer({
         backend,
-        onError: (error) => logger.error(`cannot store results, trying again: ${describeError(error)}`),
+        onError: (error) => complain(worker, `cannot store results, trying again: ${describeError(error)}`),
         onRefused: (write, error) => refusedRecord(worker, write, error),
       })
     worker.outcomes = new OutcomeSettler({

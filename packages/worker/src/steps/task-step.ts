@@ -4,7 +4,7 @@ import type { BrokerConnection } from '@celery/transport'
 import { TaskDispatcher } from '../dispatcher.ts'
 import { PoolWatch } from '../pool-watch.ts'
 import { PrefetchWindow } from '../prefetch-window.ts'
-import { describeError, made, type WorkerContext } from '../worker-context.ts'
+import { complain, describeError, made, type WorkerContext } from '../worker-context.ts'
 
 /** Takes messages and sends them on. The last to start and the first to stop. */
 export function taskStep(): Step<WorkerContext> {
@@ -37,7 +37,7 @@ export function taskStep(): Step<WorkerContext> {
         queues: worker.queues.map((name) => ({ name, durable: true })),
         capacity: () => dispatcher.room,
         onMessages: (messages) => dispatcher.receive(messages),
-        onError: (error) => logger.error(`consumer: ${describeError(error)}`),
+        onError: (error) => complain(worker, `consumer: ${describeError(error)}`),
         onConsuming: (current) => follow(worker, current),
       })
       worker.consumer = consumer
