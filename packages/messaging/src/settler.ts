@@ -66,7 +66,7 @@ export class Settler {
   async #settle(batch: readonly PendingSettlement[]): Promise<void> {
     for (const entry of batch) {
       entry.sent = true
-      entry.settlement = repeatable(entry.settlement)
+      entry.settlement = repeatable(entry.settlement, this.#newTag)
     }
     const { signal } = this.#closing
     while (!signal.aborted) {
