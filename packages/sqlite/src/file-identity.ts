@@ -15,6 +15,9 @@ import { DatabaseUnavailableError } from './errors.ts'
 
 /** Makes the folder (0700) and an empty file (0600) where they are missing; resolves links, so that one file has one name. */
 export function prepareFile(path: string): string {
+  if (path === '' || path === ':memory:') {
+    throw new TypeError(`"${path}" names no file, and without one there is nothing to share between connections`)
+  }
   const wanted = resolve(path)
   try {
     mkdirSync(dirname(wanted), { recursive: true, mode: 0o700 })
