@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { Celery } from 'celery'
 
-export const app = new Celery('quickstart', { notify: () => {} })
+/** With a queue of its own, so that a worker with other tasks on the same file does not take these. */
+export const app = new Celery('quickstart', { notify: () => {}, settings: { taskDefaultQueue: 'quickstart' } })
 
 /** What is known of a file once it was read. */
 export interface FileReport {

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import { CeleryError } from '@celery/promises'
+import { isName } from '@celery/protocol'
 
 /** A setting or option that cannot be right. Celery's ImproperlyConfigured. */
 export class ImproperlyConfiguredError extends CeleryError {
@@ -162,16 +163,56 @@ export class Reject extends CeleryError {
   }
 }
 
-/** An option of a call cannot be right. */
+/** An option of a call cannot be right: no worker would take the message. Nothing was sent. */
 export class TaskOptionError extends CeleryError {
   override readonly name = 'TaskOptionError'
   readonly code = 'ERR_CELERY_TASK_OPTION'
   readonly task: string
+  /** Its name, or where it is in the message: `body.embed.chain[0].options.time_limit`. */
   readonly option: string
 
-  constructor(task: string, option: string, expected: string, value: unknown) {
-    super(`${option} of a call of ${task} must be ${expected}, not ${inspect(value, { depth: 0 })}`)
+  constructor(task: string, option: string, problem: string, options?: ErrorOptions) {
+    super(`${option} of a call of ${isName(task) ? task : inspect(task, shortly)} ${problem}`, options)
     this.task = task
     this.option = option
+  }
+
+  static expected(task: string, option: string, expected: string, value: unknown): TaskOptionError {
+    return new TaskOptionError(task, option, `must be ${expected}, not ${inspect(value, shortly)}`)
+  }
+}
+
+const shortly = { depth: 0, maxStringLength: 80, maxArrayLength: 3 } as const
+
+/** The app was closed; nothing more can be sent or read through it. Close it when everything else has ended. */
+export class AppClosedError extends CeleryError {
+  override readonly name = 'AppClosedError'
+  readonly code = 'ERR_CELERY_APP_CLOSED'
+  readonly app: string
+
+  constructor(app: string) {
+    super(
+      `the app "${app}" was closed: it sends nothing and reads no results any more; close it at the end of the program`,
+    )
+    this.app = app
+  }
+}
+
+/** A module that a worker is to import is not there. */
+export class ModuleNotFoundError extends CeleryError {
+  override readonly name = 'ModuleNotFoundError'
+  readonly code = 'ERR_CELERY_MODULE_NOT_FOUND'
+  readonly module: string
+  /** Files and packages, in the order in which they were looked for. */
+  readonly lookedFor: readonly string[]
+
+  constructor(module: string, lookedFor: readonly string[], options?: ErrorOptions) {
+    super(
+      `cannot find the module "${module}" to import; looked for ${lookedFor.join(', then for ')}; ` +
+        'give its path from the working directory, or the name of an installed package',
+      options,
+    )
+    this.module = module
+    this.lookedFor = lookedFor
   }
 }

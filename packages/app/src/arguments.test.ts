@@ -12,17 +12,16 @@ function limits(fn: AnyFunction, bound = false, names?: readonly string[]): read
 
 describe('what is known of the parameters of', () => {
   const open = Number.POSITIVE_INFINITY
-  const cases: readonly [name: string, fn: AnyFunction, least: number, most: number][] = [
+  const cases: readonly [name: string, fn: AnyFunction, most: number][] = [
     [
       'a function',
       function plain(a: number, b: number) {
         return a + b
       },
       2,
-      2,
     ],
-    ['an arrow function', (a: number) => a, 1, 1],
-    ['an async function', async (a: number, b: number) => a + b, 2, 2],
+    ['an arrow function', (a: number) => a, 1],
+    ['an async function', async (a: number, b: number) => a + b, 2],
     [
       'a method',
       {
@@ -31,50 +30,56 @@ describe('what is known of the parameters of', () => {
         },
       }.method,
       1,
-      1,
     ],
-    ['nothing', () => 0, 0, 0],
-    ['a default', (a: number, b = 2) => a + b, 1, open],
-    ['a default first', (a = 1, b = 2) => a + b, 0, open],
-    ['a rest', (a: number, ...rest: number[]) => a + rest.length, 1, open],
-    ['a destructured parameter', ({ a }: { a: number }) => a, 1, 1],
-    ['a destructured parameter with a default inside', ({ a = 1 }: { a?: number }) => a, 1, open],
-    ['a function of the platform', Math.max, 2, open],
+    ['nothing', () => 0, 0],
+    ['an optional parameter', (a: number, b?: number) => [a, b], 2],
+    ['a default', (a: number, b = 2) => a + b, open],
+    ['a default first', (a = 1, b = 2) => a + b, open],
+    ['a rest', (a: number, ...rest: number[]) => a + rest.length, open],
+    ['a destructured parameter', ({ a }: { a: number }) => a, 1],
+    ['a destructured parameter with a default inside', ({ a = 1 }: { a?: number }) => a, open],
+    ['a destructured parameter with a rest inside', ({ ...all }: { a?: number }) => all, open],
+    ['a function of the platform', Math.max, open],
     [
       'a bound function',
       function bindable(this: unknown, a: number, b: number) {
         return a + b
       }.bind(undefined),
-      2,
       open,
     ],
-    ['a bracket in a default', (a: string, b = ')') => a + b, 1, open],
-    ['a body with defaults of its own', (a: number) => ((b = 1) => a + b)(), 1, 1],
+    ['a bracket in a default', (a: string, b = ')') => a + b, open],
+    ['a body with defaults of its own', (a: number) => ((b = 1) => a + b)(), 1],
   ]
-  test.each(cases)('%s', (_name, fn, least, most) => {
-    expect(limits(fn)).toEqual([least, most])
+  test.each(cases)('%s: how many it takes at most, and nothing of how few are enough', (_name, fn, most) => {
+    expect(limits(fn)).toEqual([0, most])
+    expect(limits(fn, false, [])).toEqual([0, most])
   })
 
   test('a comment with a bracket in it', () => {
     // As text: a formatter or a compiler might take the comment away.
     const fn = new Function('return (a, /* :) */ b = 1) => a + b')() as AnyFunction
-    expect(limits(fn)).toEqual([1, open])
+    expect(limits(fn)).toEqual([0, open])
   })
 
   test('an arrow function without brackets', () => {
-    expect(limits(new Function('return a => a')() as AnyFunction)).toEqual([1, 1])
-    expect(limits(new Function('return async a => (1, a)')() as AnyFunction)).toEqual([1, 1])
+    expect(limits(new Function('return a => a')() as AnyFunction)).toEqual([0, 1])
+    expect(limits(new Function('return async a => (1, a)')() as AnyFunction)).toEqual([0, 1])
   })
 
   test('a bound task: the context is none of its arguments', () => {
-    expect(limits((_context: unknown, a: number) => a, true)).toEqual([1, 1])
+    expect(limits((_context: unknown, a: number) => a, true)).toEqual([0, 1])
     expect(limits(() => 0, true)).toEqual([0, 0])
   })
 
-  test('a task with names: as many as there are names, defaults included', () => {
+  test('a task with names: as many as have names, and as few as have no question mark and no default', () => {
+    expect(limits((a: number, b: number) => a + b, false, ['a', 'b'])).toEqual([2, 2])
+    expect(limits((a: number, b?: number) => [a, b], false, ['a', 'b?'])).toEqual([1, 2])
+    expect(limits((a?: number, b?: number) => [a, b], false, ['a?', 'b?'])).toEqual([0, 2])
+    // JavaScript, where nobody checks the names.
     expect(limits((a: number, b = 2) => a + b, false, ['a', 'b'])).toEqual([1, 2])
-    expect(limits((a: number, b: number) => a + b, false, ['a'])).toEqual([1, 1])
     expect(limits((_context: unknown, a: number) => a, true, ['a'])).toEqual([1, 1])
+    expect(limits((a: number, ...rest: number[]) => [a, rest], false, ['a', 'rest'])).toEqual([1, open])
+    expect(limits(Math.max, false, ['a', 'b'])).toEqual([2, 2])
   })
 })
 
@@ -92,6 +97,16 @@ describe('binding', () => {
     const args = [1, 2]
     expect(bindArguments('add', add, args, {})).toBe(args)
     expect(bindArguments('sum', rest, [1, 2, 3], {})).toEqual([1, 2, 3])
+  })
+
+  test('takes an optional parameter by its name, and lets it be left out', () => {
+    const optional = parametersOf((x: number, y?: number) => [x, y], false, ['x', 'y?'])
+    expect(bindArguments('f', optional, [1], {})).toEqual([1])
+    expect(bindArguments('f', optional, [1], { y: 2 })).toEqual([1, 2])
+    expect(caught(() => bindArguments('f', optional, [], { y: 2 }))?.message).toBe(
+      "f() missing 1 required positional argument: 'x'",
+    )
+    expect(caught(() => bindArguments('f', optional, [1], { 'y?': 2 }))?.message).toContain("'y?'")
   })
 
   test('puts keyword arguments into their places', () => {
@@ -148,9 +163,10 @@ describe('binding', () => {
     )
   })
 
-  test('counts where the parameters have no names', () => {
-    expect(caught(() => bindArguments('add', unnamed, [1], {}))?.message).toBe(
-      'add() missing 1 required positional argument',
+  test('cannot know how many are enough where the parameters have no names', () => {
+    expect(bindArguments('add', unnamed, [1], {})).toEqual([1])
+    expect(caught(() => bindArguments('add', unnamed, [1, 2, 3], {}))?.message).toBe(
+      'add() takes from 0 to 2 positional arguments but 3 were given',
     )
     expect(caught(() => bindArguments('add', unnamed, [1, 2], { y: 1 }))?.message).toBe(
       "add() got an unexpected keyword argument 'y'; declare the task with params: [...] to name its parameters",
@@ -173,7 +189,7 @@ describe('checking what is sent', () => {
         fc.array(fc.integer(), { maxLength: 5 }),
         kwargs,
         ({ least, most, named }, args, given) => {
-          const parameters = { least, most, names: named ? names.slice(0, most) : undefined }
+          const parameters = named ? { least, most, names: names.slice(0, most) } : { least: 0, most, names: undefined }
           const check = caught(() => checkArguments('f', parameters, args, given))?.message
           expect(check).toBe(caught(() => bindArguments('f', parameters, args, given))?.message)
         },

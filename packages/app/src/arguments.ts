@@ -2,7 +2,7 @@ import { TaskArgumentsError } from './app-errors.ts'
 
 /** What is known of a task function's parameters. */
 export interface Parameters {
-  /** Fewest positional arguments. */
+  /** Fewest positional arguments; 0 where nobody said which may be left out. */
   readonly least: number
   /** Most, `Infinity` with a rest parameter. */
   readonly most: number
@@ -11,20 +11,30 @@ export interface Parameters {
 }
 
 /**
- * Reads how many arguments `fn` takes. `fn.length` counts only those before the first default or rest parameter, so
- * `most` is open unless `names` says otherwise or the source shows a plain list.
+ * Reads how many arguments `fn` takes. A call that its types allow must never be refused for their number, and at run time
+ * nothing tells `y?: number` from `y: number`. So too few is known only where `names` say what may be left out (`'y?'`);
+ * too many is, where the source shows a plain list.
  */
 export function parametersOf(
   fn: (...args: never[]) => unknown,
   bound: boolean,
   names: readonly string[] | undefined,
 ): Parameters {
-  const least = Math.max(0, fn.length - (bound ? 1 : 0))
-  if (names !== undefined) return { least: Math.min(least, names.length), most: names.length, names }
-  return { least, most: hasPlainParameters(fn) ? least : Number.POSITIVE_INFINITY, names: undefined }
+  // Those before the first default or rest parameter.
+  const declared = Math.max(0, fn.length - (bound ? 1 : 0))
+  const list = listOf(fn)
+  if (names === undefined || names.length === 0) {
+    return { least: 0, most: list === 'plain' ? declared : Number.POSITIVE_INFINITY, names }
+  }
+  const optional = names.findIndex((name) => name.endsWith('?'))
+  return {
+    least: Math.min(declared, optional === -1 ? names.length : optional),
+    most: list === 'rest' ? Number.POSITIVE_INFINITY : names.length,
+    names: names.map((name) => (name.endsWith('?') ? name.slice(0, -1) : name)),
+  }
 }
 
-/** Checks what is sent: enough and not too many arguments, and only known names, as Python checks on `apply_async`. */
+/** Checks what is sent, as Python does on `apply_async`: the number of arguments, as far as it is known, and their names. */
 export function checkArguments(
   task: string,
   parameters: Parameters,
@@ -86,37 +96,44 @@ function tooMany(least: number, most: number, given: number): string {
   return `takes ${takes} positional argument${takes === '1' ? '' : 's'} but ${given} ${given === 1 ? 'was' : 'were'} given`
 }
 
-function missing(positions: readonly number[], names: readonly string[] | undefined): string {
+function missing(positions: readonly number[], names: readonly string[] = []): string {
   const { length } = positions
-  const quoted = positions.map((position) => `'${names?.[position]}'`)
+  const quoted = positions.map((position) => `'${names[position]}'`)
   const last = quoted.pop()
   const list = [quoted.join(', '), ...(quoted.length === 0 ? [] : [quoted.length === 1 ? ' and ' : ', and ']), last]
-  const which = names === undefined ? '' : `: ${list.join('')}`
-  return `missing ${length} required positional argument${length === 1 ? '' : 's'}${which}`
+  return `missing ${length} required positional argument${length === 1 ? '' : 's'}: ${list.join('')}`
 }
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index)
 }
 
-/** Whether the source shows neither defaults nor a rest parameter, so that `fn.length` is exact. */
-function hasPlainParameters(fn: (...args: never[]) => unknown): boolean {
+/**
+ * What the source shows: a `plain` list, of which `fn.length` is the number; one that ends in a `rest` parameter; or one
+ * that is `unknown`, with defaults or without a source.
+ */
+function listOf(fn: (...args: never[]) => unknown): 'plain' | 'rest' | 'unknown' {
   const source = Function.prototype.toString.call(fn).replace(comments, '')
   // A function of the platform, or bound: nothing is known of what it takes.
-  if (source.endsWith('{ [native code] }')) return false
+  if (source.endsWith('{ [native code] }')) return 'unknown'
   const open = source.indexOf('(')
   const arrow = source.indexOf('=>')
   // `x => …` has exactly one parameter.
-  if (open === -1 || (arrow !== -1 && arrow < open)) return true
+  if (open === -1 || (arrow !== -1 && arrow < open)) return 'plain'
+  let found: 'plain' | 'unknown' = 'plain'
   let depth = 0
   for (let index = open; index < source.length; index++) {
     const character = source[index]
     if (character === '(' || character === '{' || character === '[') depth++
     else if (character === ')' || character === '}' || character === ']') depth--
-    else if (character === '=' || (character === '.' && source.startsWith('...', index))) return false
+    else if (character === '=') found = 'unknown'
+    else if (character === '.' && source.startsWith('...', index)) {
+      if (depth === 1) return 'rest'
+      found = 'unknown'
+    }
     if (depth === 0) break
   }
-  return true
+  return found
 }
 
 const comments = /\/\*[\s\S]*?\*\/|\/\/.*/g

@@ -14,10 +14,11 @@ import {
 } from '@celery/canvas'
 import { Connection, type ConnectionOptions, Producer, TransportRegistry } from '@celery/messaging'
 import { ErrorRegistry, type SignatureData } from '@celery/protocol'
-import { AsyncResult, ResultReader } from '@celery/results'
+import { AsyncResult } from '@celery/results'
 import { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
 import { parseBrokerUrl } from '@celery/transport'
-import { AlreadyRegisteredError, NoBackendError, SyncSubtaskError } from './app-errors.ts'
+import { AlreadyRegisteredError, AppClosedError, NoBackendError, SyncSubtaskError } from './app-errors.ts'
+import { AppResults } from './app-results.ts'
 import { parametersOf } from './arguments.ts'
 import { closestName } from './closest-name.ts'
 import { type Configuration, createConfiguration, type SettingsInput } from './configuration.ts'
@@ -27,9 +28,13 @@ import { localQueueUrl } from './local-queue.ts'
 import { Outgoing } from './outgoing.ts'
 import { Router } from './router.ts'
 import { registerCeleryErrors } from './stored-errors.ts'
-import type { KwargsOf, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
+import type { FittingParams, KwargsOf, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
 import { type TaskContext, workerTask } from './task-context.ts'
 import { Tracer } from './tracer.ts'
+
+const lateTaskAdvice =
+  'calls of it that came before were refused, and pool processes may not know it: ' +
+  'declare it before, in a module that include names for example'
 
 /** Recognises apps of other installed copies of this package. */
 const appBrand = Symbol.for('celery.app')
@@ -51,7 +56,7 @@ export interface AppOptions {
 
 /**
  * A Celery application: declares tasks, sends them, reads their results. Everything it opens is opened when first
- * used and closed by `close()`; until then open connections keep a program from ending.
+ * used and closed by `close()`, for good; until then open connections keep a program from ending.
  */
 export class CeleryApp implements Dispatcher, AsyncDisposable {
   /** Name of the app, for people. */
@@ -72,10 +77,12 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   readonly tracer: Tracer
   readonly #tasks = new Map<string, RegisteredTask>()
   readonly #outgoing: Outgoing
-  readonly #results: ResultReader
+  readonly #results: AppResults
+  readonly #closed = new AbortController()
   readonly #root: string
   readonly #notify: (message: string) => void
   #announced = false
+  #finalized = false
   #local: string | undefined
   #connection: Connection | undefined
   #producer: Producer | undefined
@@ -113,14 +120,17 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
       closestTask: (name) => this.closestTask(name),
       keepsResults: () => this.#backendUrl !== undefined,
     })
-    this.#results = new ResultReader({
-      backend: () => this.backend(),
-      errors,
-      assertMayBlock: () => {
-        const running = workerTask()
-        if (running !== undefined && conf.taskDisableSyncSubtasks) throw new SyncSubtaskError(running.request.task)
+    this.#results = new AppResults(
+      {
+        backend: () => this.backend(),
+        errors,
+        assertMayBlock: () => {
+          const running = workerTask()
+          if (running !== undefined && conf.taskDisableSyncSubtasks) throw new SyncSubtaskError(running.request.task)
+        },
       },
-    })
+      this.#closed.signal,
+    )
   }
 
   /** Whether `value` is an app, of this or another installed copy of the package. */
@@ -131,20 +141,23 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   /**
    * Declares a task. The name is what travels: it must be the same in the client and in the worker.
    * With `bind: true` the function gets the task's context as its first argument.
+   * Declare tasks before a worker starts: it refuses those that it does not know yet, and its processes only know what the
+   * modules they import declare. A task declared later can be sent and, in this process, run; the app says so.
    * @throws AlreadyRegisteredError for another task of the same name.
    */
   task<Run extends BoundFunction, const Params extends readonly string[] = readonly []>(
     name: string,
     fn: Run,
-    options: TaskOptions<Params> & { readonly bind: true },
+    options: TaskOptions<Params> & FittingParams<Params, BoundArgs<Run>> & { readonly bind: true },
   ): Task<BoundArgs<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, BoundArgs<Run>>>
   task<Run extends AnyFunction, const Params extends readonly string[] = readonly []>(
     name: string,
     fn: Run,
-    options?: TaskOptions<Params> & { readonly bind?: false },
+    options?: TaskOptions<Params> & FittingParams<Params, Parameters<Run>> & { readonly bind?: false },
   ): Task<Parameters<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, Parameters<Run>>>
   task(name: string, fn: (...args: never[]) => unknown, options: TaskOptions = {}): Task<never[], unknown> {
     if (this.#tasks.has(name)) throw new AlreadyRegisteredError(name)
+    if (this.#finalized) this.#notify(`the task "${name}" was declared after the worker had started; ${lateTaskAdvice}`)
     const bound = options.bind === true
     const body = fn as unknown as (...args: readonly unknown[]) => unknown
     const registered: RegisteredTask = {
@@ -186,8 +199,9 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     return new AsyncResult<Result>(id, this.#results)
   }
 
-  /** Sends a planned call. @internal */
+  /** Sends a planned call. @throws AppClosedError @internal */
   async send(plan: CallPlan): Promise<AsyncResult> {
+    this.#closed.signal.throwIfAborted()
     // A call made inside of a task belongs to its workflow.
     const publication = this.#outgoing.publication(plan.call, workerTask()?.request)
     this.#producer ??= this.#openProducer()
@@ -213,11 +227,14 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     return closestName(name, this.#tasks.keys())
   }
 
-  /** Ends the declaration of tasks; a worker calls it when it starts. */
-  finalize(): void {}
+  /** Says that all tasks are declared: from now on, declaring one is worth a notice. A worker calls it when it starts. */
+  finalize(): void {
+    this.#finalized = true
+  }
 
-  /** The result store, opened at the first call. @throws NoBackendError where none is configured. */
+  /** The result store, opened at the first call. @throws NoBackendError where none is configured; AppClosedError. */
   backend(): Promise<ResultBackend> {
+    if (this.#closed.signal.aborted) return Promise.reject(this.#closed.signal.reason)
     const url = this.#backendUrl
     if (url === undefined) return Promise.reject(new NoBackendError())
     this.#backend ??= this.backends
@@ -256,8 +273,12 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     return url === undefined ? undefined : parseBrokerUrl(url).toString()
   }
 
-  /** Closes what was opened, after what is being sent was confirmed. Safe twice. */
+  /**
+   * Closes what was opened, after what is being sent was confirmed. Those who wait for results, and whoever sends or reads
+   * after it, get an {@link AppClosedError}. Safe twice.
+   */
   async close(): Promise<void> {
+    this.#closed.abort(new AppClosedError(this.main))
     await this.#producer?.idle()
     this.#producer = undefined
     const [connection, backend] = [this.#connection, this.#backend]
@@ -296,6 +317,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   }
 
   #connect(options: Pick<ConnectionOptions, 'onError'>): Connection {
+    this.#closed.signal.throwIfAborted()
     const { conf } = this
     const urls = this.#brokerUrls
     if (conf.brokerUrl === undefined && !this.#announced) {

@@ -1,14 +1,31 @@
-import { createRequire } from 'node:module'
+import { statSync } from 'node:fs'
+import { createRequire, isBuiltin } from 'node:module'
 import { isAbsolute, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { ModuleNotFoundError } from './app-errors.ts'
 
-/** Imports modules in order: URLs, paths from the working directory, or package names. */
+/**
+ * Imports modules in order, for `imports`, `include` and `-I`: paths from the working directory (`tasks.mjs`,
+ * `./proj/tasks.ts`), else packages installed there (`proj/tasks`), or URLs.
+ * @throws ModuleNotFoundError; what a module itself throws comes through as it is.
+ */
 export async function importModules(modules: readonly string[]): Promise<void> {
   for (const name of modules) await import(moduleUrl(name))
 }
 
 function moduleUrl(name: string): string {
-  if (name.startsWith('file:') || name.startsWith('node:')) return name
-  if (isAbsolute(name) || name.startsWith('.')) return pathToFileURL(resolve(name)).href
-  return pathToFileURL(createRequire(join(process.cwd(), 'package.json')).resolve(name)).href
+  if (name.startsWith('data:') || isBuiltin(name)) return name
+  const file = name.startsWith('file:') ? fileURLToPath(name) : resolve(name)
+  if (isFile(file)) return name.startsWith('file:') ? name : pathToFileURL(file).href
+  if (name.startsWith('file:') || name.startsWith('.') || isAbsolute(name)) throw new ModuleNotFoundError(name, [file])
+  const folder = process.cwd()
+  try {
+    return pathToFileURL(createRequire(join(folder, 'package.json')).resolve(name)).href
+  } catch (cause) {
+    throw new ModuleNotFoundError(name, [file, `a package of that name installed in ${folder}`], { cause })
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true
 }

@@ -1,9 +1,11 @@
 export type { CallOptions } from '@celery/canvas'
 export {
   AlreadyRegisteredError,
+  AppClosedError,
   DriverMissingError,
   Ignore,
   ImproperlyConfiguredError,
+  ModuleNotFoundError,
   NoBackendError,
   NoBrokerError,
   NotRegisteredError,

@@ -1,9 +1,10 @@
 import { hostname } from 'node:os'
 import type { PlannedCall } from '@celery/canvas'
-import { encodeTaskMessage, parseIsoTime } from '@celery/protocol'
-import type { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
+import { assertEnvelopeSize, encodeTaskMessage, isWritableTime, parseIsoTime } from '@celery/protocol'
+import { type CompressionRegistry, type SerializerRegistry, stringifyJson } from '@celery/serialization'
 import type { Publication } from '@celery/transport'
 import { TaskOptionError } from './app-errors.ts'
+import { assertOptions, assertReceivable } from './check-call.ts'
 import type { Router } from './router.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask, TaskOptions } from './task.ts'
@@ -69,13 +70,17 @@ export class Outgoing {
 
   /**
    * The message of `call`, addressed. A call made inside of a task is that task's child.
-   * @throws TaskOptionError for a time that cannot be read; EncodeError for arguments that are not data.
+   * @throws TaskOptionError for what no worker would take; EncodeError for arguments that are not data;
+   * TaskMessageTooLargeError.
    */
   publication(call: PlannedCall, parent: TaskRequest | undefined): Publication {
     const { settings, router, serializers, compressions } = this.#options
     const task = this.#options.task(call.task)?.options
     const { options } = call
+    assertOptions(call)
     const destination = router.route(call.task, routeOptions(options, task))
+    const { priority = 0 } = destination
+    if (!Number.isInteger(priority)) throw TaskOptionError.expected(call.task, 'priority', 'an integer', priority)
     const nowMs = this.#now()
     const etaMs = this.#eta(call, nowMs)
     const expiresMs = this.#expires(call, task, nowMs)
@@ -97,7 +102,7 @@ export class Outgoing {
       timeLimit: options.time_limit ?? null,
       softTimeLimit: options.soft_time_limit ?? null,
       ignoreResult: options.ignore_result ?? task?.ignoreResult ?? settings.taskIgnoreResult,
-      priority: destination.priority ?? 0,
+      priority,
       persistent: options.delivery_mode !== 1,
       ...(rootId === undefined ? undefined : { rootId }),
       ...(etaMs === undefined ? undefined : { etaMs }),
@@ -110,6 +115,7 @@ export class Outgoing {
       ...(options.headers === undefined ? undefined : { headers: options.headers }),
       ...(properties === undefined ? undefined : { properties }),
     })
+    assertReceivable(call, message, properties)
     let { body, contentType, contentEncoding } = serializers.encode(
       message.body,
       options.serializer ?? task?.serializer ?? settings.taskSerializer,
@@ -121,39 +127,53 @@ export class Outgoing {
       body = compressed.body
       headers = { ...headers, compression: compressed.contentType }
     }
+    const encoded = { headers, properties: message.properties, body, contentType, contentEncoding }
+    const { exchange, routingKey } = destination
+    assertEnvelopeSize(encoded, exchange, routingKey, ownLength(options, properties))
     return {
-      exchange: destination.exchange,
-      routingKey: destination.routingKey,
+      exchange,
+      routingKey,
       // A task that no queue takes must not be lost without a word.
       mandatory: true,
-      message: { headers, properties: message.properties, body, contentType, contentEncoding },
+      message: encoded,
       ...(etaMs === undefined || etaMs <= nowMs ? undefined : { notBeforeMs: etaMs }),
     }
   }
 
   #eta({ task, options }: PlannedCall, nowMs: number): number | undefined {
-    if (options.countdown !== undefined) return nowMs + seconds(task, 'countdown', options.countdown) * 1_000
-    return options.eta === undefined ? undefined : moment(task, 'eta', options.eta)
+    const { countdown, eta } = options
+    if (countdown !== undefined) return later(task, 'countdown', countdown, nowMs)
+    return eta === undefined ? undefined : moment(task, 'eta', eta)
   }
 
   #expires({ task, options }: PlannedCall, defaults: TaskOptions | undefined, nowMs: number): number | undefined {
     const expires = options.expires ?? defaults?.expires
     if (expires === undefined) return undefined
-    return typeof expires === 'number'
-      ? nowMs + seconds(task, 'expires', expires) * 1_000
-      : moment(task, 'expires', expires)
+    return typeof expires === 'number' ? later(task, 'expires', expires, nowMs) : moment(task, 'expires', expires)
   }
 }
 
-function seconds(task: string, option: string, value: unknown): number {
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  throw new TaskOptionError(task, option, 'a finite number of seconds', value)
+/** So many seconds from now. */
+function later(task: string, option: string, seconds: number, nowMs: number): number {
+  const ms = nowMs + seconds * 1_000
+  if (!Number.isFinite(seconds)) throw TaskOptionError.expected(task, option, 'a finite number of seconds', seconds)
+  if (!isWritableTime(ms)) throw TaskOptionError.expected(task, option, 'a time of the years 1 to 9999', seconds)
+  return ms
 }
 
 function moment(task: string, option: string, value: unknown): number {
   const ms = typeof value === 'string' ? parseIsoTime(value) : undefined
-  if (ms === undefined) throw new TaskOptionError(task, option, 'a Date or an ISO 8601 time', value)
+  if (ms === undefined) throw TaskOptionError.expected(task, option, 'a Date or an ISO 8601 time', value)
+  if (!isWritableTime(ms)) throw TaskOptionError.expected(task, option, 'a time of the years 1 to 9999', value)
   return ms
+}
+
+/** Characters that the caller wrote into headers and properties, where they can be many. */
+function ownLength({ headers, argsrepr, kwargsrepr }: PlannedCall['options'], properties: object | undefined): number {
+  let length = 0
+  for (const text of [argsrepr, kwargsrepr]) if (typeof text === 'string') length += text.length
+  for (const data of [headers, properties]) if (data !== undefined) length += stringifyJson(data).length
+  return length
 }
 
 function routeOptions(options: PlannedCall['options'], task: TaskOptions | undefined) {

@@ -1,6 +1,7 @@
 /** What the compiler says about tasks. Compiled, never run. */
 import type { AsyncResult } from '@celery/results'
 import { CeleryApp } from './celery-app.ts'
+import type { TaskOptions } from './task.ts'
 import { currentTask, type TaskContext } from './task-context.ts'
 
 const app = new CeleryApp('types')
@@ -104,10 +105,26 @@ export async function direct(): Promise<void> {
 // @ts-expect-error params name the parameters of the function, as text
 app.task('bad', (x: number) => x, { params: [1] })
 
-const optional = app.task('optional', (x: number, y?: string) => `${x}${y}`, { params: ['x', 'y'] })
+const optional = app.task('optional', (x: number, y?: string) => `${x}${y}`, { params: ['x', 'y?'] })
 const nothing = app.task('nothing', () => {})
 const either = app.task('either', async (x: number) => (x > 0 ? x : null))
-const tooManyNames = app.task('names', (x: number) => x, { params: ['x', 'y'] })
+
+// @ts-expect-error the function has no second parameter
+app.task('bad', (x: number) => x, { params: ['x', 'y'] })
+// @ts-expect-error every parameter has a name, or none
+app.task('bad', (x: number, y: number) => x + y, { params: ['x'] })
+// @ts-expect-error what may be left out says so, since it cannot be seen at run time: 'y?'
+app.task('bad', (x: number, y?: number) => [x, y], { params: ['x', 'y'] })
+// @ts-expect-error the same of a default
+app.task('bad', (x: number, y = 2) => x + y, { params: ['x', 'y'] })
+app.task('good', (x: number, y = 2) => x + y, { params: ['x', 'y?'] })
+app.task('good', (context, x: number, y?: number) => [context, x, y], { bind: true, params: ['x', 'y?'] })
+// @ts-expect-error the context is none of the parameters
+app.task('bad', (context, x: number) => [context, x], { bind: true, params: ['context', 'x'] })
+app.task('good', (x: number, ...rest: number[]) => [x, rest], { params: ['x', 'rest'] })
+app.task('good', () => 0, { params: [] })
+declare const made: TaskOptions
+app.task('good', (x: number) => x, made)
 
 export async function inferred(): Promise<void> {
   await optional.delay(1)
@@ -124,9 +141,6 @@ export async function inferred(): Promise<void> {
   const value: number | null = await (await either.delay(1)).get()
   // @ts-expect-error it may be null
   const number: number = await (await either.delay(1)).get()
-  await tooManyNames.applyAsync([], { kwargs: { x: 1 } })
-  // @ts-expect-error the function has no second parameter
-  await tooManyNames.applyAsync([1], { kwargs: { y: 1 } })
   void [value, number]
 }
 

@@ -3,9 +3,13 @@ import type { AsyncResult } from '@celery/results'
 import type { Parameters } from './arguments.ts'
 import type { TaskContext } from './task-context.ts'
 
-/** What a task is declared with; anything not set here comes from the settings when the app is finalized. */
+/** What a task is declared with; anything not set here comes from the settings. */
 export interface TaskOptions<Params extends readonly string[] = readonly string[]> {
-  /** Names of the parameters, so that keyword arguments bind to them, typed, from any language. @defaultValue none: keyword arguments are refused */
+  /**
+   * Names of the parameters, with `?` after each that may be left out: `['name', 'greeting?']`. Keyword arguments bind to
+   * them, typed, from any language, and calls with too few arguments are refused. @defaultValue none: keyword arguments
+   * are refused, and only the compiler knows how many arguments are enough
+   */
   readonly params?: Params
   /** Stores no state and no result. @defaultValue `taskIgnoreResult` */
   readonly ignoreResult?: boolean
@@ -59,13 +63,37 @@ export interface Task<Args extends AnyArgs, Result, Kwargs = NoKwargs> extends R
 /** Of a task without `params`. */
 export type NoKwargs = Readonly<Record<string, never>>
 
-/** `['x', 'y']` and `[number, string]` → `{ x?: number, y?: string }`; without names, none are taken. */
+/** `['x', 'y?']` and `[number, string?]` → `{ x?: number, y?: string }`; without names, none are taken. */
 export type KwargsOf<Params extends readonly string[], Args extends AnyArgs> = Params extends readonly []
   ? NoKwargs
   : {
-      readonly [Index in Exclude<keyof Params, keyof (readonly unknown[])> as Params[Index] &
-        string]?: Index extends keyof Args ? Args[Index] : never
+      readonly [Index in Exclude<keyof Params, keyof (readonly unknown[])> as NameOf<
+        Params[Index] & string
+      >]?: Index extends keyof Args ? Args[Index] : never
     }
+
+type NameOf<Param extends string> = Param extends `${infer Name}?` ? Name : Param
+
+/**
+ * What `params` of a function with these arguments may be: a name for each, with `?` where it may be left out, so that
+ * no call is refused that the compiler allows. `[x: number, y?: string]` → `[string, `${string}?`]`
+ */
+export type ParamNames<Args extends AnyArgs> = Args extends readonly []
+  ? readonly []
+  : Args extends readonly [unknown, ...infer Rest]
+    ? readonly [string, ...ParamNames<Rest>]
+    : number extends Args['length']
+      ? readonly string[]
+      : Args extends readonly [unknown?, ...infer Rest]
+        ? readonly [`${string}?`, ...ParamNames<Rest>]
+        : readonly string[]
+
+/** Refuses `params` that are not {@link ParamNames}; of a list that is made at run time nothing is known. */
+export type FittingParams<Params extends readonly string[], Args extends AnyArgs> = number extends Params['length']
+  ? unknown
+  : Params extends readonly [] | ParamNames<Args>
+    ? unknown
+    : { readonly params: 'a name for each parameter, with a question mark where it may be left out' }
 
 /** A task as the worker and the tracer see it. */
 export interface RegisteredTask {

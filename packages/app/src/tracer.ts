@@ -22,7 +22,7 @@ import {
   type TaskEmbed,
   tracebackText,
 } from '@celery/protocol'
-import type { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
+import { type CompressionRegistry, type SerializerRegistry, stringifyJson } from '@celery/serialization'
 import type { Publication } from '@celery/transport'
 import { NotRegisteredError } from './app-errors.ts'
 import { bindArguments } from './arguments.ts'
@@ -57,51 +57,32 @@ export class Tracer {
    * has its outcome at once, without the cost of a promise.
    */
   run(input: TraceInput, limits: SoftLimit | undefined): TraceOutcome | Promise<TraceOutcome> {
-    const task = this.#options.task(input.headers.task)
-    if (task === undefined) {
-      const error = new NotRegisteredError(input.headers.task, this.#options.closestTask(input.headers.task))
-      return { ...this.failed(input, error), dead: error.message }
-    }
-    let body: TaskBody
     try {
-      body = this.#decode(input)
-      assertRunnable(body.embed)
+      return this.#run(input, limits)
     } catch (error) {
-      return { ...this.failed(input, error), dead: describe(error) }
-    }
-    const started = performance.now()
-    try {
-      const args = bindArguments(task.name, task.parameters, body.args, body.kwargs)
-      const context = new RunningTask(input, body, limits)
-      const value = runInTask(context, () => task.run(context, args))
-      if (isThenable(value)) return this.#awaited(input, task, body, value, started)
-      return this.#succeeded(input, task, body.embed, value, secondsSince(started))
-    } catch (error) {
-      return this.#threw(input, task, body, error, secondsSince(started))
+      return this.#unforeseen(input, error)
     }
   }
 
-  /** The outcome of a task that did not end by itself: its process died, it ran too long, nobody knows it. */
+  /** The outcome of a task that did not end by itself: its process died, it ran too long, nobody knows it. Never throws. */
   failed(input: TraceInput, error: unknown): TraceOutcome {
-    let embed: TaskEmbed | undefined
     try {
-      embed = this.#decode(input).embed
-      assertRunnable(embed)
-    } catch {
-      // What cannot be read, or not be carried out, calls nobody back. The failure itself is stored all the same.
-      embed = undefined
+      return this.#failed(input, error)
+    } catch (unforeseen) {
+      return this.#unforeseen(input, unforeseen)
     }
-    return this.#failure(input, this.#options.task(input.headers.task), embed, error, 0)
   }
 
-  /** The outcome of a task that is not to run. */
+  /** The outcome of a task that is not to run. Never throws. */
   revoked(input: TraceInput, error: Error): TraceOutcome {
-    const write = this.#write(input, this.#options.task(input.headers.task), {
-      status: 'REVOKED',
-      result: exceptionForm(error, this.#options.errors),
-      traceback: null,
-    })
-    return { state: 'IGNORED', runtime: 0, text: error.message, ...(write === undefined ? {} : { write }) }
+    try {
+      const result = exceptionForm(error, this.#options.errors)
+      const task = this.#options.task(input.headers.task)
+      const write = this.#write(input, task, { status: 'REVOKED', result, traceback: null })
+      return { state: 'IGNORED', runtime: 0, text: describe(error), ...(write === undefined ? {} : { write }) }
+    } catch (unforeseen) {
+      return this.#unforeseen(input, unforeseen)
+    }
   }
 
   /** The record of a task whose own record the store refuses. */
@@ -128,6 +109,43 @@ export class Tracer {
       result: { pid, hostname: input.hostname },
       traceback: null,
     })
+  }
+
+  #run(input: TraceInput, limits: SoftLimit | undefined): TraceOutcome | Promise<TraceOutcome> {
+    const task = this.#options.task(input.headers.task)
+    if (task === undefined) {
+      const error = new NotRegisteredError(input.headers.task, this.#options.closestTask(input.headers.task))
+      return { ...this.failed(input, error), dead: error.message }
+    }
+    let body: TaskBody
+    try {
+      body = this.#decode(input)
+      assertRunnable(body.embed)
+    } catch (error) {
+      return { ...this.failed(input, error), dead: describe(error) }
+    }
+    const started = performance.now()
+    try {
+      const args = bindArguments(task.name, task.parameters, body.args, body.kwargs)
+      const context = new RunningTask(input, body, limits)
+      const value = runInTask(context, () => task.run(context, args))
+      if (isThenable(value)) return this.#awaited(input, task, body, value, started)
+      return this.#succeeded(input, task, body.embed, value, secondsSince(started))
+    } catch (error) {
+      return this.#threw(input, task, body, error, secondsSince(started))
+    }
+  }
+
+  #failed(input: TraceInput, error: unknown): TraceOutcome {
+    let embed: TaskEmbed | undefined
+    try {
+      embed = this.#decode(input).embed
+      assertRunnable(embed)
+    } catch {
+      // What cannot be read, or not be carried out, calls nobody back. The failure itself is stored all the same.
+      embed = undefined
+    }
+    return this.#failure(input, this.#options.task(input.headers.task), embed, error, 0)
   }
 
   async #awaited(
@@ -168,16 +186,24 @@ export class Tracer {
   }
 
   #threw(input: TraceInput, task: RegisteredTask, body: TaskBody, error: unknown, runtime: number): TraceOutcome {
-    if (CeleryError.is(error, 'ERR_CELERY_IGNORE')) return { state: 'IGNORED', runtime, text: error.message }
-    if (CeleryError.is(error, 'ERR_CELERY_REJECT')) {
-      return {
-        state: 'REJECTED',
-        runtime,
-        text: error.message,
-        requeue: (error as { requeue?: boolean }).requeue === true,
-      }
+    try {
+      const wish = wishOf(error)
+      if (wish === undefined) return this.#failure(input, task, body.embed, error, runtime)
+      return { ...wish, runtime, text: describe(error) }
+    } catch (unforeseen) {
+      return this.#unforeseen(input, unforeseen)
     }
-    return this.#failure(input, task, body.embed, error, runtime)
+  }
+
+  /**
+   * The outcome where even the failure cannot be told as it should, after an error whose reading throws, for example. What
+   * is left out is the error itself and who is called back: nothing of the task's may be read again.
+   */
+  #unforeseen(input: TraceInput, error: unknown): TraceOutcome {
+    const text = `the outcome of the task cannot be told: ${describe(error)}`
+    const outcome = { state: 'FAILURE', runtime: 0, text } as const
+    if (!this.#options.keepsResults() || input.headers.ignore_result === true) return outcome
+    return { ...outcome, write: this.refusedRecord(input.headers.id, new Error(text)) }
   }
 
   #failure(
@@ -245,9 +271,12 @@ export class Tracer {
     const { headers, hostname, queue } = input
     let body: Pick<TaskBody, 'args' | 'kwargs'> = { args: [], kwargs: {} }
     try {
-      body = this.#decode(input)
+      const decoded = this.#decode(input)
+      // Another serializer may have made what JSON cannot hold.
+      stringifyJson([decoded.args, decoded.kwargs])
+      body = decoded
     } catch {
-      // The record of a body that cannot be read says everything else.
+      // The record of a body that cannot be read, or not be stored, says everything else.
     }
     const { args, kwargs } = body
     return { name: headers.task, args, kwargs, worker: hostname, retries: headers.retries, queue }
@@ -262,8 +291,25 @@ function secondsSince(started: number): number {
   return (performance.now() - started) / 1_000
 }
 
+/** In a few words, whatever it is: a getter of the error's own may throw. */
 function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  try {
+    return error instanceof Error ? String(error.message) : String(error)
+  } catch {
+    return pythonRepr(error)
+  }
+}
+
+/** What a task asks for by throwing. */
+function wishOf(error: unknown): Pick<TraceOutcome, 'state' | 'requeue'> | undefined {
+  try {
+    if (CeleryError.is(error, 'ERR_CELERY_IGNORE')) return { state: 'IGNORED' }
+    if (!CeleryError.is(error, 'ERR_CELERY_REJECT')) return undefined
+    return { state: 'REJECTED', requeue: (error as { requeue?: boolean }).requeue === true }
+  } catch {
+    // A proxy, or a getter that throws: it fails like any other error.
+    return undefined
+  }
 }
 
 function finishedTask({ headers, replyTo }: TraceInput): FinishedTask {

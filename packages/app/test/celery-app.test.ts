@@ -7,7 +7,8 @@ import { deferred } from '@celery/promises'
 import type { BrokerConnection, Transport } from '@celery/transport'
 import { memoryTransport } from '@celery/transport-memory'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type AppOptions, Celery, CeleryApp, findApp, importModules, NoBrokerError } from '../src/index.ts'
+import { type AppOptions, Celery, CeleryApp, ModuleNotFoundError, NoBrokerError } from '../src/index.ts'
+import { findApp, importModules } from '../src/internal.ts'
 import { testApp } from './test-app.ts'
 
 afterEach(() => vi.unstubAllEnvs())
@@ -197,14 +198,37 @@ describe('closing', () => {
 
   test('is safe twice, before the first use, and with `await using`', async () => {
     const { app, open } = counted()
-    await app.close()
-    await app.close()
     {
       await using used = app
       await used.sendTask('t')
       expect(open.size).toBe(1)
     }
     expect(open.size).toBe(0)
+    await app.close()
+    const unused = newApp()
+    await unused.close()
+    await unused.close()
+  })
+
+  test('is for good: what is sent or read after it is refused by name, and nothing is opened again', async () => {
+    const { app, open } = counted()
+    const task = app.task('t', () => 0)
+    const result = await task.delay()
+    await app.close()
+    const closed = expect.objectContaining({ code: 'ERR_CELERY_APP_CLOSED', app: 'test' })
+    await expect(task.delay()).rejects.toEqual(closed)
+    await expect(task.s().delay()).rejects.toEqual(closed)
+    await expect(app.sendTask('t')).rejects.toEqual(closed)
+    await expect(result.get()).rejects.toEqual(closed)
+    await expect(result.state()).rejects.toEqual(closed)
+    await expect(result.forget()).rejects.toEqual(closed)
+    await expect(app.asyncResult('other').get({ timeout: 1 })).rejects.toEqual(closed)
+    await expect(app.backend()).rejects.toEqual(closed)
+    expect(() => app.connectionForRead()).toThrow(closed)
+    expect(() => app.connectionForWrite()).toThrow(closed)
+    expect(open.size).toBe(0)
+    // As a function it still runs here.
+    expect(task()).toBe(0)
   })
 
   test('waits for what is being sent', async () => {
@@ -229,7 +253,7 @@ describe('closing', () => {
     const { app } = counted()
     const result = await app.task('t', () => 0).delay()
     const value = result.get()
-    const ended = expect(value).rejects.toMatchObject({ code: 'ERR_CELERY_RESULT_READER_CLOSED' })
+    const ended = expect(value).rejects.toMatchObject({ code: 'ERR_CELERY_APP_CLOSED' })
     await new Promise((resolve) => setImmediate(resolve))
     await app.close()
     await ended
@@ -293,9 +317,74 @@ describe('importing modules', () => {
     await expect(importModules(['node:path', '@celery/promises'])).resolves.toBeUndefined()
   })
 
-  test('what is not there is an error that names it', async () => {
-    await expect(importModules(['@celery/nothing-of-the-kind'])).rejects.toThrow('@celery/nothing-of-the-kind')
-    await expect(importModules([join(folder, 'nothing.mjs')])).rejects.toThrow('nothing.mjs')
+  describe('from the working directory', () => {
+    beforeEach(() => {
+      vi.spyOn(process, 'cwd').mockReturnValue(folder)
+      mkdirSync(join(folder, 'proj'))
+      const packageFolder = join(folder, 'node_modules', 'a-package')
+      mkdirSync(packageFolder, { recursive: true })
+      writeFileSync(join(packageFolder, 'package.json'), '{"name": "a-package", "type": "module"}')
+      const noted = 'globalThis.celeryTestImports = [...(globalThis.celeryTestImports ?? []), import.meta.url]'
+      for (const file of ['proj/tasks.mjs', 'node_modules/a-package/tasks.js']) writeFileSync(join(folder, file), noted)
+    })
+
+    afterEach(() => vi.restoreAllMocks())
+
+    test.each([
+      ['a.mjs', 'a.mjs'],
+      ['./a.mjs', 'a.mjs'],
+      ['proj/tasks.mjs', 'proj/tasks.mjs'],
+      ['a-package/tasks.js', 'node_modules/a-package/tasks.js'],
+    ])('%s', async (name, file) => {
+      await importModules([name])
+      expect(Reflect.get(globalThis, 'celeryTestImports')).toEqual([pathToFileURL(join(folder, file)).href])
+    })
+
+    test.each([
+      ['more.mjs', true],
+      ['./more.mjs', false],
+      ['@celery/nothing-of-the-kind', true],
+      ['proj', true],
+    ])('%s is not there: the error says where it was looked for', async (name, asPackage) => {
+      const error = await importModules([name]).catch((caught: unknown) => caught)
+      expect(error).toBeInstanceOf(ModuleNotFoundError)
+      expect(error).toMatchObject({ code: 'ERR_CELERY_MODULE_NOT_FOUND', module: name })
+      const { lookedFor, message } = error as ModuleNotFoundError
+      expect(lookedFor[0]).toBe(join(folder, name))
+      expect(lookedFor).toHaveLength(asPackage ? 2 : 1)
+      expect(message).toContain(`"${name}"`)
+      expect(message).toContain(lookedFor.join(', then for '))
+    })
+  })
+
+  test('a URL or a path of nothing is an error too', async () => {
+    const file = join(folder, 'nothing.mjs')
+    await expect(importModules([pathToFileURL(file).href])).rejects.toMatchObject({ lookedFor: [file] })
+    await expect(importModules([file])).rejects.toMatchObject({ module: file, lookedFor: [file] })
+  })
+
+  test('what a module throws comes through as it is', async () => {
+    writeFileSync(join(folder, 'broken.mjs'), 'throw new RangeError("of its own")')
+    await expect(importModules([join(folder, 'broken.mjs')])).rejects.toThrow(new RangeError('of its own'))
+  })
+})
+
+describe('a task declared after a worker started', () => {
+  test('can be sent and run, and the app says that it came late', async () => {
+    const { app, notices, runNext } = await testApp()
+    app.task('early', () => 'early')
+    app.finalize()
+    app.finalize()
+    expect(notices).toEqual([])
+    const late = app.task('late', () => 'late')
+    expect(notices).toEqual([
+      expect.stringContaining(
+        'the task "late" was declared after the worker had started; calls of it that came before',
+      ),
+    ])
+    const result = await late.delay()
+    await runNext()
+    expect(await result.get({ timeout: 5 })).toBe('late')
   })
 })
 

@@ -150,7 +150,10 @@ describe('a time', () => {
     ['countdown', Number.NaN, 'a finite number of seconds, not NaN'],
     ['countdown', Number.POSITIVE_INFINITY, 'a finite number of seconds, not Infinity'],
     ['countdown', '10', "a finite number of seconds, not '10'"],
-    ['expires', Number.NaN, 'a finite number of seconds, not NaN'],
+    ['expires', Number.NaN, 'a finite number of seconds, a Date or an ISO 8601 time, not NaN'],
+    ['countdown', 1e12, 'a time of the years 1 to 9999, not 1000000000000'],
+    ['expires', 1e12, 'a time of the years 1 to 9999, not 1000000000000'],
+    ['eta', '0001-01-01T00:00:00+14:00', 'a time of the years 1 to 9999'],
     ['eta', 'tomorrow', "a Date or an ISO 8601 time, not 'tomorrow'"],
     ['expires', 'tomorrow', "a Date or an ISO 8601 time, not 'tomorrow'"],
     ['eta', 12, 'a Date or an ISO 8601 time, not 12'],
@@ -163,6 +166,115 @@ describe('a time', () => {
       task: 'wapp.add',
       message: expect.stringContaining(expected),
     })
+    expect(await waiting()).toBe(0)
+  })
+})
+
+describe('what every worker would refuse is refused where it is sent', () => {
+  test.each<[option: string, value: unknown, problem: string]>([
+    ['timeLimit', -1, 'must be seconds from 0 to 315360000, not -1'],
+    ['timeLimit', Number.NaN, 'not NaN'],
+    ['timeLimit', '60', "not '60'"],
+    ['softTimeLimit', 315_360_001, 'not 315360001'],
+    ['taskId', '', "must be 1 to 255 printable characters, not ''"],
+    ['taskId', 'x'.repeat(256), 'must be 1 to 255 printable characters'],
+    ['taskId', 'a\nb', 'must be 1 to 255 printable characters'],
+    ['queue', '', 'must be 1 to 255 printable characters'],
+    ['priority', 1.5, 'must be an integer, not 1.5'],
+    ['ignoreResult', 'no', "must be true or false, not 'no'"],
+    ['retries', -1, 'must be an integer from 0 to 2147483647, not -1'],
+    ['shadow', 5, 'must be text, not 5'],
+    ['replyTo', 5, 'must be text, not 5'],
+    ['headers', 'x', "must be an object, not 'x'"],
+  ])('%s: %s', async (option, value, problem) => {
+    const { app, waiting } = await testApp()
+    const { add } = tasks(app)
+    const refusal = { code: 'ERR_CELERY_TASK_OPTION', option, task: 'wapp.add' }
+    await expect(add.applyAsync([1, 2], { [option]: value })).rejects.toMatchObject({
+      ...refusal,
+      message: expect.stringContaining(`${option} of a call of wapp.add `),
+    })
+    await expect(add.applyAsync([1, 2], { [option]: value })).rejects.toThrow(problem)
+    await expect(
+      add
+        .s(1, 2)
+        .set({ [option]: value })
+        .delay(),
+    ).rejects.toMatchObject(refusal)
+    expect(await waiting()).toBe(0)
+  })
+
+  test.each(['', 'x'.repeat(256), 'a\u0000b'])('the name %j', async (name) => {
+    const { app } = await testApp()
+    const refusal = { code: 'ERR_CELERY_TASK_OPTION', option: 'taskName', task: name }
+    await expect(app.sendTask(name)).rejects.toMatchObject(refusal)
+    await expect(app.task(name, () => 0).delay()).rejects.toMatchObject(refusal)
+  })
+
+  test('a priority of the task or the settings that is none', async () => {
+    const { app } = await testApp({ settings: { taskDefaultPriority: 0.5 } })
+    await expect(app.sendTask('t')).rejects.toMatchObject({ option: 'priority' })
+    await expect(app.task('own', () => 0, { priority: 2.5 }).delay()).rejects.toMatchObject({ option: 'priority' })
+  })
+
+  test('a header or property of the caller that takes the place of ours', async () => {
+    const { app, take } = await testApp()
+    await expect(app.sendTask('t', [], { headers: { id: 5 } })).rejects.toMatchObject({
+      code: 'ERR_CELERY_TASK_OPTION',
+      option: 'headers.id',
+      message: expect.stringContaining('expected 1 to 255 printable characters, found 5'),
+    })
+    await expect(app.sendTask('t', [], { properties: { correlation_id: 5 } })).rejects.toMatchObject({
+      code: 'ERR_CELERY_TASK_OPTION',
+      option: 'properties',
+      message: expect.stringContaining('properties.correlation_id is not text'),
+    })
+    await app.sendTask('t', [], { headers: { trace: { id: 5 } }, properties: { own: 5, correlation_id: 'c' } })
+    expect((await take()).headers).toMatchObject({ trace: { id: 5 } })
+  })
+
+  test('the options of what is linked, and of a later step', async () => {
+    const { app, waiting } = await testApp()
+    const { add, cb } = tasks(app)
+    const later = app.signature('later', [], { timeLimit: -1 })
+    await expect(add.applyAsync([1, 2], { link: later })).rejects.toMatchObject({
+      code: 'ERR_CELERY_TASK_OPTION',
+      option: 'body.embed.callbacks[0].options.time_limit',
+      task: 'wapp.add',
+    })
+    await expect(chain(add.s(1, 2), cb.s().set({ priority: 0.5 })).delay()).rejects.toThrow(
+      'options.priority: expected an integer, found 0.5',
+    )
+    expect(await waiting()).toBe(0)
+  })
+
+  test('arguments that are no list', async () => {
+    const { app } = await testApp()
+    await expect(app.sendTask('t', 'abc' as never)).rejects.toMatchObject({ option: 'body.args' })
+    await expect(app.sendTask('t', [], { kwargs: [1] as never })).rejects.toMatchObject({ option: 'body.kwargs' })
+  })
+
+  test('a message that is too large: the sender hears, and its neighbours are sent', async () => {
+    const { app, take, waiting } = await testApp()
+    const [large, small] = await Promise.allSettled([
+      app.sendTask('large', ['x'.repeat(16 * 1024 * 1024)]),
+      app.sendTask('small'),
+    ])
+    expect(large).toMatchObject({
+      status: 'rejected',
+      reason: {
+        code: 'ERR_CELERY_TASK_MESSAGE_TOO_LARGE',
+        task: 'large',
+        limitBytes: 16_777_216,
+        message: expect.stringContaining('send a reference to it'),
+      },
+    })
+    expect(small.status).toBe('fulfilled')
+    await expect(app.sendTask('large', [], { headers: { all: 'x'.repeat(16 * 1024 * 1024) } })).rejects.toMatchObject({
+      code: 'ERR_CELERY_TASK_MESSAGE_TOO_LARGE',
+    })
+    await app.sendTask('fits', ['x'.repeat(15 * 1024 * 1024)])
+    expect([(await take()).headers.task, (await take()).headers.task]).toEqual(['small', 'fits'])
     expect(await waiting()).toBe(0)
   })
 })

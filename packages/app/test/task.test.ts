@@ -105,14 +105,41 @@ describe('a task object', () => {
 describe('sending checks the arguments', () => {
   test('as many as the function takes, before anything is sent', async () => {
     const { app, waiting } = await testApp()
-    const add = app.task('add', (x: number, y: number) => x + y)
+    const add = app.task('add', (x: number, y: number) => x + y, { params: ['x', 'y'] })
+    const unnamed = app.task('unnamed', (x: number, y: number) => x + y)
     // @ts-expect-error an argument is missing
     await expect(add.delay(1)).rejects.toBeInstanceOf(TaskArgumentsError)
     // @ts-expect-error one too many
     await expect(add.delay(1, 2, 3)).rejects.toThrow('add() takes 2 positional arguments but 3 were given')
+    // @ts-expect-error one too many
+    await expect(unnamed.delay(1, 2, 3)).rejects.toBeInstanceOf(TaskArgumentsError)
     // @ts-expect-error no name for it
-    await expect(add.applyAsync([1], { kwargs: { y: 2 } })).rejects.toThrow('declare the task with params')
+    await expect(unnamed.applyAsync([1], { kwargs: { y: 2 } })).rejects.toThrow('declare the task with params')
     expect(await waiting()).toBe(0)
+  })
+
+  test('what the compiler allows is never refused for its number', async () => {
+    const { app, runNext } = await testApp()
+    const optional = app.task('optional', (x: number, y?: number) => [x, y ?? null])
+    const named = app.task('named', (x: number, y?: number) => [x, y ?? null], { params: ['x', 'y?'] })
+    const bound = app.task('bound', (_context, x: number, y?: number) => [x, y ?? null], { bind: true })
+    const rest = app.task('rest', (x: number, ...more: number[]) => [x, more], { params: ['x', 'more'] })
+    const results = [
+      await optional.delay(1),
+      await named.delay(1),
+      await named.applyAsync([1], { kwargs: { y: 2 } }),
+      await bound.delay(1),
+      await rest.delay(1, 2, 3),
+    ]
+    for (const _ of results) expect(await runNext()).toMatchObject({ state: 'SUCCESS' })
+    const values = await Promise.all(results.map((result) => result.get({ timeout: 5 })))
+    expect(values).toEqual([
+      [1, null],
+      [1, null],
+      [1, 2],
+      [1, null],
+      [1, [2, 3]],
+    ])
   })
 
   test('defaults and a rest are understood', async () => {

@@ -460,6 +460,99 @@ describe('what cannot be run goes to the dead letters, and its failure is stored
   })
 })
 
+describe('whatever a task throws is its failure', () => {
+  const refuse = () => {
+    throw new Error('no')
+  }
+  const hostile = { get: refuse, has: refuse, getPrototypeOf: refuse, ownKeys: refuse } satisfies ProxyHandler<object>
+  const revoked = Proxy.revocable({}, {})
+  revoked.revoke()
+  const odd: readonly [name: string, thrown: unknown][] = [
+    ['an error whose stack is no text', Object.assign(new Error('x'), { stack: Symbol('odd') })],
+    ['an error whose message throws', Object.defineProperty(new Error('x'), 'message', { get: refuse })],
+    ['an error whose cause throws', Object.defineProperty(new Error('x'), 'cause', { get: refuse })],
+    ['a proxy of an error', new Proxy(new Error('x'), hostile)],
+    ['a proxy that was revoked', revoked.proxy],
+    ['an object without a prototype', Object.create(null)],
+    ['a symbol', Symbol('odd')],
+    ['nothing', undefined],
+  ]
+
+  test.each(odd)('%s', async (_name, thrown) => {
+    const { made, app } = await setUp()
+    const now = app.task('now', () => {
+      throw thrown
+    })
+    const later = app.task('later', async () => {
+      throw thrown
+    })
+    for (const task of [now, later]) {
+      const outcome = await outcomeOf(made, () => task.delay())
+      expect(outcome).toMatchObject({ state: 'FAILURE', text: expect.any(String), traceback: expect.any(String) })
+      expect(recordOf(outcome)).toMatchObject({ status: 'FAILURE', result: { exc_type: expect.any(String) } })
+    }
+    await now.delay()
+    const { input } = await made.take()
+    expect(recordOf(app.tracer.failed(input, thrown)).status).toBe('FAILURE')
+    expect(recordOf(app.tracer.revoked(input, thrown as Error)).status).toBe('REVOKED')
+  })
+
+  test('also where the options of the task cannot be read', async () => {
+    const { made, app } = await setUp()
+    let readable = true
+    const options = {
+      get ignoreResult(): boolean {
+        if (!readable) throw new Error('unreadable option')
+        return false
+      },
+    }
+    const now = app.task('now', () => 1, options)
+    const later = app.task('later', async () => 1, options)
+    for (const task of [now, later]) {
+      await task.delay()
+      const { input } = await made.take()
+      readable = false
+      const unsure = { ...input, headers: { ...input.headers, ignore_result: null } }
+      const outcomes = [
+        await app.tracer.run(unsure, undefined),
+        app.tracer.failed(unsure, new Error('gone')),
+        app.tracer.revoked(unsure, new Error('revoked')),
+      ]
+      for (const outcome of outcomes) {
+        expect(outcome).toMatchObject({ state: 'FAILURE', text: expect.stringContaining('unreadable option') })
+        expect(recordOf(outcome)).toMatchObject({ status: 'FAILURE', task_id: input.headers.id })
+      }
+      readable = true
+    }
+  })
+
+  test('a follow-up that is too large', async () => {
+    const { made, give, app } = await setUp()
+    const large = app.task('large', () => '"'.repeat(5 * 1024 * 1024))
+    const outcome = await outcomeOf(made, () => large.applyAsync([], { link: give.s(), linkError: give.s() }))
+    expect(outcome.state).toBe('FAILURE')
+    expect(recordOf(outcome).result).toMatchObject({ exc_type: 'TaskMessageTooLargeError' })
+    expect(outcome.publish).toHaveLength(1)
+  })
+})
+
+test('a record tells of the arguments only where it can hold them', async () => {
+  const { made, app } = await setUp({ settings: { resultExtended: true, acceptContent: ['json', 'odd'] } })
+  app.serializers.register('odd', {
+    contentType: 'application/x-odd',
+    contentEncoding: 'utf-8',
+    encode: () => '',
+    decode: () => [[Symbol('odd')], {}, null],
+  })
+  const task = app.task('odd', (value: unknown) => typeof value)
+  const outcome = await outcomeOf(
+    made,
+    () => task.delay(1),
+    (input) => ({ ...input, contentType: 'application/x-odd' }),
+  )
+  expect(recordOf(outcome)).toMatchObject({ status: 'SUCCESS', result: 'symbol', name: 'odd', args: [] })
+})
+
 describe('outcomes of tasks that did not end by themselves', () => {
   test('a lost worker or a hard limit is a failure that calls the errbacks', async () => {
     const { made, add, give } = await setUp()

@@ -1,17 +1,18 @@
 import { type BackendDriver, globalKeyPrefix, keyValueBackend } from '@celery/backend'
-import { filePath } from './file-path.ts'
+import { databasePath } from '@celery/sqlite'
 import { SqliteStore } from './sqlite-store.ts'
 
 /**
  * Result store in one local file, used by any number of processes: `sqlite:////srv/app/queue.db`. The same file as the
- * embedded broker's makes a task's result and its acknowledgement one transaction.
+ * embedded broker's makes a task's result and its acknowledgement one transaction. `open` throws InvalidDatabaseUrlError
+ * for a URL that names no file.
  */
 export const sqlite: BackendDriver = {
   name: 'sqlite',
   async open(url, options) {
     options?.signal?.throwIfAborted()
     const { transportOptions, now, signal } = options ?? {}
-    const store = await SqliteStore.open(filePath(url), {
+    const store = await SqliteStore.open(databasePath(url), {
       now,
       signal,
       lockTimeoutMs: milliseconds(transportOptions, 'lockTimeoutMs'),

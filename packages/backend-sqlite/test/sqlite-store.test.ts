@@ -7,6 +7,36 @@ import { openSqliteStore, temporaryFolder } from './open-sqlite-store.ts'
 
 const success = (taskId: string) => ({ taskId, state: 'SUCCESS', record: 'done' })
 
+describe('the file that a URL names', () => {
+  test.each([
+    ['plain.db', 'plain.db'],
+    ['a%3Bb.db', 'a;b.db'],
+    ['a%3Fb.db?timeout=5', 'a?b.db'],
+    ['a%23b#c.db', 'a#b#c.db'],
+    ['a b%20c.db', 'a b c.db'],
+    ['50%25%.db', '50%%.db'],
+    ['a%252Fb.db', 'a%2Fb.db'],
+    ['%C3%BC.db ; ', 'ü.db'],
+  ])('is the one that a broker of the same URL opens: %s is "%s"', async (written, name) => {
+    await using folder = await temporaryFolder()
+    await using backend = await sqlite.open(`sqlite:///${folder.path}/${written}`)
+    expect(backend.domain).toBe(`sqlite:${join(folder.path, name)}`)
+  })
+
+  test.each([
+    'sqlite://',
+    'sqlite://queue.db',
+    'sqlite://host/queue.db',
+    'sqlite://user@/queue.db',
+    'sqlite:////tmp/',
+    'sqlite:///:memory:',
+    'sqlite:///a;b.db',
+    'sqlite:///a.db;sqlite:///b.db',
+  ])('is refused where a broker refuses it: %s', async (url) => {
+    await expect(sqlite.open(url)).rejects.toMatchObject({ code: 'ERR_CELERY_INVALID_DATABASE_URL' })
+  })
+})
+
 describe('a file that another connection has locked', () => {
   test('is waited for without blocking, and then the write happens', async () => {
     await using folder = await temporaryFolder()

@@ -1,5 +1,7 @@
 import { type AppOptions, CeleryApp } from '@celery/app'
+import { backendPackages, transportPackages } from '@celery/app/internal'
 import { startWorker, type Worker, type WorkerOptions } from '@celery/worker'
+import { bundledBackends, bundledTransports } from './bundled-drivers.ts'
 
 /**
  * A Celery application with everything that comes with this package: the embedded broker and result store, the
@@ -8,12 +10,15 @@ import { startWorker, type Worker, type WorkerOptions } from '@celery/worker'
 export class Celery extends CeleryApp {
   constructor(main: string, options?: AppOptions) {
     super(main, options)
-    this.transports
-      .register('sqlite', async () => (await import('@celery/transport-sqlite')).sqlite)
-      .register('memory', async () => (await import('@celery/transport-memory')).memory)
-    this.backends
-      .register('sqlite', async () => (await import('@celery/backend-sqlite')).sqlite)
-      .register('memory', async () => (await import('@celery/backend-memory')).memory)
+    // The schemes are the app's; what comes with this package need not be among the application's own dependencies.
+    for (const [scheme, driver] of Object.entries(transportPackages)) {
+      const load = bundledTransports.get(driver.package)
+      if (load !== undefined) this.transports.register(scheme, load)
+    }
+    for (const [scheme, driver] of Object.entries(backendPackages)) {
+      const load = bundledBackends.get(driver.package)
+      if (load !== undefined) this.backends.register(scheme, load)
+    }
   }
 
   /**

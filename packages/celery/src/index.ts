@@ -1,14 +1,18 @@
 export {
   AlreadyRegisteredError,
-  type CallOptions,
+  AppClosedError,
   type AppOptions,
+  type CallOptions,
   type Configuration,
   currentTask,
   DriverMissingError,
   Ignore,
   ImproperlyConfiguredError,
+  type KwargsOf,
+  ModuleNotFoundError,
   NoBackendError,
   NoBrokerError,
+  type NoKwargs,
   NotRegisteredError,
   Reject,
   type RemoteTask,
@@ -19,13 +23,35 @@ export {
   type Task,
   TaskArgumentsError,
   type TaskContext,
+  TaskOptionError,
   type TaskOptions,
   type TaskRequest,
   TaskRevokedError,
+  type TaskRoute,
   TimeLimitExceededError,
   WorkerLostError,
 } from '@celery/app'
-export { chain, Signature, signature } from '@celery/canvas'
-export { AsyncResult, ResultTimeoutError } from '@celery/results'
-export type { Logger, LogLevel, Worker, WorkerOptions } from '@celery/worker'
+export { BackendUnavailableError, UnknownBackendError } from '@celery/backend'
+export {
+  type AnyArgs,
+  CompositeSignatureError,
+  chain,
+  DetachedSignatureError,
+  EmptyChainError,
+  Signature,
+  signature,
+} from '@celery/canvas'
+export { PublishTimeoutError } from '@celery/messaging'
+export { CeleryError } from '@celery/promises'
+export { InvalidTaskMessageError, RemoteTaskError, TaskMessageTooLargeError } from '@celery/protocol'
+export { AsyncResult, type GetOptions, ResultTimeoutError, type TaskMeta } from '@celery/results'
+export { EncodeError, UnknownCompressionError, UnknownSerializerError } from '@celery/serialization'
+export {
+  BrokerBusyError,
+  ConnectionLostError,
+  InvalidBrokerUrlError,
+  UnknownTransportError,
+  UnroutableError,
+} from '@celery/transport'
+export { AppNotFoundError, type Logger, type LogLevel, type Worker, type WorkerOptions } from '@celery/worker'
 export { Celery } from './celery.ts'

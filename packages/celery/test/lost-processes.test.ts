@@ -4,7 +4,7 @@ import { isAlive, Scene, until } from './scene.ts'
 /** Measured times are of the machine, which others use too: what has to take a second may take this much here. */
 const patience = 3
 
-describe('a pool process that is killed in the middle of a task', () => {
+describe.concurrent('a pool process that is killed in the middle of a task', () => {
   test('F-01 with late ack: the task fails as lost, the message is settled, the slot comes back, siblings run on', async () => {
     await using scene = new Scene({ settings: { taskAcksLate: true } })
     const worker = await scene.startWorker('-c', '2')
@@ -67,7 +67,7 @@ describe('a pool process that is killed in the middle of a task', () => {
   })
 })
 
-describe('a task that ends its process', () => {
+describe.concurrent('a task that ends its process', () => {
   const endings: readonly [task: string, args: readonly unknown[], outcome: RegExp][] = [
     ['exit', [0], /exit status 0/],
     ['exit', [3], /exit status 3/],
@@ -92,13 +92,13 @@ describe('a task that ends its process', () => {
   })
 })
 
-describe('a worker that is killed', () => {
+describe.concurrent('a worker that is killed', () => {
   const leaseMs = 1_500
 
   test('F-02 F-03: an idle worker runs all that it had, within the lease; its processes end, and store nothing', async () => {
     await using scene = new Scene({ settings: { taskAcksLate: true, leaseMs } })
     const first = await scene.startWorker('-c', '2', '-n', 'first')
-    const running = [await scene.send('sleep', 4_000), await scene.send('block', 4_000)]
+    const running = [await scene.send('sleep', 6_000), await scene.send('block', 6_000)]
     for (const id of running) await scene.untilStarted(id)
     // One more than can run: prefetched, never started there.
     const waiting = await scene.send('add', 1, 2)
@@ -152,13 +152,13 @@ describe('a worker that is killed', () => {
   })
 })
 
-test('F-04 a worker stopped for longer than the lease: others run its tasks, it changes nothing of theirs, and works again', async () => {
+test.concurrent('F-04 a worker stopped for longer than the lease: others run its tasks, it changes nothing of theirs, and works again', async () => {
   await using scene = new Scene({ settings: { taskAcksLate: true, leaseMs: 1_000 } })
   const stale = await scene.startWorker('-c', '1', '-n', 'stale')
-  const id = await scene.send('pid-after', 1_500)
+  const id = await scene.send('pid-after', 1_000)
   const { pid: stalePid } = await scene.untilStarted(id)
-  const fresh = await scene.startWorker('-c', '1', '-n', 'fresh')
   stale.signal('SIGSTOP')
+  const fresh = await scene.startWorker('-c', '1', '-n', 'fresh')
   const { pid: freshPid } = await scene.untilStarted(id, 2)
   expect(freshPid).not.toBe(stalePid)
   expect(await scene.value(id)).toBe(freshPid)

@@ -68,18 +68,21 @@ describe('what cannot be run', () => {
     ['H-17 an id that is none', { lang: 'py', task: 'add', id: { a: 1 } }, '[[1, 2], {}, {}]'],
     ['a body that is no JSON', { lang: 'py', task: 'add', id: 'no-json' }, '{'],
     ['H-18 arguments of the wrong shape', { lang: 'py', task: 'add', id: 'h-18' }, '{"a": 1}'],
-  ])('%s: the message goes to the dead letters with one line in the log, and the next one runs', async (_what, headers, body) => {
-    const before = worker.log.split('ERROR').length
-    await put(headers, body)
-    const [dead] = await scene.deadLetters()
-    expect(dead?.deadReason).toBeTruthy()
-    await expectItStillWorks()
-    expect(worker.log.split('ERROR').length - before).toBe(1)
-  })
+  ])(
+    '%s: the message goes to the dead letters with one line in the log, and the next one runs',
+    async (_what, headers, body) => {
+      const before = worker.log.split('ERROR').length
+      await put(headers, body)
+      const [dead] = await scene.deadLetters()
+      expect(dead?.deadReason).toBeTruthy()
+      await expectItStillWorks()
+      expect(worker.log.split('ERROR').length - before).toBe(1)
+    },
+  )
 
   test('H-32 names and errors cannot forge lines of the log', async () => {
     const forged = '2030-01-01 ERROR forged'
-    await scene.outcome(await scene.send(`x\r\n[${forged}\u001b[2J`))
+    await put({ lang: 'py', task: `x\r\n[${forged}\u001b[2J`, id: 'forger' }, '[[], {}, {}]')
     await scene.deadLetters()
     await scene.outcome(await scene.send('fail', `y\n[${forged}`))
     await until(() => worker.log.split(forged).length >= 3, 'both to be logged')

@@ -126,7 +126,7 @@ export class Scene implements AsyncDisposable {
     }, `queue ${name} to be empty`)
   }
 
-  /** Takes what lies with the dead letters. */
+  /** Takes what lies with the dead letters out of there. */
   async deadLetters(atLeast = 1, queue = 'celery.dead'): Promise<readonly Delivery[]> {
     const connection = this.client.connectionForRead()
     try {
@@ -135,6 +135,7 @@ export class Scene implements AsyncDisposable {
       while (taken.length < atLeast) {
         taken.push(...(await broker.fetch([queue], { max: 100, signal: AbortSignal.timeout(deadlineMs) })))
       }
+      await broker.settle(taken.map((delivery) => ({ delivery })))
       return taken
     } finally {
       await connection.close()

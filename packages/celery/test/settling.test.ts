@@ -6,7 +6,7 @@ import { Scene, until, untilAsync } from './scene.ts'
 
 const settings = { taskAcksLate: true, taskTrackStarted: true, leaseMs: 1_000 }
 
-test('F-10 a worker killed between the result and the ack: its task runs once more, and SUCCESS stays', async () => {
+test.concurrent('F-10 a worker killed between the result and the ack: its task runs once more, and SUCCESS stays', async () => {
   await using scene = new Scene({ module: 'two-files.mjs', settings })
   const results = `sqlite:///${join(scene.folder, 'results.db')}`
   await using client = new Celery('client', { broker: `sqlite:///${scene.broker}`, backend: results })
@@ -32,7 +32,7 @@ test('F-10 a worker killed between the result and the ack: its task runs once mo
   expect(await client.asyncResult(result.id).get({ timeout: 5 })).toBe(3)
 })
 
-test('F-10 with broker and results in one file nobody can stand between: one is never there without the other', async () => {
+test.concurrent('F-10 with broker and results in one file nobody can stand between: one is never there without the other', async () => {
   await using scene = new Scene({ settings })
   const client = await scene.client.connectionForRead().broker()
   try {

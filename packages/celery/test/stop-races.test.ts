@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { Scene, timed, until, type WorkerProcess } from './scene.ts'
 
-describe('F-12 a stop that meets a message on its way', () => {
+describe.concurrent('F-12 a stop that meets a message on its way', () => {
   /** The long form is 1,000. */
   const rounds = Number(process.env.CELERY_STOP_RACE_ROUNDS ?? 30)
 
@@ -123,7 +123,7 @@ class SmallDisk implements Disposable {
   static mount(): SmallDisk | undefined {
     const path = mkdtempSync(join(tmpdir(), 'celery-disk-'))
     try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', path], { stdio: 'ignore' })
+      execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', path], { stdio: 'ignore' })
       return new SmallDisk(path)
     } catch {
       rmSync(path, { recursive: true })
@@ -147,7 +147,7 @@ class SmallDisk implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    execFileSync('umount', ['-l', this.path])
+    execFileSync('/bin/umount', ['-l', this.path])
     rmSync(this.path, { recursive: true })
   }
 }

@@ -4,7 +4,7 @@ import { isAlive, Scene, timed, until, untilAsync } from './scene.ts'
 /** Milliseconds that a stop may take besides the running tasks. */
 const stopMs = 5_000
 
-describe('a warm stop', () => {
+describe.concurrent('a warm stop', () => {
   test('F-11 under load: takes nothing more, lets what runs end, gives the rest back at once, loses and repeats nothing', async () => {
     await using scene = new Scene({ settings: { taskAcksLate: true } })
     const worker = await scene.startWorker('-c', '2')
@@ -81,7 +81,7 @@ describe('a warm stop', () => {
   })
 })
 
-describe('a cold stop', () => {
+describe.concurrent('a cold stop', () => {
   test.each([
     ['QUIT', ['SIGQUIT']],
     ['a second INT', ['SIGINT', 'SIGINT']],

@@ -7,7 +7,7 @@ import { Scene, until } from './scene.ts'
 
 const files = ['', '-wal', '-shm'] as const
 
-test('P-3 a broker that was away: consumes again, keeps leases again, and what was running is settled or runs again', async () => {
+test.concurrent('P-3 a broker that was away: consumes again, keeps leases again, and what was running is settled or runs again', async () => {
   await using scene = new Scene({ settings: { taskAcksLate: true, leaseMs: 1_500 } })
   const worker = await scene.startWorker('-c', '2')
   // A client that is not there while the file is away.
@@ -38,7 +38,7 @@ test('P-3 a broker that was away: consumes again, keeps leases again, and what w
   expect(await worker.stop()).toBe(0)
 })
 
-test('F-09 a pool whose processes cannot start: says so, takes nothing, loses nothing, and goes on when they can', async () => {
+test.concurrent('F-09 a pool whose processes cannot start: says so, takes nothing, loses nothing, and goes on when they can', async () => {
   await using scene = new Scene({ module: 'sick.mjs', settings: { taskAcksLate: true, maxRedeliveries: 0 } })
   const worker = await scene.startWorker('-c', '1')
   expect(await scene.value(await scene.send('add', 1, 1))).toBe(2)
@@ -63,7 +63,7 @@ test('F-09 a pool whose processes cannot start: says so, takes nothing, loses no
   expect(await worker.stop()).toBe(0)
 })
 
-test('a follow-up that no queue takes: the task fails and says why, and its message is with the dead letters', async () => {
+test.concurrent('a follow-up that no queue takes: the task fails and says why, and its message is with the dead letters', async () => {
   await using scene = new Scene({ settings: { taskAcksLate: true } })
   await scene.startWorker('-c', '1')
   const link = scene.client.signature('add', [1], { exchange: 'nowhere', routingKey: 'nobody' })
@@ -75,7 +75,7 @@ test('a follow-up that no queue takes: the task fails and says why, and its mess
   expect(await scene.value(await scene.send('add', 2, 2))).toBe(4)
 })
 
-test('O-4 no password is in anything that a worker prints', async () => {
+test.concurrent('O-4 no password is in anything that a worker prints', async () => {
   const secret = 'correct-horse'
   await using scene = new Scene({ module: 'with-password.mjs' })
   const worker = scene.spawnWorker('-l', 'debug')

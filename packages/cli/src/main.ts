@@ -34,12 +34,7 @@ export async function main(argv: readonly string[] = process.argv): Promise<void
 }
 
 function report(error: unknown): number {
-  if (error instanceof CommanderError) {
-    if (error.code === 'commander.unknownOption' && /'(-A|--app)/.test(error.message)) {
-      process.stderr.write('-A comes before the command: celery -A ./tasks.ts worker\n')
-    }
-    return error.exitCode === 0 ? 0 : exitUsage
-  }
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitUsage
   if (error instanceof UsageError) {
     process.stderr.write(`celery: ${error.message}\n`)
     return exitUsage

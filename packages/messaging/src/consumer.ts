@@ -19,10 +19,13 @@ export interface ConsumerOptions {
   readonly onConsuming?: (broker: BrokerConnection) => void
 }
 
+/** A delivery without what it carried: as long as a task runs, its envelope would be kept for nothing. */
+export type ReceivedDelivery = Omit<Delivery, 'payload'>
+
 /** A delivery after the one guarded decode: a message, or why it is none. */
 export type IncomingMessage =
-  | { readonly delivery: Delivery; readonly message: WireMessage; readonly error?: undefined }
-  | { readonly delivery: Delivery; readonly message?: undefined; readonly error: Error }
+  | { readonly delivery: ReceivedDelivery; readonly message: WireMessage; readonly error?: undefined }
+  | { readonly delivery: ReceivedDelivery; readonly message?: undefined; readonly error: Error }
 
 /**
  * Takes messages from queues as fast as its owner has room for them. Survives the broker: a failed connection is
@@ -115,8 +118,8 @@ export class Consumer {
 
 const stopped = new Error('the consumer was stopped')
 
-function decodeDelivery(delivery: Delivery): IncomingMessage {
-  const { payload } = delivery
+function decodeDelivery({ payload, ...rest }: Delivery): IncomingMessage {
+  const delivery: ReceivedDelivery = rest
   if (typeof payload === 'object' && !(payload instanceof Uint8Array)) return { delivery, message: payload }
   try {
     return { delivery, message: decodeEnvelope(payload) }

@@ -1,6 +1,6 @@
 export { Batcher, type BatcherOptions } from './batcher.ts'
 export { Connection, type ConnectionOptions, type ReconnectInfo } from './connection.ts'
-export { Consumer, type ConsumerOptions, type IncomingMessage } from './consumer.ts'
+export { Consumer, type ConsumerOptions, type IncomingMessage, type ReceivedDelivery } from './consumer.ts'
 export { Producer, type ProducerOptions, type PublishRetryPolicy, PublishTimeoutError } from './producer.ts'
 export { type PendingSettlement, Settler, type SettlerOptions } from './settler.ts'
 export { isConnectionLost, isTemporary } from './temporary-errors.ts'

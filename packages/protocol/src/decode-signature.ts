@@ -1,6 +1,6 @@
 import { InvalidTaskMessageError } from './errors.ts'
 import { isCount, isName, isRecord } from './guards.ts'
-import { parseIsoTime } from './iso-time.ts'
+import { OPTION_RULES } from './option-rules.ts'
 import type { SignatureData, SignatureOptions } from './signature-data.ts'
 
 /** Signatures in one message, at most. */
@@ -104,49 +104,6 @@ class SignatureReader {
     }
     return options
   }
-}
-
-interface OptionRule {
-  readonly expected: string
-  /** Whether null says something else than absence does. */
-  readonly nullable: boolean
-  test(value: unknown): boolean
-}
-
-const name: OptionRule = { expected: '1 to 255 printable characters', nullable: false, test: isName }
-const text: OptionRule = { expected: 'text', nullable: false, test: (value) => typeof value === 'string' }
-const number: OptionRule = { expected: 'a number', nullable: false, test: Number.isFinite }
-
-const OPTION_RULES: ReadonlyMap<string, OptionRule> = new Map([
-  ['task_id', name],
-  ['reply_to', text],
-  ['root_id', { ...name, nullable: true }],
-  ['parent_id', { ...name, nullable: true }],
-  ['group_id', { ...name, nullable: true }],
-  ['group_index', { expected: 'an integer from 0', nullable: true, test: isCount }],
-  ['queue', name],
-  ['exchange', text],
-  ['routing_key', text],
-  ['priority', number],
-  ['countdown', number],
-  ['eta', { expected: 'an ISO 8601 time', nullable: false, test: isTime }],
-  [
-    'expires',
-    {
-      expected: 'seconds or an ISO 8601 time',
-      nullable: false,
-      test: (value) => Number.isFinite(value) || isTime(value),
-    },
-  ],
-  ['serializer', text],
-  ['time_limit', number],
-  ['soft_time_limit', number],
-  ['ignore_result', { expected: 'true or false', nullable: false, test: (value) => typeof value === 'boolean' }],
-  ['headers', { expected: 'an object', nullable: false, test: isRecord }],
-])
-
-function isTime(value: unknown): boolean {
-  return typeof value === 'string' && parseIsoTime(value) !== undefined
 }
 
 function isMissing(value: unknown): value is null | undefined {

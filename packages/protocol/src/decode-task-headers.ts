@@ -1,10 +1,8 @@
 import { InvalidTaskMessageError } from './errors.ts'
-import { isCount, isName, isRecord } from './guards.ts'
+import { isCount, isName, isRecord, isTimeLimit, MAX_TIME_LIMIT } from './guards.ts'
 import { parseIsoTime } from './iso-time.ts'
 import type { TaskHeaders } from './task-types.ts'
 
-/** Ten years, in seconds: a longer limit is a mistake, and no timer can hold it. */
-const MAX_TIME_LIMIT = 315_360_000
 const NO_LIMITS: TaskHeaders['timelimit'] = [null, null]
 
 type Untrusted = Readonly<Record<string, unknown>>
@@ -103,7 +101,7 @@ function timeLimits(headers: Untrusted): TaskHeaders['timelimit'] {
 
 function timeLimit(value: unknown): number | null {
   if (value === null || value === 0) return null
-  if (typeof value === 'number' && value > 0 && value <= MAX_TIME_LIMIT) return value
+  if (isTimeLimit(value)) return value
   throw invalid('timelimit', `seconds from 0 to ${MAX_TIME_LIMIT}, or null`, value)
 }
 

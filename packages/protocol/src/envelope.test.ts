@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeEnvelope, type EnvelopeAddress, encodeEnvelope } from './envelope.ts'
+import { assertEnvelopeSize, decodeEnvelope, type EnvelopeAddress, encodeEnvelope } from './envelope.ts'
 import { InvalidEnvelopeError } from './errors.ts'
 import type { WireMessage } from './wire-message.ts'
 
@@ -77,6 +77,42 @@ describe('encoding', () => {
       delivery_info: { exchange: 'x', routing_key: 'k' },
       correlation_id: 'a',
       priority: 3,
+    })
+  })
+
+  describe('of a message that nobody would read', () => {
+    const limitBytes = 16 * 1024 * 1024
+    const plain = { ...address, bodyEncoding: 'none' } as const
+    const room = limitBytes - encodeEnvelope({ ...message, body: '' }, plain).length
+    const tooLarge = { code: 'ERR_CELERY_TASK_MESSAGE_TOO_LARGE', task: 'proj.add', limitBytes }
+
+    test('is refused by the byte, where it is written and before', () => {
+      const fits = encodeEnvelope({ ...message, body: 'x'.repeat(room) }, plain)
+      expect(decodeEnvelope(fits).body).toHaveLength(room)
+      const over = { ...message, body: 'x'.repeat(room + 1) }
+      expect(() => encodeEnvelope(over, plain)).toThrow(
+        expect.objectContaining({ ...tooLarge, sizeBytes: limitBytes + 1 }),
+      )
+      expect(() => assertEnvelopeSize(over, '', 'celery')).toThrow(expect.objectContaining(tooLarge))
+    })
+
+    test('counts what escapes and base64 add', () => {
+      const third = Math.floor(room / 3) + 1
+      for (const body of [
+        '\u001f'.repeat(Math.floor(room / 6) + 1),
+        'é'.repeat(room / 2 + 1),
+        '"'.repeat(room / 2 + 1),
+      ]) {
+        expect(() => assertEnvelopeSize({ ...message, body }, '', 'celery')).toThrow(expect.objectContaining(tooLarge))
+      }
+      const bytes = { ...message, body: new Uint8Array(4 * third) }
+      expect(() => assertEnvelopeSize(bytes, '', 'celery')).toThrow(expect.objectContaining(tooLarge))
+      expect(() => assertEnvelopeSize({ ...message, body: 'x'.repeat(third) }, '', 'celery')).not.toThrow()
+    })
+
+    test('counts headers that the sender says are long', () => {
+      const long = { ...message, headers: { ...message.headers, long: 'x'.repeat(limitBytes) } }
+      expect(() => assertEnvelopeSize(long, '', 'celery', limitBytes)).toThrow(expect.objectContaining(tooLarge))
     })
   })
 

@@ -9,7 +9,7 @@
  * Without `body_encoding` the body stands in it as it is.
  */
 import { decodeUtf8, type JsonOptions, parseJson, stringifyJson } from '@celery/serialization'
-import { InvalidEnvelopeError } from './errors.ts'
+import { InvalidEnvelopeError, TaskMessageTooLargeError } from './errors.ts'
 import { isRecord } from './guards.ts'
 import type { MessageProperties, WireMessage } from './wire-message.ts'
 
@@ -28,20 +28,45 @@ export interface DecodeEnvelopeOptions extends JsonOptions {
   readonly maxSizeBytes?: number
 }
 
-const DEFAULT_MAX_SIZE_BYTES = 16 * 1024 * 1024
+/** Longest envelope that is read, and so the longest that is written. */
+const MAX_SIZE_BYTES = 16 * 1024 * 1024
 
 /**
  * Put together as text: to build the object only to write it would cost as much again.
- * @throws EncodeError where a header or property is not data.
+ * @throws EncodeError where a header or property is not data; TaskMessageTooLargeError where nobody would read it.
  */
 export function encodeEnvelope(message: WireMessage, address: EnvelopeAddress): string {
   const { body } = message
   const verbatim = address.bodyEncoding === 'none' && typeof body === 'string'
-  return `{"body":${verbatim ? JSON.stringify(body) : `"${toBase64(body)}"`},\
+  const envelope = `{"body":${verbatim ? JSON.stringify(body) : `"${toBase64(body)}"`},\
 "content-encoding":${JSON.stringify(message.contentEncoding)},\
 "content-type":${JSON.stringify(message.contentType)},\
 "headers":${stringifyJson(message.headers)},\
 "properties":${encodeProperties(message.properties, address, verbatim)}}`
+  if (sizeExceeds(envelope, MAX_SIZE_BYTES)) {
+    const { task } = message.headers
+    const name = typeof task === 'string' ? task : 'a task without a name'
+    throw new TaskMessageTooLargeError(name, Buffer.byteLength(envelope, 'utf8'), MAX_SIZE_BYTES)
+  }
+  return envelope
+}
+
+/** Room for a delivery tag, with the name of a queue in it. */
+const ANY_TAG = '_'.repeat(512)
+/** Bytes that one character or byte of the body becomes, at most: a control character is escaped. */
+const MOST_BYTES_PER_CHARACTER = 6
+
+/**
+ * Refuses a message whose envelope would be too large, before it goes on its way. Nothing is written for a message that
+ * is small enough in any case.
+ *
+ * @param more - Characters of what the sender wrote into headers and properties.
+ * @throws TaskMessageTooLargeError
+ */
+export function assertEnvelopeSize(message: WireMessage, exchange: string, routingKey: string, more: number = 0): void {
+  const characters = message.body.length + more + 2 * (exchange.length + routingKey.length) + 8_192
+  if (characters * MOST_BYTES_PER_CHARACTER <= MAX_SIZE_BYTES) return
+  encodeEnvelope(message, { exchange, routingKey, deliveryTag: ANY_TAG, bodyEncoding: 'none' })
 }
 
 function encodeProperties(properties: MessageProperties, address: EnvelopeAddress, verbatim: boolean): string {
@@ -81,7 +106,7 @@ export function decodeEnvelope(payload: string | Uint8Array, options?: DecodeEnv
 }
 
 function parsePayload(payload: string | Uint8Array, options: DecodeEnvelopeOptions | undefined): unknown {
-  const maxBytes = options?.maxSizeBytes ?? DEFAULT_MAX_SIZE_BYTES
+  const maxBytes = options?.maxSizeBytes ?? MAX_SIZE_BYTES
   if (sizeExceeds(payload, maxBytes)) throw new InvalidEnvelopeError(`larger than ${maxBytes} bytes`)
   try {
     return parseJson(typeof payload === 'string' ? payload : decodeUtf8(payload, 'application/json'), options)
@@ -99,7 +124,7 @@ function sizeExceeds(payload: string | Uint8Array, maxBytes: number): boolean {
 
 function decodeProperties(value: unknown): MessageProperties {
   if (!isRecord(value)) throw new InvalidEnvelopeError('properties is missing or not an object')
-  const { delivery_tag, delivery_info, delivery_mode } = value
+  const { delivery_tag, delivery_info } = value
   if (typeof delivery_tag !== 'string' || delivery_tag === '') {
     throw new InvalidEnvelopeError('properties.delivery_tag is missing or not text')
   }
@@ -113,6 +138,16 @@ function decodeProperties(value: unknown): MessageProperties {
   if (deliveredWith !== null && !Number.isInteger(deliveredWith)) {
     throw new InvalidEnvelopeError('properties.delivery_info.priority is not an integer')
   }
+  return (checkProperties(value) ? withoutNulls(value) : value) as MessageProperties
+}
+
+/**
+ * Checks the properties that a sender chooses.
+ * @returns whether some of them are null.
+ * @throws InvalidEnvelopeError
+ */
+export function checkProperties(value: Readonly<Record<string, unknown>>): boolean {
+  const { delivery_mode, priority } = value
   let hasNull = false
   for (const key of OPTIONAL_TEXT) {
     const text = value[key]
@@ -124,12 +159,11 @@ function decodeProperties(value: unknown): MessageProperties {
   else if (delivery_mode !== undefined && delivery_mode !== 1 && delivery_mode !== 2) {
     throw new InvalidEnvelopeError('properties.delivery_mode is not 1 or 2')
   }
-  const { priority } = value
   if (priority === null) hasNull = true
   else if (priority !== undefined && !Number.isInteger(priority)) {
     throw new InvalidEnvelopeError('properties.priority is not an integer')
   }
-  return (hasNull ? withoutNulls(value) : value) as MessageProperties
+  return hasNull
 }
 
 const OPTIONAL_TEXT = ['correlation_id', 'reply_to', 'expiration'] as const

@@ -13,6 +13,28 @@ export class InvalidEnvelopeError extends CeleryError {
   }
 }
 
+/**
+ * No receiver would read a message as large as this, so that it was not sent. Store the data elsewhere, and send a
+ * reference to it.
+ */
+export class TaskMessageTooLargeError extends CeleryError {
+  override readonly name = 'TaskMessageTooLargeError'
+  readonly code = 'ERR_CELERY_TASK_MESSAGE_TOO_LARGE'
+  readonly task: string
+  readonly sizeBytes: number
+  readonly limitBytes: number
+
+  constructor(task: string, sizeBytes: number, limitBytes: number) {
+    super(
+      `the message of a call of ${task} has ${sizeBytes} bytes, and receivers take no more than ${limitBytes}; ` +
+        'store the data elsewhere and send a reference to it',
+    )
+    this.task = task
+    this.sizeBytes = sizeBytes
+    this.limitBytes = limitBytes
+  }
+}
+
 /** A message is no task message that can be run: a header, the body or a signature in it is not what it must be. */
 export class InvalidTaskMessageError extends CeleryError {
   override readonly name = 'InvalidTaskMessageError'

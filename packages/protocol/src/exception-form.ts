@@ -8,13 +8,18 @@ import { RemoteTaskError } from './remote-task-error.ts'
 import type { ExceptionForm } from './result-record.ts'
 
 /**
- * What a task threw, for the result store. Arguments that JSON cannot hold become their `repr`. The module is null
+ * What a task threw, for the result store. Never throws. Arguments that JSON cannot hold become their `repr`. The module is null
  * unless the registry names one: Python then makes a class of that name instead of looking for one.
  */
 export function exceptionForm(thrown: unknown, registry?: ErrorRegistry): ExceptionForm {
   try {
     if (isRemote(thrown)) {
-      return { exc_type: thrown.excType, exc_message: thrown.args, exc_module: thrown.excModule }
+      const { excType, args, excModule } = thrown
+      return {
+        exc_type: String(excType),
+        exc_message: args.map(asData),
+        exc_module: typeof excModule === 'string' ? excModule : null,
+      }
     }
     if (!(thrown instanceof Error)) return formOf('Error', [typeof thrown === 'string' ? thrown : pythonRepr(thrown)])
     const form = registry?.encode(thrown)
@@ -54,7 +59,7 @@ const MAX_TRACEBACK = 65_536
 /** Causes of an error that are followed. */
 const MAX_CAUSES = 8
 
-/** Stack of what a task threw and of its causes, for `traceback` of a result record. */
+/** Stack of what a task threw and of its causes, for `traceback` of a result record. Never throws. */
 export function tracebackText(thrown: unknown): string {
   const parts: string[] = []
   const seen = new Set<unknown>()
@@ -72,8 +77,10 @@ export function tracebackText(thrown: unknown): string {
 function stackOf(error: unknown): string {
   try {
     if (!(error instanceof Error)) return pythonRepr(error)
-    const stack = error.stack ?? `${error.name}: ${error.message}`
-    return isRemote(error) && error.traceback !== null ? `${stack}\n\n${error.traceback}` : stack
+    // Anyone may have set it, and to anything.
+    const { stack } = error as { stack?: unknown }
+    const text = typeof stack === 'string' ? stack : `${String(error.name)}: ${String(error.message)}`
+    return isRemote(error) && typeof error.traceback === 'string' ? `${text}\n\n${error.traceback}` : text
   } catch {
     return 'unprintable error'
   }

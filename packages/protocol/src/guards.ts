@@ -21,3 +21,11 @@ const MAX_COUNT = 2_147_483_647
 export function isCount(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_COUNT
 }
+
+/** Ten years, in seconds: a longer limit is a mistake, and no timer can hold it. */
+export const MAX_TIME_LIMIT = 315_360_000
+
+/** Seconds; 0 means none. */
+export function isTimeLimit(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= MAX_TIME_LIMIT
+}

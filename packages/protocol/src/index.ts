@@ -4,12 +4,25 @@ export { decodeSignature, MAX_SIGNATURES, type SignatureBudget } from './decode-
 export { decodeTaskBody } from './decode-task-body.ts'
 export { decodeTaskHeaders, readTaskId } from './decode-task-headers.ts'
 export { encodeTaskMessage, type TaskCall, type TaskMessage } from './encode-task-message.ts'
-export { type DecodeEnvelopeOptions, decodeEnvelope, type EnvelopeAddress, encodeEnvelope } from './envelope.ts'
+export {
+  assertEnvelopeSize,
+  checkProperties,
+  type DecodeEnvelopeOptions,
+  decodeEnvelope,
+  type EnvelopeAddress,
+  encodeEnvelope,
+} from './envelope.ts'
 export { type ErrorMapping, ErrorRegistry } from './error-registry.ts'
-export { InvalidEnvelopeError, InvalidResultRecordError, InvalidTaskMessageError } from './errors.ts'
+export {
+  InvalidEnvelopeError,
+  InvalidResultRecordError,
+  InvalidTaskMessageError,
+  TaskMessageTooLargeError,
+} from './errors.ts'
 export { decodeExceptionForm, errorFromForm, exceptionForm, tracebackText } from './exception-form.ts'
 export { isName } from './guards.ts'
-export { formatIsoTime, parseIsoTime } from './iso-time.ts'
+export { formatIsoTime, isWritableTime, parseIsoTime } from './iso-time.ts'
+export { OPTION_RULES, type OptionRule } from './option-rules.ts'
 export { argsRepr, kwargsRepr, pythonRepr, type ReprOptions } from './python-repr.ts'
 export { RemoteTaskError } from './remote-task-error.ts'
 export { decodeResultRecord, encodeResultRecord } from './result-codec.ts'

@@ -41,14 +41,18 @@ function offsetMs(zone: string): number | undefined {
 const FIRST_MS = -62_135_596_800_000 // 0001-01-01
 const LAST_MS = 253_402_300_799_999 // 9999-12-31
 
+/** Whether it is a time of the years 1 to 9999, which Python knows. */
+export function isWritableTime(epochMs: number): boolean {
+  return epochMs >= FIRST_MS && epochMs <= LAST_MS
+}
+
 /**
  * Writes a time as Python's `isoformat()` does in UTC: `2030-01-02T03:04:05.678000+00:00`, without the fraction where
  * it is zero. Never `Z`, which Python before 3.11 cannot read.
  * @throws RangeError outside of the years 1 to 9999, which Python knows.
  */
 export function formatIsoTime(epochMs: number): string {
-  if (!(epochMs >= FIRST_MS && epochMs <= LAST_MS))
-    throw new RangeError(`not a time of the years 1 to 9999: ${epochMs}`)
+  if (!isWritableTime(epochMs)) throw new RangeError(`not a time of the years 1 to 9999: ${epochMs}`)
   const text = new Date(epochMs).toISOString()
   return text.endsWith('.000Z') ? `${text.slice(0, 19)}+00:00` : `${text.slice(0, 23)}000+00:00`
 }

@@ -201,6 +201,39 @@ describe('errors', () => {
     expect(typeof tracebackText(hostile)).toBe('string')
   })
 
+  test('an error may have anything for its properties', () => {
+    const remote = new RemoteTaskError({ exc_type: 'E', exc_message: [], exc_module: null })
+    const keys = [
+      'name',
+      'message',
+      'stack',
+      'cause',
+      'code',
+      'constructor',
+      'excType',
+      'excModule',
+      'args',
+      'traceback',
+    ]
+    const value = fc.oneof(fc.anything(), fc.constant(Symbol('odd')), fc.constant(Object.create(null)))
+    const properties = fc.uniqueArray(fc.tuple(fc.constantFrom(...keys), value), { selector: ([key]) => key })
+    fc.assert(
+      fc.property(fc.boolean(), properties, (isRemote, overrides) => {
+        const thrown: Error = isRemote ? Object.create(remote) : new Error('x')
+        // V8 writes the stack when it is first read, and cannot once the name is no text.
+        void thrown.stack
+        for (const [key, value] of overrides) Object.defineProperty(thrown, key, { value })
+        const form = exceptionForm(thrown, registry)
+        const traceback = tracebackText(thrown)
+        expect(typeof traceback).toBe('string')
+        const stored = encodeResultRecord({ ...record, status: 'FAILURE', result: form, traceback })
+        const back = decodeExceptionForm(decodeResultRecord(stored).result)
+        expect(errorFromForm(back, registry, traceback)).toBeInstanceOf(Error)
+      }),
+    )
+    expect(tracebackText(Object.assign(new Error('x'), { stack: Symbol('odd') }))).toBe('Error: x')
+  })
+
   test('a form may have text for its arguments, and no module', () => {
     expect(decodeExceptionForm({ exc_type: 'E', exc_message: 'boom' })).toEqual({
       exc_type: 'E',

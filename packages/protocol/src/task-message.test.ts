@@ -271,6 +271,17 @@ describe('signatures', () => {
     })
   })
 
+  test.each([
+    ['time_limit', -1],
+    ['soft_time_limit', 315_360_001],
+    ['priority', 1.5],
+    ['retries', -1],
+    ['shadow', 5],
+  ])('an option that no worker would take in a message is refused before: %s = %s', (option, value) => {
+    expect(() => decodeSignature({ task: 'a', options: { [option]: value } })).toThrow(`signature.options.${option}`)
+    expect(decodeSignature({ task: 'a', options: { [option]: null } }).options).toEqual({})
+  })
+
   test('a single link becomes a list, and signatures in options are read', () => {
     const { options } = decodeSignature({
       task: 'a',

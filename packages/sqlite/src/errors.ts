@@ -52,6 +52,18 @@ export class DatabaseUnavailableError extends CeleryError {
   }
 }
 
+/** A URL from which no file can be read. Nothing was opened. */
+export class InvalidDatabaseUrlError extends CeleryError {
+  override readonly name = 'InvalidDatabaseUrlError'
+  readonly code = 'ERR_CELERY_INVALID_DATABASE_URL'
+  readonly reason: string
+
+  constructor(scheme: string | undefined, reason: string) {
+    super(`database URL${scheme === undefined ? '' : ` "${scheme}://…"`} is not valid: ${reason}`)
+    this.reason = reason
+  }
+}
+
 /** SQLite's primary result codes (https://sqlite.org/rescode.html) that say something about the file, not the statement. */
 const reasonByResultCode: ReadonlyMap<number, UnavailableReason> = new Map([
   [8, 'read-only'],

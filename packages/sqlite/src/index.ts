@@ -9,6 +9,12 @@ export {
   type SqlValue,
   type Statement,
 } from './database.ts'
-export { DatabaseBusyError, DatabaseUnavailableError, type UnavailableReason } from './errors.ts'
+export { databasePath } from './database-path.ts'
+export {
+  DatabaseBusyError,
+  DatabaseUnavailableError,
+  InvalidDatabaseUrlError,
+  type UnavailableReason,
+} from './errors.ts'
 export { SqliteWrite } from './sqlite-write.ts'
-export { type DatabaseWatch, type WatchOptions, watchDatabase } from './watch-database.ts'
+export { type DatabaseWatch, type WatchedDatabase, type WatchOptions, watchDatabase } from './watch-database.ts'

@@ -14,6 +14,9 @@ export interface WatchOptions {
   readonly onError?: (error: unknown) => void
 }
 
+/** What is asked of the connection that watches. */
+export type WatchedDatabase = Pick<Database, 'path' | 'dataVersion' | 'checkPresent'>
+
 export interface DatabaseWatch {
   /** Ends it. Safe twice. */
   close(): void
@@ -25,7 +28,11 @@ export interface DatabaseWatch {
  * besides, because file events are a hint: they get lost when many come at once, and some file systems have none.
  * Does not keep the process alive. Calls may be spurious.
  */
-export function watchDatabase(database: Database, onChange: () => void, options: WatchOptions = {}): DatabaseWatch {
+export function watchDatabase(
+  database: WatchedDatabase,
+  onChange: () => void,
+  options: WatchOptions = {},
+): DatabaseWatch {
   return new FileWatch(database, onChange, options)
 }
 
@@ -33,7 +40,7 @@ export function watchDatabase(database: Database, onChange: () => void, options:
 const echoesMs = [1, 3, 9]
 
 class FileWatch implements DatabaseWatch {
-  readonly #database: Database
+  readonly #database: WatchedDatabase
   readonly #onChange: () => void
   readonly #onError: (error: unknown) => void
   readonly #minPollMs: number
@@ -46,7 +53,7 @@ class FileWatch implements DatabaseWatch {
   #version: number | undefined
   #closed = false
 
-  constructor(database: Database, onChange: () => void, options: WatchOptions) {
+  constructor(database: WatchedDatabase, onChange: () => void, options: WatchOptions) {
     this.#database = database
     this.#onChange = onChange
     this.#onError = options.onError ?? (() => {})

@@ -104,6 +104,11 @@ describe.each(drivers)('a database over %s', (driver) => {
     await expect(openDatabase(join(junk, 'file.db'), { driver })).rejects.toMatchObject({ reason: 'cannot-open' })
   })
 
+  test.each(['', ':memory:'])('refuses "%s", which names no file to share', async (name) => {
+    await expect(openDatabase(name, { driver })).rejects.toThrow(TypeError)
+    await expect(openDatabase(name, { driver })).rejects.toThrow(`"${name}" names no file`)
+  })
+
   test('says that a file cannot grow, and keeps what it has', async () => {
     const { database } = await open()
     database.exec('CREATE TABLE t (a); INSERT INTO t VALUES (1)')

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rename, rm } from 'node:fs/promises'
+import { appendFile, mkdtemp, realpath, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type Database, openDatabase, type WatchOptions, watchDatabase } from '../src/index.ts'
+import { type Database, openDatabase, type WatchedDatabase, type WatchOptions, watchDatabase } from '../src/index.ts'
 
 /** Longer than any test, so that only events of the file system can wake. */
 const neverPolls = { minPollMs: 3_600_000, maxPollMs: 3_600_000 }
@@ -29,6 +29,32 @@ describe('watching a database', () => {
       cwd: import.meta.dirname,
     })
     await changed
+  })
+
+  test('looks again when the event came before the commit shows', async () => {
+    const folder = await realpath(await mkdtemp(join(tmpdir(), 'celery-watch-')))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const log = join(folder, 'file.db-wal')
+    await writeFile(log, 'a')
+    let version = 1
+    let looks = 0
+    const fake: WatchedDatabase = {
+      path: join(folder, 'file.db'),
+      checkPresent() {},
+      dataVersion() {
+        // The first look is that of the beginning, the second that of the event.
+        if (++looks === 2) {
+          setTimeout(() => {
+            version = 2
+          }, 2)
+        }
+        return version
+      },
+    }
+    const changed = nextChange(fake, neverPolls)
+    await appendFile(log, 'b')
+    await changed
+    expect(looks).toBeGreaterThan(2)
   })
 
   test('finds by polling what the file system does not tell', async () => {
@@ -74,7 +100,7 @@ describe('watching a database', () => {
   })
 })
 
-function nextChange(database: Database, options: WatchOptions): Promise<void> {
+function nextChange(database: WatchedDatabase, options: WatchOptions): Promise<void> {
   return new Promise((resolve) => {
     const watch = watchDatabase(
       database,

@@ -60,6 +60,7 @@ export class BrokerFile {
     this.store.put(messages, nowMs)
   }
 
+  /** What was read or begun in the transaction may never have been; `refresh` finds out. */
   rolledBack(): void {
     this.#isFresh = false
     this.topology.forget()
@@ -68,7 +69,7 @@ export class BrokerFile {
   /** Reads, once in a transaction, what nearly every operation wants to know. */
   refresh(): void {
     if (this.#isFresh) return
-    const row = this.#overview.values([this.#owner])[0] as (number | null)[]
+    const row = this.#overview.values([this.#owner, this.#session])[0] as (number | null)[]
     this.topology.refresh(row[0])
     this.#ownLeaseEndMs = row[1] ?? undefined
     this.#nextDueMs = row[2] ?? undefined
@@ -178,9 +179,10 @@ const mostUnwritten = 128
 /** More would keep the event loop waiting; the caller fetches again. */
 const longestFetch = 1_000
 
+/** By session too: the id of an owner whose beginning was rolled back goes to whoever begins next. */
 const overviewSql = `SELECT
   (SELECT version FROM topology),
-  (SELECT lease_until_ms FROM owner WHERE id = ?),
+  (SELECT lease_until_ms FROM owner WHERE id = ? AND session = ?),
   (SELECT min(until_ms) FROM delayed),
   (SELECT min(lease_until_ms) FROM owner)`
 

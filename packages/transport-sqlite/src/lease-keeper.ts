@@ -59,11 +59,13 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
       dueMs = now + leaseMs / 3
       const keepAndTakeOver = (): void => {
         const nowMs = Date.now()
-        file.ownership.prolongIfAllEnded(nowMs)
         file.ownership.renew(nowMs)
         file.ownership.takeOverExpired(nowMs)
       }
-      await attempt(() => commit(keepAndTakeOver), commands)
+      await attempt(async () => {
+        await commit(keepAndTakeOver)
+        commands.ready()
+      }, commands)
     }
     await attempt(() => emptyLog(database), commands)
     await sleep(Math.min(lookMs, leaseMs / 3), { signal })

@@ -39,11 +39,13 @@ export class Ownership {
 
   /** Makes a new owner for this session and returns its number. */
   begin(nowMs: number): number {
+    this.#prolongIfAllEnded(nowMs)
     return Number(this.#statements.insert.run([this.#session, nowMs + this.#leaseMs]).lastInsertRowid)
   }
 
   /** Renews the leases of this session, and forgets those of its owners that hold nothing any more. */
   renew(nowMs: number): void {
+    this.#prolongIfAllEnded(nowMs)
     this.#statements.renew.run([nowMs + this.#leaseMs, this.#session])
     this.#statements.forgetIdle.run([this.#session, this.#session])
   }
@@ -53,23 +55,9 @@ export class Ownership {
     return (this.#statements.ownLeaseEnd.values([this.#session])[0]?.[0] as number | null) ?? undefined
   }
 
-  /**
-   * Where not one lease is good any more, it is not that all owners were lost: the machine slept, or someone had the
-   * file locked, and nobody could renew. Whoever comes first must not take over from all the others, so each gets a
-   * little time to renew; once, as they may have been lost after all.
-   */
-  prolongIfAllEnded(nowMs: number): void {
-    if (this.#graceMs === 0) return
-    const [latest, graceEnd] = this.#statements.latest.values([])[0] as [number | null, number]
-    if (latest === null || latest > nowMs || latest <= graceEnd) return
-    const until = nowMs + this.#graceMs
-    this.#statements.prolongAll.run([until])
-    this.#statements.setGraceEnd.run([until])
-  }
-
   /** Gives back what is held under leases that have ended, this session's own too: it has been away for too long. */
   takeOverExpired(nowMs: number): void {
-    this.prolongIfAllEnded(nowMs)
+    this.#prolongIfAllEnded(nowMs)
     const expired = this.#statements.expired.values([nowMs]) as [number, string][]
     for (const [owner, session] of expired) {
       this.#end(owner, true)
@@ -82,6 +70,21 @@ export class Ownership {
   end(): void {
     for (const [owner] of this.#statements.ofSession.values([this.#session])) this.#end(owner as number, false)
     this.#endSession(this.#session)
+  }
+
+  /**
+   * Where not one lease is good any more, it is not that all owners were lost: the machine slept, or someone had the
+   * file locked, and nobody could renew. Whoever comes first must not take over from all the others, so each gets a
+   * little time to renew; once, as they may have been lost after all. Comes before every new lease, because with one
+   * that is good the others look lost.
+   */
+  #prolongIfAllEnded(nowMs: number): void {
+    if (this.#graceMs === 0) return
+    const [latest, graceEnd] = this.#statements.latest.values([])[0] as [number | null, number]
+    if (latest === null || latest > nowMs || latest <= graceEnd) return
+    const until = nowMs + this.#graceMs
+    this.#statements.prolongAll.run([until])
+    this.#statements.setGraceEnd.run([until])
   }
 
   #end(owner: number, counted: boolean): void {

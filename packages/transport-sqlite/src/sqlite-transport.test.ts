@@ -17,7 +17,31 @@ test('opens an absolute path, and one relative to the current folder', async () 
   expect(relative.domain).toBe(absolute.domain)
 })
 
-test.each(['sqlite://', 'sqlite://queue.db', 'sqlite://host/queue.db'])('refuses %s', async (url) => {
+test.each([
+  ['plain.db', 'plain.db'],
+  ['a%3Bb.db', 'a;b.db'],
+  ['a%3Fb.db?timeout=5', 'a?b.db'],
+  ['a%23b#c.db', 'a#b#c.db'],
+  ['a b%20c.db', 'a b c.db'],
+  ['50%25%.db', '50%%.db'],
+  ['a%252Fb.db', 'a%2Fb.db'],
+  ['%C3%BC.db ; ', 'ü.db'],
+])('opens the file that a result store of the same URL opens: %s is "%s"', async (written, name) => {
+  const folder = await temporaryFolder()
+  const { domain } = await open(`sqlite:///${folder}/${written}`)
+  expect(domain).toBe(`sqlite:${join(folder, name)}`)
+})
+
+test.each([
+  'sqlite://',
+  'sqlite://queue.db',
+  'sqlite://host/queue.db',
+  'sqlite://user@/queue.db',
+  'sqlite:////tmp/',
+  'sqlite:///:memory:',
+  'sqlite:///a;b.db',
+  'sqlite:///a.db;sqlite:///b.db',
+])('refuses %s', async (url) => {
   await expect(open(url)).rejects.toMatchObject({ code: 'ERR_CELERY_INVALID_BROKER_URL' })
 })
 

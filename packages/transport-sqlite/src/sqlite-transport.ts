@@ -1,5 +1,6 @@
-import { type BrokerAddress, InvalidBrokerUrlError, type Transport } from '@celery/transport'
+import type { Transport } from '@celery/transport'
 import { virtualTransport } from '@celery/transport/virtual'
+import { brokerPath } from './broker-path.ts'
 import { sqliteCapabilities } from './capabilities.ts'
 import { openSqliteBroker } from './sqlite-broker.ts'
 
@@ -10,7 +11,7 @@ export const sqlite: Transport = virtualTransport({
   open(address, { signal, leaseMs, now, transportOptions }) {
     const { lockTimeoutMs, takeoverGraceMs } = (transportOptions ?? {}) as SqliteTransportOptions
     return openSqliteBroker({
-      path: pathOf(address),
+      path: brokerPath(address),
       address: address.toString(),
       signal,
       ...(leaseMs === undefined ? {} : { leaseMs }),
@@ -30,16 +31,4 @@ export interface SqliteTransportOptions {
    * file was locked. @defaultValue `1_000`, and a third of the lease at most
    */
   readonly takeoverGraceMs?: number
-}
-
-function pathOf({ scheme, host, path }: BrokerAddress): string {
-  if (host !== undefined) {
-    throw new InvalidBrokerUrlError(
-      scheme,
-      `a file has no host; write "${scheme}:///${host}${path === '' ? '' : `/${path}`}"`,
-    )
-  }
-  if (path === '')
-    throw new InvalidBrokerUrlError(scheme, `it names no file; write for example "${scheme}:///queue.db"`)
-  return path
 }

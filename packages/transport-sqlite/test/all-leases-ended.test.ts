@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { openDatabase } from '@celery/sqlite'
 import type { Delivery } from '@celery/transport'
 import type { VirtualBroker } from '@celery/transport/virtual'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { openSqliteBroker } from '../src/index.ts'
+import { openSqliteBroker, type SqliteBrokerOptions } from '../src/index.ts'
 
 const leaseMs = 10_000
 
@@ -24,6 +25,52 @@ describe('when every lease has ended, because the machine slept or the file was 
     clock.nowMs += 2_000
     await look(early)
     expect(await late.settle([{ delivery: held as Delivery }])).toEqual(['done'])
+  })
+
+  test('whoever renews first does not make the others look lost', async () => {
+    const { clock, open } = await setUp()
+    const early = await open()
+    const late = await open()
+    await late.put([message('a'), message('b')])
+    const [held] = await take(late)
+    const [mine] = await take(early)
+
+    clock.nowMs += 3 * leaseMs
+    expect(await early.renew([mine as Delivery])).toEqual(['done'])
+    await look(early)
+    expect(await late.renew([held as Delivery])).toEqual(['done'])
+  })
+
+  test('whoever renews first without being asked does not either', async () => {
+    const { folder, clock, open } = await setUp()
+    const leaseMs = 300
+    const early = await open({ leaseMs, takeoverGraceMs: 100 })
+    // For this one time stands still, so that it renews nothing.
+    const late = await open({ leaseMs, takeoverGraceMs: 100, now: () => 1_000_000 })
+    await late.put([message('a'), message('b')])
+    const [held] = await take(late)
+    await take(early)
+
+    const database = await openDatabase(join(folder, 'queue.db'))
+    onTestFinished(() => database.close())
+    const leases = database.prepare('SELECT max(lease_until_ms) FROM owner')
+    clock.nowMs += 3 * leaseMs
+    while (leases.values([])[0]?.[0] !== clock.nowMs + leaseMs) await new Promise((resolve) => setTimeout(resolve, 10))
+    await look(early)
+    expect(await late.settle([{ delivery: held as Delivery }])).toEqual(['done'])
+  })
+
+  test('whoever begins to hold first does not either', async () => {
+    const { clock, open } = await setUp()
+    const late = await open()
+    await late.put([message('a')])
+    const [held] = await take(late)
+
+    clock.nowMs += 3 * leaseMs
+    const early = await open()
+    await early.declareQueue({ name: 'private', exclusive: true })
+    await look(early)
+    expect(await late.renew([held as Delivery])).toEqual(['done'])
   })
 
   test('what was held by those who do not wake up comes back after the grace, once', async () => {
@@ -67,15 +114,23 @@ async function look(broker: VirtualBroker): Promise<void> {
   await broker.declareQueue({ name: 'q' })
 }
 
-async function setUp(): Promise<{ clock: { nowMs: number }; open: () => Promise<VirtualBroker> }> {
+interface Scene {
+  readonly folder: string
+  readonly clock: { nowMs: number }
+  open(options?: Partial<SqliteBrokerOptions>): Promise<VirtualBroker>
+}
+
+async function setUp(): Promise<Scene> {
   const folder = await mkdtemp(join(tmpdir(), 'celery-leases-'))
   onTestFinished(() => rm(folder, { recursive: true }))
   const clock = { nowMs: 1_000_000 }
   return {
+    folder,
     clock,
-    async open() {
+    async open(options) {
       const path = join(folder, 'queue.db')
-      const broker = await openSqliteBroker({ path, leaseMs, takeoverGraceMs: 1_000, now: () => clock.nowMs })
+      const defaults = { path, leaseMs, takeoverGraceMs: 1_000, now: () => clock.nowMs }
+      const broker = await openSqliteBroker({ ...defaults, ...options })
       onTestFinished(() => broker.close())
       return broker
     },

@@ -62,7 +62,7 @@ describe('the lease keeper', () => {
       import(workerData.module).then(({ keepLeases }) => {
         const controller = new AbortController()
         parentPort.on('message', () => controller.abort())
-        const commands = { signal: controller.signal, onAbandon() {}, onHold() {}, onRelease() {}, report() {} }
+        const commands = { signal: controller.signal, onAbandon() {}, onHold() {}, onRelease() {}, ready() {}, report() {} }
         parentPort.postMessage('running')
         return keepLeases(workerData.data, commands)
       }).then(() => process.exit(0))`
@@ -91,6 +91,7 @@ function startKeeper(broker: VirtualBroker): { abandon(of: readonly DeliveryRef[
     },
     onHold() {},
     onRelease() {},
+    ready() {},
     report: (error) => failures.push(error),
   }
   const running = keepLeases(broker.leaseKeeper?.data, commands)

@@ -238,6 +238,8 @@ export interface LeaseCommands extends AbortableOptions {
   /** Registers what is to happen when deliveries come under this keeper. Only for brokers with a lease per message. */
   onHold(handler: (deliveries: readonly DeliveryRef[]) => void): void
   onRelease(handler: (deliveries: readonly DeliveryRef[]) => void): void
+  /** Says that leases are kept from now on: the first renewal has succeeded. May be called again. */
+  ready(): void
   /** Tells the main thread of a failure; the keeper goes on. */
   report(error: unknown): void
 }

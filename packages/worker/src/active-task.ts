@@ -1,6 +1,5 @@
 import type { TraceInput } from '@celery/app'
-import type { PendingSettlement } from '@celery/messaging'
-import type { Delivery } from '@celery/transport'
+import type { PendingSettlement, ReceivedDelivery } from '@celery/messaging'
 import type { JobResult, TaskJob } from './pools/task-pool.ts'
 import type { TaskStrategy } from './task-strategy.ts'
 
@@ -12,7 +11,7 @@ export interface ActiveTaskOwner {
 
 /** One delivery on its way through the pool. A class with plain fields: one is made for every message. */
 export class ActiveTask implements TaskJob {
-  readonly delivery: Delivery
+  readonly delivery: ReceivedDelivery
   readonly input: TraceInput
   readonly strategy: TaskStrategy
   readonly timeLimit: number | undefined
@@ -27,7 +26,7 @@ export class ActiveTask implements TaskJob {
   /** The early ack of its message, once made. */
   acknowledged: PendingSettlement | undefined
 
-  constructor(delivery: Delivery, input: TraceInput, strategy: TaskStrategy, owner: ActiveTaskOwner) {
+  constructor(delivery: ReceivedDelivery, input: TraceInput, strategy: TaskStrategy, owner: ActiveTaskOwner) {
     this.delivery = delivery
     this.input = input
     this.strategy = strategy

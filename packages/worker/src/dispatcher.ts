@@ -7,10 +7,10 @@ import {
   type TraceOutcome,
   WorkerLostError,
 } from '@celery/app'
-import type { IncomingMessage } from '@celery/messaging'
-import { CeleryError } from '@celery/promises'
-import { decodeTaskHeaders, parseIsoTime, type WireMessage } from '@celery/protocol'
-import { type Delivery, deadLetterQueue, type SettleAction, type SettleResult } from '@celery/transport'
+import type { IncomingMessage, ReceivedDelivery } from '@celery/messaging'
+import { CeleryError, systemClock } from '@celery/promises'
+import { decodeTaskHeaders, parseIsoTime, readTaskId, type WireMessage } from '@celery/protocol'
+import { type DeliveryRef, deadLetterQueue, type SettleAction, type SettleResult } from '@celery/transport'
 import { ActiveTask, type ActiveTaskOwner } from './active-task.ts'
 import type { BrokerLeases } from './broker-leases.ts'
 import type { Logger } from './logger.ts'
@@ -47,6 +47,8 @@ export class TaskDispatcher implements ActiveTaskOwner {
   readonly #options: DispatcherOptions
   readonly #strategies = new Map<string, TaskStrategy>()
   readonly #active = new Set<ActiveTask>()
+  /** Tasks whose time has not come, and how to stop waiting for it. */
+  readonly #held = new Map<ActiveTask, () => void>()
   readonly #maxRedeliveries: number
   #processed = 0
 
@@ -65,6 +67,11 @@ export class TaskDispatcher implements ActiveTaskOwner {
   /** Tasks received and not ended. */
   get active(): ReadonlySet<ActiveTask> {
     return this.#active
+  }
+
+  /** Every message that is ours: in the pool, or waiting here for its time. */
+  get deliveries(): readonly DeliveryRef[] {
+    return [...this.#active, ...this.#held.keys()].map(({ delivery }) => delivery)
   }
 
   /** Tasks ended since the start. */
@@ -126,7 +133,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     }
   }
 
-  #dispatch(delivery: Delivery, message: WireMessage): void {
+  #dispatch(delivery: ReceivedDelivery, message: WireMessage): void {
     const input = this.#read(delivery, message)
     if (input === undefined) return
     const { headers } = input
@@ -145,11 +152,31 @@ export class TaskDispatcher implements ActiveTaskOwner {
       )
     } else if (headers.expires !== null && (parseIsoTime(headers.expires) ?? now) < now) {
       this.#expire(delivery, input)
-    } else if (dueMs > now && this.#options.canPark) {
+    } else if (dueMs <= now) {
+      this.#submit(new ActiveTask(delivery, input, strategy, this))
+    } else if (this.#options.canPark) {
       this.#settle(delivery, { action: { type: 'park', untilMs: dueMs } })
     } else {
-      this.#submit(new ActiveTask(delivery, input, strategy, this))
+      this.#hold(new ActiveTask(delivery, input, strategy, this), dueMs - now)
     }
+  }
+
+  /** On a broker that cannot hold a message back until its time, it is held here, as Celery does; it takes no slot meanwhile. */
+  #hold(task: ActiveTask, delayMs: number): void {
+    const cancel = systemClock.schedule(delayMs, () => {
+      this.#held.delete(task)
+      this.#submit(task)
+    })
+    this.#held.set(task, cancel)
+  }
+
+  /** Gives back what waits here for its time: the worker stops. */
+  releaseHeld(): void {
+    for (const [task, cancel] of this.#held) {
+      cancel()
+      this.#settle(task.delivery, { action: { type: 'requeue', counted: false } })
+    }
+    this.#held.clear()
   }
 
   #submit(task: ActiveTask): void {
@@ -168,7 +195,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     }
   }
 
-  #read(delivery: Delivery, message: WireMessage): TraceInput | undefined {
+  #read(delivery: ReceivedDelivery, message: WireMessage): TraceInput | undefined {
     try {
       return {
         headers: decodeTaskHeaders(message.headers),
@@ -181,19 +208,21 @@ export class TaskDispatcher implements ActiveTaskOwner {
         hostname: this.#options.hostname,
       }
     } catch (error) {
-      this.#reject(delivery, error as Error)
+      this.#reject(delivery, error as Error, readTaskId(message.headers))
       return undefined
     }
   }
 
-  /** A message that is not a task message, or none at all. */
-  #reject(delivery: Delivery, error: Error): void {
-    this.#options.logger.error(`Rejected message ${delivery.tag} from queue "${delivery.queue}": ${error.message}`)
-    this.#settle(delivery, { action: { type: 'dead', reason: error.message } })
+  /** A message that is not a task message, or none at all. Where it has an id, someone may be waiting for it. */
+  #reject(delivery: ReceivedDelivery, error: Error, taskId?: string): void {
+    const id = taskId ?? delivery.tag
+    this.#options.logger.error(`Rejected message ${id} from queue "${delivery.queue}": ${error.message}`)
+    const write = taskId === undefined ? undefined : this.#options.app.tracer.refusedRecord(taskId, error)
+    this.#settle(delivery, { action: { type: 'dead', reason: error.message }, write })
   }
 
   /** A task message that nobody here will run: it fails, and is kept with the dead letters. */
-  #refuse(delivery: Delivery, input: TraceInput, error: Error): void {
+  #refuse(delivery: ReceivedDelivery, input: TraceInput, error: Error): void {
     this.#options.logger.error(
       `Refused ${input.headers.task}[${input.headers.id}] from queue "${delivery.queue}": ${error.message}`,
     )
@@ -201,7 +230,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     this.#settle(delivery, { action: { type: 'dead', reason: error.message }, write, publish })
   }
 
-  #expire(delivery: Delivery, input: TraceInput): void {
+  #expire(delivery: ReceivedDelivery, input: TraceInput): void {
     this.#options.logger.info(`Discarding revoked task: ${input.headers.task}[${input.headers.id}] (expired)`)
     const { write } = this.#options.app.tracer.revoked(input, new TaskRevokedError('expired'))
     this.#settle(delivery, { write })
@@ -287,7 +316,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     this.#forget(task)
   }
 
-  #settle(delivery: Delivery, end: Omit<Parameters<OutcomeSettler['finish']>[0], 'delivery'>): void {
+  #settle(delivery: ReceivedDelivery, end: Omit<Parameters<OutcomeSettler['finish']>[0], 'delivery'>): void {
     this.#options.settler.finish({ ...end, delivery }, undefined, (result) => {
       if (result === 'stale')
         this.#options.logger.warning(`Message ${delivery.tag} had gone to another worker before it was settled`)

@@ -3,6 +3,7 @@
  * code does to the main thread. Commands come from `LeaseKeeper`.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '@celery/promises'
 import type { DeliveryRef, KeepLeases, LeaseCommands } from '@celery/transport'
 
 /** What `LeaseKeeper` sends. */
@@ -28,10 +29,11 @@ type Handler = (deliveries: readonly DeliveryRef[]) => void
 
 async function run(port: NonNullable<typeof parentPort>, { module, data }: LeaseKeeperThreadData): Promise<void> {
   const ending = new AbortController()
-  const limits = new Map<string, NodeJS.Timeout>()
+  const limits = new Map<string, () => void>()
   let hold: Handler = () => {}
   let release: Handler = () => {}
   let abandon: Handler = () => {}
+  let isReady = false
 
   const commands: LeaseCommands = {
     signal: ending.signal,
@@ -43,6 +45,10 @@ async function run(port: NonNullable<typeof parentPort>, { module, data }: Lease
     },
     onAbandon: (handler) => {
       abandon = handler
+    },
+    ready: () => {
+      if (!isReady) post(port, { type: 'ready' })
+      isReady = true
     },
     report: (error) => post(port, { type: 'error', message: error instanceof Error ? error.message : String(error) }),
   }
@@ -60,16 +66,17 @@ async function run(port: NonNullable<typeof parentPort>, { module, data }: Lease
           abandon([delivery])
           post(port, { type: 'abandoned', tag: delivery.tag })
         }
-        clearTimeout(limits.get(delivery.tag))
-        limits.set(delivery.tag, setTimeout(giveUp, command.expiresInMs))
+        limits.get(delivery.tag)?.()
+        // A limit may be longer than a timer of Node's can be.
+        limits.set(delivery.tag, systemClock.schedule(command.expiresInMs, giveUp))
         return undefined
       }
       case 'unlimit':
-        clearTimeout(limits.get(command.delivery.tag))
+        limits.get(command.delivery.tag)?.()
         limits.delete(command.delivery.tag)
         return undefined
       case 'stop':
-        for (const timer of limits.values()) clearTimeout(timer)
+        for (const cancel of limits.values()) cancel()
         ending.abort()
         port.close()
         return undefined
@@ -77,9 +84,7 @@ async function run(port: NonNullable<typeof parentPort>, { module, data }: Lease
   })
 
   const { keepLeases } = (await import(module)) as { keepLeases: KeepLeases }
-  const keeping = keepLeases(data, commands)
-  post(port, { type: 'ready' })
-  await keeping
+  await keepLeases(data, commands)
 }
 
 function post(port: NonNullable<typeof parentPort>, report: LeaseKeeperReport): void {

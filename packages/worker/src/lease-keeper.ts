@@ -31,7 +31,7 @@ export class LeaseKeeper implements AsyncDisposable {
   readonly #limits = new Map<string, { readonly delivery: DeliveryRef; readonly expiresAt: number }>()
   #thread: Thread | undefined
   #stopped = false
-  /** Threads in a row that ended before they kept anything. */
+  /** Threads in a row that did not live for long. */
   #failures = 0
   #restart: NodeJS.Timeout | undefined
 
@@ -39,7 +39,7 @@ export class LeaseKeeper implements AsyncDisposable {
     this.#options = options
   }
 
-  /** Resolves when the thread keeps leases; rejects where the first one cannot, and goes on trying until `stop`. */
+  /** Resolves when leases are kept; rejects where the first thread ends before that, and goes on trying until `stop`. */
   async start(): Promise<void> {
     const ready = deferred()
     const { module, data } = this.#options.spec

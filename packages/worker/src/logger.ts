@@ -26,7 +26,7 @@ export interface ConsoleLoggerOptions {
   /** Least level that is written. @defaultValue `'warning'`, Celery's */
   readonly level?: LogLevel
   readonly write?: (line: string) => void
-  /** @defaultValue whether standard error is a terminal */
+  /** @defaultValue whether standard error is a terminal, and `NO_COLOR` not set */
   readonly colour?: boolean
 }
 
@@ -34,13 +34,13 @@ export interface ConsoleLoggerOptions {
 export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
   const least = order.indexOf(options.level ?? 'warning')
   const write = options.write ?? ((line: string) => process.stderr.write(line))
-  const colour = options.colour ?? process.stderr.isTTY === true
+  const colour = options.colour ?? (process.stderr.isTTY === true && !process.env.NO_COLOR)
   const log = (level: LogLevel, message: string): void => {
     if (order.indexOf(level) < least) return
     const stamp = new Date().toISOString().replace('T', ' ').replace('.', ',').replace('Z', '')
     const line = `[${stamp}: ${level.toUpperCase()}/MainProcess] ${escapeControl(message)}`
     const style = colours[level]
-    write(`${colour && style !== undefined ? styleText(style, line) : line}\n`)
+    write(`${colour && style !== undefined ? styleText(style, line, { validateStream: false }) : line}\n`)
   }
   return {
     debug: (message) => log('debug', message),

@@ -39,8 +39,8 @@ export class OutcomeSettler {
   readonly #storer: ResultStorer | undefined
   readonly #joint: boolean
   readonly #onRefused: OutcomeSettlerOptions['onRefused']
-  /** Ends with follow-ups, which a broker can refuse, by the message of the first one. */
-  readonly #refusable = new WeakMap<Publication['message'], { readonly end: TaskEnd; readonly onSettled: OnSettled }>()
+  /** Ends that a broker can refuse, by the first message or write of theirs: a settlement may be copied on its way. */
+  readonly #refusable = new WeakMap<object, { readonly end: TaskEnd; readonly onSettled: OnSettled }>()
 
   constructor(options: OutcomeSettlerOptions) {
     const { backend, domain } = options
@@ -58,11 +58,13 @@ export class OutcomeSettler {
 
   /** Does what is left; `acknowledged` is an early ack of the same message that may still be on its way. */
   finish(end: TaskEnd, acknowledged: PendingSettlement | undefined, onSettled: OnSettled): void {
-    const { delivery, action, publish, write } = end
-    const first = publish?.[0]
-    if (first !== undefined) this.#refusable.set(first.message, { end, onSettled })
+    const { delivery, action, publish } = end
+    // Where nothing keeps results there is nobody to wait for them.
+    const write = this.#backend === undefined ? undefined : end.write
+    if (publish?.[0] !== undefined) this.#refusable.set(publish[0].message, { end, onSettled })
     if (this.#joint || write === undefined) {
       const writes = write === undefined ? undefined : this.#prepare(write)
+      if (publish === undefined && writes?.[0] !== undefined) this.#refusable.set(writes[0], { end, onSettled })
       const rest = {
         ...(publish === undefined ? undefined : { publish }),
         ...(writes === undefined ? undefined : { writes }),
@@ -101,19 +103,21 @@ export class OutcomeSettler {
    * The broker refuses a settlement for good, mostly because a follow-up has nowhere to go. Nothing of it happened, and
    * it must neither stay undone nor be forgotten: the task fails, and its message goes to the dead letters.
    */
-  refused({ action, delivery, publish }: Settlement, error: unknown): void {
-    const message = publish?.[0]?.message
-    const known = message === undefined ? undefined : this.#refusable.get(message)
+  refused({ action, delivery, publish, writes }: Settlement, error: unknown): void {
+    const key = publish?.[0]?.message ?? writes?.[0]
+    const known = key === undefined ? undefined : this.#refusable.get(key)
     const held = delivery ?? known?.end.delivery
+    const isDead = action?.type === 'dead'
     // The dead letters themselves are refused: there is nothing left to try, and the lease gives the message back.
-    if (known === undefined && action?.type === 'dead') return
-    if (message !== undefined) this.#refusable.delete(message)
+    if (isDead && key === undefined) return
+    if (key !== undefined) this.#refusable.delete(key)
     const write = known?.end.write
     this.finish(
       {
         delivery: held,
         action: { type: 'dead', reason: error instanceof Error ? error.message : String(error) },
-        write: write === undefined ? undefined : this.#onRefused(write, error),
+        // The second time it goes without: the message is worth more than the word of its failure.
+        write: write === undefined || isDead ? undefined : this.#onRefused(write, error),
       },
       undefined,
       known?.onSettled ?? (() => {}),

@@ -66,7 +66,7 @@ export class ResultStorer {
         return
       } catch (error) {
         if (signal.aborted) break
-        if (!isUnavailable(error)) {
+        if (isRefusal(error)) {
           await this.#refuse(batch, error)
           return
         }
@@ -99,6 +99,9 @@ function unlessAborted(signal: AbortSignal): (error: unknown) => void {
   }
 }
 
-function isUnavailable(error: unknown): boolean {
-  return CeleryError.is(error, 'ERR_CELERY_BACKEND_UNAVAILABLE')
+/** Whether the record itself is at fault. Everything else may pass: a store that is away or full has many words for it. */
+function isRefusal(error: unknown): boolean {
+  return refusals.some((code) => CeleryError.is(error, code))
 }
+
+const refusals = ['ERR_CELERY_RESULT_TOO_LARGE', 'ERR_CELERY_INVALID_TASK_ID'] as const

@@ -1,4 +1,4 @@
-import type { Celery, RegisteredTask } from '@celery/app'
+import { type Celery, ImproperlyConfiguredError, type RegisteredTask } from '@celery/app'
 
 /** How one task's messages are treated: read once from the task and the settings, not for every message. */
 export interface TaskStrategy {
@@ -35,7 +35,14 @@ export function createStrategy(app: Celery, task: RegisteredTask, limits: Worker
     ignoreResult: options.ignoreResult ?? conf.taskIgnoreResult,
     storeErrorsEvenIfIgnored: options.storeErrorsEvenIfIgnored ?? conf.taskStoreErrorsEvenIfIgnored,
     trackStarted: options.trackStarted ?? conf.taskTrackStarted,
-    timeLimit: options.timeLimit ?? limits.timeLimit ?? conf.taskTimeLimit,
-    softTimeLimit: options.softTimeLimit ?? limits.softTimeLimit ?? conf.taskSoftTimeLimit,
+    timeLimit: limit(options.timeLimit ?? limits.timeLimit ?? conf.taskTimeLimit),
+    softTimeLimit: limit(options.softTimeLimit ?? limits.softTimeLimit ?? conf.taskSoftTimeLimit),
   }
+}
+
+/** As in a message: 0 is no limit, so that a task can lift the one that all others have. */
+function limit(seconds: number | undefined): number | undefined {
+  if (seconds === undefined || seconds === 0) return undefined
+  if (seconds > 0) return seconds
+  throw new ImproperlyConfiguredError('timeLimit', `a time limit is a number of seconds, and not ${seconds}`)
 }

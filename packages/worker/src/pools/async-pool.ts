@@ -1,6 +1,6 @@
 import type { SoftLimit, TraceInput, TraceOutcome } from '@celery/app'
 import { SoftTimeLimitExceededError } from '@celery/app'
-import { type Deferred, deferred } from '@celery/promises'
+import { type Deferred, deferred, systemClock } from '@celery/promises'
 import type { JobResult, TaskJob, TaskPool } from './task-pool.ts'
 
 export interface AsyncPoolOptions {
@@ -89,18 +89,29 @@ export class AsyncPool implements TaskPool {
     this.#running++
     job.onStarted(process.pid)
     const unlimited = job.timeLimit === undefined && job.softTimeLimit === undefined
-    const outcome = unlimited ? this.#trace(job.input, undefined) : this.#limited(job)
+    let outcome: TraceOutcome | Promise<TraceOutcome>
+    try {
+      outcome = unlimited ? this.#trace(job.input, undefined) : this.#limited(job)
+    } catch (error) {
+      outcome = Promise.reject(error)
+    }
     if (outcome instanceof Promise) {
       this.#pending.add(job)
-      void outcome.then((later) => {
-        this.#running--
-        this.#report(job, { type: 'outcome', outcome: later })
-        this.#fill()
-      })
+      void outcome.then(
+        (later) => this.#settled(job, { type: 'outcome', outcome: later }),
+        // The tracer turns everything that a task throws into an outcome: this is an error of ours.
+        (error: unknown) => this.#settled(job, { type: 'lost', reason: `its tracer failed: ${String(error)}` }),
+      )
     } else {
       this.#running--
       job.onDone({ type: 'outcome', outcome })
     }
+  }
+
+  #settled(job: TaskJob, result: JobResult): void {
+    this.#running--
+    this.#report(job, result)
+    this.#fill()
   }
 
   /** Only the first report of a task counts. */
@@ -115,17 +126,17 @@ export class AsyncPool implements TaskPool {
   async #limited(job: TaskJob): Promise<TraceOutcome> {
     const { timeLimit, softTimeLimit } = job
     const soft = new AbortController()
-    const softTimer =
-      softTimeLimit === undefined
-        ? undefined
-        : setTimeout(() => soft.abort(new SoftTimeLimitExceededError(softTimeLimit)), softTimeLimit * 1_000)
-    const hardTimer =
-      timeLimit === undefined
-        ? undefined
-        : setTimeout(() => this.#report(job, { type: 'timeout', limit: timeLimit, stuck: true }), timeLimit * 1_000)
+    // A limit may be longer than a timer of Node's can be.
+    const timers = [
+      softTimeLimit !== undefined &&
+        systemClock.schedule(softTimeLimit * 1_000, () => soft.abort(new SoftTimeLimitExceededError(softTimeLimit))),
+      timeLimit !== undefined &&
+        systemClock.schedule(timeLimit * 1_000, () =>
+          this.#report(job, { type: 'timeout', limit: timeLimit, stuck: true }),
+        ),
+    ]
     const outcome = await this.#trace(job.input, soft)
-    clearTimeout(softTimer)
-    clearTimeout(hardTimer)
+    for (const cancel of timers) if (cancel !== false) cancel()
     return outcome
   }
 

@@ -10,7 +10,7 @@ export const leaseStep: Step<WorkerContext> = {
   async start(worker) {
     const leases = new BrokerLeases({
       leaseMs: worker.app.conf.leaseMs,
-      held: () => [...(worker.dispatcher?.active ?? [])].map(({ delivery }) => delivery),
+      held: () => worker.dispatcher?.deliveries ?? [],
       onError: (error) => complain(worker, `leases: ${error.message}`),
     })
     worker.leases = leases

@@ -59,16 +59,18 @@ export function taskStep(): Step<WorkerContext> {
       watch.start()
     },
 
-    async stop({ consumer, pool }) {
+    async stop({ consumer, dispatcher, pool }) {
       watch?.stop()
       await consumer?.stop()
+      dispatcher?.releaseHeld()
       await pool?.recall()
     },
 
     /** The pool gives back what it has by itself, and need not ask processes that may be blocked. */
-    async terminate({ consumer }) {
+    async terminate({ consumer, dispatcher }) {
       watch?.stop()
       await consumer?.stop()
+      dispatcher?.releaseHeld()
     },
   }
 }

@@ -1,0 +1,152 @@
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { CeleryProcess } from './scene.ts'
+
+const packageFolder = fileURLToPath(new URL('..', import.meta.url))
+const app = "import { Celery } from 'celery'\nexport const app = new Celery('example')\n"
+const tasks = `${app}
+app.task('add', (x, y) => x + y, { params: ['x', 'y'] })
+app.task('fail', () => { throw new TypeError('no such luck') })
+`
+
+let folder: string
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'celery-command-'))
+  mkdirSync(join(folder, 'node_modules'))
+  symlinkSync(packageFolder, join(folder, 'node_modules', 'celery'))
+  write('package.json', '{ "type": "module" }')
+  write('tasks.mjs', tasks)
+  // What only a TypeScript loader understands.
+  write('typed.ts', tasks.replace('(x, y) =>', '(x: number, y: number): number =>'))
+  write('proj/celery.js', tasks)
+  write('other.js', `import { app } from './tasks.mjs'\nexport const first = 1, second = app\n`)
+  write('no-app.mjs', 'export const x = 1')
+  write('throws.mjs', "import './tasks.mjs'\nthrow new Error('cannot be loaded today')")
+  write('imports-nothing.mjs', "import 'a-package-that-is-not-there'")
+})
+
+afterAll(() => rmSync(folder, { recursive: true }))
+
+function write(file: string, content: string): void {
+  mkdirSync(dirname(join(folder, file)), { recursive: true })
+  writeFileSync(join(folder, file), content)
+}
+
+function start(...args: readonly string[]): CeleryProcess {
+  return new CeleryProcess(args, { ...process.env, CELERY_LOCAL: join(folder, 'queue.db') }, folder)
+}
+
+async function celery(...args: readonly string[]) {
+  const command = start(...args)
+  const status = await command.exit()
+  return { status, output: command.output, log: command.log }
+}
+
+describe.concurrent('a command line that cannot be carried out: status 64, and what is wrong', () => {
+  test.each([
+    [['-A', 'nothing', 'worker'], /cannot find the app module "nothing"[\s\S]*nothing\.ts[\s\S]*nothing\.mjs/],
+    [['-A', 'no-app.mjs', 'worker'], /exports no Celery app; it exports x/],
+    [['-A', 'tasks.mjs:other', 'worker'], /no Celery app named "other"; it exports app/],
+    [['worker'], /which app\?[\s\S]*-A/],
+    [['-A', 'tasks.mjs', 'worker', '-P', 'fibers'], /prefork, processes, async/],
+    [['-A', 'tasks.mjs', 'worker', '-c', '0'], /whole number of at least 1/],
+    [['-A', 'tasks.mjs', 'worker', '-l', 'loud'], /one of DEBUG, INFO/],
+    [['-A', 'tasks.mjs', 'worker', '--time-limit', '-1'], /must not be negative/],
+    [['-A', 'tasks.mjs', 'worker', '--nonsense'], /unknown option '--nonsense'/],
+    [['-A', 'tasks.mjs', 'call', 'add', '-a', '{}'], /must be an array in JSON/],
+    [['-A', 'tasks.mjs', 'call', 'add', '--eta', 'soon'], /must be a time/],
+    [['-A', 'tasks.mjs', 'result', 'x', '--wait', 'abc'], /must be a number/],
+    [['-A', 'tasks.mjs', 'nonsense'], /unknown command 'nonsense'/],
+  ] as const)('celery %j', async (args, message) => {
+    const { log, status } = await celery(...args)
+    expect(log).toMatch(message)
+    expect(log).not.toMatch(/^ {4}at /m)
+    expect(status).toBe(64)
+  })
+})
+
+describe('a module that cannot be loaded: status 1, and where', () => {
+  test.each([
+    ['throws.mjs', /throws\.mjs:\nError: cannot be loaded today\n\s+at .*throws\.mjs:2/],
+    ['imports-nothing.mjs', /a-package-that-is-not-there/],
+  ])('%s', async (file, message) => {
+    const { log, status } = await celery('-A', file, 'worker')
+    expect(log).toMatch(message)
+    expect(log).toContain(`cannot load ${join(folder, file)}`)
+    expect(status).toBe(1)
+  })
+})
+
+test('a worker that cannot start ends with status 1 and the reason', async () => {
+  const { log, status } = await celery('-A', 'tasks.mjs', 'worker', '-I', './throws.mjs')
+  expect(log).toContain('cannot be loaded today')
+  expect(status).toBe(1)
+})
+
+test('--help and --version say so on standard output, with status 0', async () => {
+  const help = await celery('--help')
+  expect(help).toMatchObject({ status: 0, log: '' })
+  for (const command of ['worker', 'call', 'result', '-A']) expect(help.output).toContain(command)
+  const worker = await celery('worker', '--help')
+  expect(worker.status).toBe(0)
+  expect(worker.output).toContain('--concurrency')
+  const version = await celery('--version')
+  expect(version.status).toBe(0)
+  expect(version.output).toMatch(/^\d+\.\d+\.\d+/)
+})
+
+describe('call and result', () => {
+  test.each(['tasks.mjs', 'typed.ts', 'proj', 'other.js:second'])(
+    'with -A %s: sends a task that a worker from there runs, and prints what came of it',
+    async (module) => {
+      const sent = await celery('-A', module, 'call', 'add', '-a', '[2]', '-k', '{"y": 40}')
+      expect(sent.status).toBe(0)
+      expect(sent.output).toMatch(/^[0-9a-f-]{36}\n$/)
+      const worker = start('-A', module, 'worker', '-c', '1', '-l', 'info')
+      await worker.untilLogged('succeeded')
+      worker.signal('SIGTERM')
+      expect(await worker.exit()).toBe(0)
+      expect(await celery('-A', module, 'result', sent.output.trim())).toMatchObject({ status: 0, output: '42\n' })
+    },
+  )
+
+  test('of what failed, or is not known: status 1, and why', async () => {
+    const { output: failing } = await celery('-A', 'tasks.mjs', 'call', 'fail')
+    // Where -A stands does not matter.
+    const worker = start('worker', '-P', 'async', '-l', 'info', '-A', 'tasks.mjs')
+    await worker.untilLogged('raised')
+    worker.signal('SIGTERM')
+    await worker.exit()
+    const failed = await celery('-A', 'tasks.mjs', 'result', failing.trim())
+    expect(failed.status).toBe(1)
+    expect(failed.output).toContain('FAILURE: TypeError: no such luck')
+    const trace = await celery('-A', 'tasks.mjs', 'result', failing.trim(), '--traceback')
+    expect(trace.output).toMatch(/TypeError: no such luck[\s\S]*tasks\.mjs/)
+    const unknown = await celery('-A', 'tasks.mjs', 'result', 'unknown')
+    expect(unknown.status).toBe(1)
+    expect(unknown.log).toContain('nothing is known of task unknown')
+    const late = await celery('-A', 'tasks.mjs', 'result', 'unknown', '--wait', '0.1')
+    expect(late.status).toBe(1)
+  })
+})
+
+test('--quiet: a worker prints neither a banner nor that it was told to stop', async () => {
+  const loud = start('-A', 'tasks.mjs', 'worker', '-c', '1', '-l', 'info')
+  await loud.untilLogged('ready.')
+  loud.signal('SIGINT')
+  await loud.exit()
+  expect(loud.output).toContain('[queues]')
+  expect(loud.output).toContain('. add')
+  expect(loud.log).toContain('SIGINT: warm shutdown (again for a cold one)')
+
+  const quiet = start('-A', 'tasks.mjs', 'worker', '-c', '1', '-q', '-l', 'info')
+  await quiet.untilLogged('ready.')
+  quiet.signal('SIGTERM')
+  expect(await quiet.exit()).toBe(0)
+  expect(quiet.output).toBe('')
+  expect(quiet.log).not.toContain('shutdown')
+})

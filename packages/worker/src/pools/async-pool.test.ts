@@ -1,0 +1,159 @@
+import type { TraceInput, TraceOutcome } from '@celery/app'
+import { deferred } from '@celery/promises'
+import { describe, expect, test } from 'vitest'
+import { AsyncPool } from './async-pool.ts'
+import type { JobResult, TaskJob } from './task-pool.ts'
+
+const outcome: TraceOutcome = { state: 'SUCCESS', runtime: 0, text: '' }
+
+/** A pool whose tasks end when the test says so, and what it reported. */
+function setUp(concurrency: number) {
+  const ends = new Map<string, () => void>()
+  const log: string[] = []
+  const pool = new AsyncPool({
+    concurrency,
+    trace: async ({ queue: name }) => {
+      const end = deferred()
+      ends.set(name, () => end.resolve())
+      await end.promise
+      return outcome
+    },
+  })
+  const job = (name: string, limits: { timeLimit?: number; softTimeLimit?: number } = {}): TaskJob => ({
+    input: { queue: name } as TraceInput,
+    timeLimit: limits.timeLimit,
+    softTimeLimit: limits.softTimeLimit,
+    onStarted: () => void log.push(`${name} started`),
+    onDone: (result: JobResult) => void log.push(`${name} ${result.type}`),
+  })
+  const end = async (name: string): Promise<void> => {
+    ends.get(name)?.()
+    await turn()
+  }
+  return { pool, job, log, end }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+describe('the async pool', () => {
+  test('runs as many as it has slots, the others in their order', async () => {
+    const { end, job, log, pool } = setUp(2)
+    for (const name of ['a', 'b', 'c', 'd']) pool.submit(job(name))
+    await turn()
+    expect(log).toEqual(['a started', 'b started'])
+    await end('b')
+    expect(log.slice(2)).toEqual(['b outcome', 'c started'])
+    await end('a')
+    await end('c')
+    await end('d')
+    expect(log.slice(4)).toEqual(['a outcome', 'd started', 'c outcome', 'd outcome'])
+  })
+
+  test('tasks that never wait end in the order in which they came, and let others have their turn', async () => {
+    const log: string[] = []
+    const pool = new AsyncPool({
+      concurrency: 1,
+      trace: () => {
+        for (const until = performance.now() + 3; performance.now() < until; );
+        return outcome
+      },
+    })
+    const { job } = setUp(1)
+    let turns = 0
+    const immediate = (): void => {
+      turns++
+      if (log.length < 20) setImmediate(immediate)
+    }
+    immediate()
+    for (let n = 0; n < 20; n++) pool.submit({ ...job(String(n)), onDone: () => void log.push(String(n)) })
+    while (log.length < 20) await turn()
+    expect(log).toEqual(Array.from({ length: 20 }, (_, n) => String(n)))
+    expect(turns).toBeGreaterThan(3)
+  })
+
+  test('gives back what has not started, and that never runs', async () => {
+    const { end, job, log, pool } = setUp(1)
+    for (const name of ['a', 'b', 'c']) pool.submit(job(name))
+    await turn()
+    await pool.recall()
+    await pool.recall()
+    await end('a')
+    expect(log).toEqual(['a started', 'b recalled', 'c recalled', 'a outcome'])
+  })
+
+  test('stops when what runs has ended, for everybody who waits for it', async () => {
+    const { end, job, log, pool } = setUp(2)
+    for (const name of ['a', 'b', 'c']) pool.submit(job(name))
+    await turn()
+    let stopped = 0
+    const stops = [pool.stop(), pool.stop()].map((stop) => stop.then(() => stopped++))
+    await end('a')
+    expect(stopped).toBe(0)
+    await end('b')
+    await Promise.all(stops)
+    expect(log).toEqual(['a started', 'b started', 'c recalled', 'a outcome', 'b outcome'])
+    await pool.stop()
+  })
+
+  test('a task over its hard limit is reported once, keeps its slot, and keeps no stop', async () => {
+    const { end, job, log, pool } = setUp(1)
+    pool.submit(job('a', { timeLimit: 0.01 }))
+    pool.submit(job('b'))
+    while (log.length < 2) await turn()
+    expect(log).toEqual(['a started', 'a timeout'])
+    await end('a')
+    expect(log.slice(2)).toEqual(['b started'])
+    pool.submit(job('c', { timeLimit: 0.01 }))
+    await end('b')
+    while (!log.includes('c timeout')) await turn()
+    await pool.stop()
+    expect(log.filter((line) => line.endsWith('outcome'))).toEqual(['b outcome'])
+  })
+
+  test('a cold end loses what runs, and what comes of it later counts no more', async () => {
+    const { end, job, log, pool } = setUp(1)
+    pool.submit(job('a'))
+    pool.submit(job('b'))
+    await turn()
+    const stop = pool.stop()
+    await pool.terminate()
+    await stop
+    await end('a')
+    expect(log).toEqual(['a started', 'b recalled', 'a lost'])
+  })
+
+  test('a limit of a month does not end a task at once, though no timer of Node can be as long', async () => {
+    const { end, job, log, pool } = setUp(1)
+    const month = 30 * 24 * 3_600
+    pool.submit(job('a', { timeLimit: month, softTimeLimit: month }))
+    // A timer that is too long for Node fires after a millisecond.
+    const timer = deferred()
+    setTimeout(() => timer.resolve(), 20)
+    await timer.promise
+    expect(log).toEqual(['a started'])
+    await end('a')
+    expect(log).toEqual(['a started', 'a outcome'])
+  })
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('broken')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('broken'))],
+  ])('a tracer that %s costs its task, and not the slot', async (_how, trace) => {
+    const log: string[] = []
+    const pool = new AsyncPool({ concurrency: 1, trace })
+    const { job } = setUp(1)
+    for (const name of ['a', 'b']) {
+      pool.submit({ ...job(name), onStarted() {}, onDone: (result) => void log.push(`${name} ${result.type}`) })
+    }
+    while (log.length < 2) await turn()
+    expect(log).toEqual(['a lost', 'b lost'])
+    await pool.stop()
+  })
+})

@@ -1,0 +1,47 @@
+import { Celery, type SettingsInput, type TaskOptions } from '@celery/app'
+import { expect, test } from 'vitest'
+import { createStrategy, type WorkerLimits } from './task-strategy.ts'
+
+function strategy(options: TaskOptions = {}, settings: SettingsInput = {}, limits: WorkerLimits = {}) {
+  const app = new Celery('test', { broker: 'memory://', settings })
+  app.task('t', () => {}, options)
+  const task = app.tasks.get('t')
+  if (task === undefined) throw new Error('the task was just declared')
+  return createStrategy(app, task, limits)
+}
+
+test("without anything it is Celery's", () => {
+  expect(strategy()).toEqual({
+    name: 't',
+    acksLate: false,
+    rejectOnWorkerLost: false,
+    acksOnFailureOrTimeout: true,
+    ignoreResult: false,
+    storeErrorsEvenIfIgnored: false,
+    trackStarted: false,
+    timeLimit: undefined,
+    softTimeLimit: undefined,
+  })
+})
+
+test('settings come last, then the worker, then the task', () => {
+  const settings = { taskTimeLimit: 30, taskSoftTimeLimit: 20, taskAcksLate: true, taskTrackStarted: true }
+  expect(strategy({}, settings)).toMatchObject({ timeLimit: 30, softTimeLimit: 20, acksLate: true, trackStarted: true })
+  expect(strategy({}, settings, { timeLimit: 10 })).toMatchObject({ timeLimit: 10, softTimeLimit: 20 })
+  const options = { timeLimit: 5, softTimeLimit: 4, acksLate: false, trackStarted: false }
+  expect(strategy(options, settings, { timeLimit: 10, softTimeLimit: 9 })).toMatchObject(options)
+})
+
+test('reliability "safe" acknowledges late and requeues what was lost, unless the task says otherwise', () => {
+  expect(strategy({}, { reliability: 'safe' })).toMatchObject({ acksLate: true, rejectOnWorkerLost: true })
+  expect(strategy({ acksLate: false }, { reliability: 'safe' })).toMatchObject({ acksLate: false })
+})
+
+test('a limit of 0 is none, so that a task can lift the one that all others have', () => {
+  expect(strategy({ timeLimit: 0 }, { taskTimeLimit: 30 }).timeLimit).toBeUndefined()
+  expect(strategy({}, { taskSoftTimeLimit: 20 }, { softTimeLimit: 0 }).softTimeLimit).toBeUndefined()
+})
+
+test.each([-1, Number.NaN])('a limit of %s is refused', (timeLimit) => {
+  expect(() => strategy({ timeLimit })).toThrow('a time limit is a number of seconds')
+})

@@ -1,0 +1,208 @@
+import { type AtomicWrite, type ResultBackend, ResultTooLargeError, type ResultWrite } from '@celery/backend'
+import { Connection, Settler, TransportRegistry } from '@celery/messaging'
+import type { BrokerConnection, Delivery, Publication, Settlement, Transport } from '@celery/transport'
+import { memoryTransport } from '@celery/transport-memory'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { OutcomeSettler } from '../src/outcome-settler.ts'
+import { ResultStorer } from '../src/result-storer.ts'
+
+function publication(body: string, routingKey = 'next', exchange = ''): Publication {
+  const message = { body, contentType: 'text/plain', contentEncoding: 'utf-8', headers: {}, properties: {} }
+  return { exchange, routingKey, message, mandatory: true }
+}
+
+function write(record: string): ResultWrite {
+  return { taskId: 'id', state: 'SUCCESS', record }
+}
+
+/** In the words of this test: `publish x`, `store y`, `write y` where it is part of the settlement, `ack`, `dead`. */
+function describeSettlement({ action, delivery, publish, writes }: Settlement): string {
+  return [
+    ...(publish ?? []).map(({ message }) => `publish ${String(message.body)}`),
+    ...(writes ?? []).map(({ statement }) => `write ${String(statement)}`),
+    ...(delivery === undefined ? [] : [action?.type ?? 'ack']),
+  ].join(' + ')
+}
+
+/** A broker and a store that say in which order they are told what. */
+async function setUp(domain: string | undefined) {
+  const log: string[] = []
+  const memory = memoryTransport()
+  const recording: Transport = {
+    ...memory,
+    open: async (address, options) => {
+      const broker = await memory.open(address, options)
+      const settle = broker.settle.bind(broker)
+      broker.settle = async (settlements, more) => {
+        for (const settlement of settlements) log.push(describeSettlement(settlement))
+        // The writes mean something to this test only.
+        return settle(
+          settlements.map(({ writes: _writes, ...rest }) => rest),
+          more,
+        )
+      }
+      return broker
+    },
+  }
+  const transports = new TransportRegistry().register('memory', async () => recording)
+  const connection = new Connection({ urls: ['memory://'], transports })
+  onTestFinished(() => connection.close())
+  const broker = await connection.broker()
+  await broker.declareQueue({ name: 'q' })
+  const tooLarge = ({ record }: ResultWrite): boolean => record === 'too large'
+  const backend = {
+    domain,
+    store: async (writes: readonly ResultWrite[]) => {
+      for (const { record } of writes) {
+        if (record === 'too large') throw new ResultTooLargeError('id', 2, 1)
+        log.push(`store ${record}`)
+      }
+    },
+    ...(domain === undefined
+      ? {}
+      : {
+          prepare: (writes: readonly ResultWrite[]): readonly AtomicWrite[] => {
+            if (writes.some(tooLarge)) throw new ResultTooLargeError('id', 2, 1)
+            return writes.map(({ record }) => ({ statement: record }) as unknown as AtomicWrite)
+          },
+        }),
+  } as unknown as ResultBackend
+  const onRefused = (_write: ResultWrite, error: unknown): ResultWrite => write(`FAILURE ${(error as Error).name}`)
+  const settler = new Settler({
+    connection,
+    onError: (error) => log.push(`error ${String(error)}`),
+    onRefused: (settlement, error) => {
+      log.push(`refused ${(error as Error).name}`)
+      outcomes.refused(settlement, error)
+    },
+  })
+  const storer = new ResultStorer({ backend, onError: () => {}, onRefused })
+  const outcomes = new OutcomeSettler({ backend, domain: 'here', onRefused, settler, storer })
+  const settled = (result: string): void => void log.push(result)
+  const idle = (): Promise<unknown> => outcomes.close(10_000)
+  return { broker, idle, log, outcomes, settled, delivery: await deliver(broker) }
+}
+
+async function deliver(broker: BrokerConnection): Promise<Delivery> {
+  await broker.publish([publication('x', 'q')])
+  const [delivery] = await broker.fetch(['q'], { max: 1, signal: AbortSignal.timeout(5_000) })
+  if (delivery === undefined) throw new Error('a message was just put there')
+  return delivery
+}
+
+const follow = [publication('follow-up')]
+
+describe('where broker and store differ', () => {
+  test('late ack: the result, then follow-ups with the acknowledgement', async () => {
+    const { delivery, idle, log, outcomes, settled } = await setUp(undefined)
+    outcomes.finish({ delivery, publish: follow, write: write('3') }, undefined, settled)
+    await idle()
+    expect(log).toEqual(['store 3', 'publish follow-up + ack', 'done'])
+  })
+
+  test('early ack: the acknowledgement, then follow-ups, then the result', async () => {
+    const { delivery, idle, log, outcomes, settled } = await setUp(undefined)
+    const acknowledged = outcomes.acknowledge(delivery, settled)
+    outcomes.finish({ publish: follow, write: write('3') }, acknowledged, settled)
+    await idle()
+    expect(log).toEqual(['ack', 'publish follow-up', 'done', 'store 3'])
+  })
+
+  test('a result too large for the store: a failure is stored instead, and the message is acknowledged', async () => {
+    const { delivery, idle, log, outcomes, settled } = await setUp(undefined)
+    outcomes.finish({ delivery, write: write('too large') }, undefined, settled)
+    await idle()
+    expect(log).toEqual(['store FAILURE ResultTooLargeError', 'ack', 'done'])
+  })
+
+  test('a follow-up that has nowhere to go: its message goes to the dead letters', async () => {
+    const { broker, delivery, idle, log, outcomes, settled } = await setUp(undefined)
+    const publish = [publication('follow-up', 'nobody', 'nowhere')]
+    outcomes.finish({ delivery, publish, write: write('3') }, undefined, settled)
+    await idle()
+    // The store keeps the success that it has already.
+    expect(log).toEqual([
+      'store 3',
+      'publish follow-up + ack',
+      'refused UnknownExchangeError',
+      'store FAILURE UnknownExchangeError',
+      'dead',
+      'done',
+    ])
+    expect(await broker.declareQueue({ name: 'q' })).toMatchObject({ held: 0, ready: 0 })
+  })
+})
+
+test('where broker and store differ and the message was acknowledged, a refused follow-up fails the task', async () => {
+  const { delivery, idle, log, outcomes, settled } = await setUp(undefined)
+  const publish = [publication('follow-up', 'nobody', 'nowhere')]
+  outcomes.finish({ publish, write: write('3') }, outcomes.acknowledge(delivery, settled), settled)
+  await idle()
+  expect(log).toContain('refused UnknownExchangeError')
+  expect(log.at(-1)).toBe('store FAILURE UnknownExchangeError')
+  expect(log).not.toContain('store 3')
+})
+
+describe('where they are one', () => {
+  test('late ack: all in one settlement', async () => {
+    const { delivery, idle, log, outcomes, settled } = await setUp('here')
+    outcomes.finish({ delivery, publish: follow, write: write('3') }, undefined, settled)
+    await idle()
+    expect(log).toEqual(['publish follow-up + write 3 + ack', 'done'])
+  })
+
+  test('early ack that has not left yet: the outcome leaves with it', async () => {
+    const { delivery, idle, log, outcomes, settled } = await setUp('here')
+    const acknowledged = outcomes.acknowledge(delivery, settled)
+    outcomes.finish({ publish: follow, write: write('3') }, acknowledged, settled)
+    await idle()
+    expect(log).toEqual(['publish follow-up + write 3 + ack', 'done'])
+  })
+
+  test('early ack that has left: the outcome follows', async () => {
+    const { delivery, log, outcomes, settled } = await setUp('here')
+    const acknowledged = outcomes.acknowledge(delivery, settled)
+    while (!acknowledged.sent) await new Promise((resolve) => setImmediate(resolve))
+    outcomes.finish({ write: write('3') }, acknowledged, settled)
+    await outcomes.close(10_000)
+    expect(log).toEqual(['ack', 'done', 'write 3', 'done'])
+  })
+
+  test('of a delivery that has gone to another worker nothing happens', async () => {
+    const { broker, delivery, idle, log, outcomes, settled } = await setUp('here')
+    await broker.settle([{ delivery, action: { type: 'requeue', counted: true } }])
+    outcomes.finish({ delivery, publish: follow, write: write('3') }, undefined, settled)
+    await idle()
+    expect(log.at(-1)).toBe('stale')
+    expect(await broker.declareQueue({ name: 'next' })).toMatchObject({ ready: 0 })
+  })
+
+  test('a result too large for the store: a failure is written instead', async () => {
+    const { delivery, idle, log, outcomes, settled } = await setUp('here')
+    outcomes.finish({ delivery, write: write('too large') }, undefined, settled)
+    await idle()
+    expect(log).toEqual(['write FAILURE ResultTooLargeError + ack', 'done'])
+  })
+
+  test.each(['late', 'early'])('%s ack and a follow-up that has nowhere to go: the task fails', async (when) => {
+    const { delivery, idle, log, outcomes, settled } = await setUp('here')
+    const publish = [publication('follow-up', 'nobody', 'nowhere')]
+    const acknowledged = when === 'early' ? outcomes.acknowledge(delivery, settled) : undefined
+    outcomes.finish({ ...(when === 'late' && { delivery }), publish, write: write('3') }, acknowledged, settled)
+    await idle()
+    expect(log).toEqual([
+      'publish follow-up + write 3 + ack',
+      'refused UnknownExchangeError',
+      'write FAILURE UnknownExchangeError + dead',
+      'done',
+    ])
+  })
+})
+
+test('without anything to store or send there is just the acknowledgement', async () => {
+  const { delivery, idle, log, outcomes, settled } = await setUp(undefined)
+  outcomes.finish({ delivery }, undefined, settled)
+  outcomes.finish({}, undefined, settled)
+  await idle()
+  expect(log).toEqual(['ack', 'done'])
+})
