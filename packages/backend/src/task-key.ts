@@ -1,7 +1,7 @@
 import { InvalidTaskIdError } from './errors.ts'
 
 /** Longest task id in UTF-16 units. Ids of Celery have 36; MySQL and memcached set narrower limits of their own. */
-export const MAX_TASK_ID_LENGTH = 512
+const MAX_TASK_ID_LENGTH = 512
 
 /**
  * Refuses ids that a store could mistake for another one: text that is not valid Unicode becomes the same bytes for
