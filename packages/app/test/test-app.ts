@@ -4,7 +4,8 @@ import { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
 import { type BrokerConnection, type Delivery, parseBrokerUrl } from '@celery/transport'
 import { memoryTransport } from '@celery/transport-memory'
 import { onTestFinished } from 'vitest'
-import { type AppOptions, CeleryApp, type TraceInput, type TraceOutcome } from '../src/index.ts'
+import { type AppOptions, CeleryApp } from '../src/index.ts'
+import type { TraceInput, TraceOutcome } from '../src/internal.ts'
 
 /** A message as a worker finds it. */
 export interface Sent {

@@ -2,16 +2,8 @@ import { derivedId } from '@celery/canvas'
 import { decodeEnvelope, decodeResultRecord, decodeTaskBody, decodeTaskHeaders } from '@celery/protocol'
 import type { Publication } from '@celery/transport'
 import { describe, expect, test } from 'vitest'
-import {
-  type AppOptions,
-  type CallOptions,
-  currentTask,
-  Ignore,
-  Reject,
-  type TaskOptions,
-  type TraceInput,
-  type TraceOutcome,
-} from '../src/index.ts'
+import { type AppOptions, type CallOptions, currentTask, Ignore, Reject, type TaskOptions } from '../src/index.ts'
+import type { TraceInput, TraceOutcome } from '../src/internal.ts'
 import { goldenRecord } from './golden.ts'
 import { type TestApp, testApp } from './test-app.ts'
 

@@ -1,6 +1,7 @@
 import { extname } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Celery, findApp } from '@celery/app'
+import type { Celery } from '@celery/app'
+import { findApp } from '@celery/app/internal'
 import { AppImportError } from './cli-errors.ts'
 import { type AppLocation, findAppModule } from './find-module.ts'
 import { UsageError } from './usage-error.ts'

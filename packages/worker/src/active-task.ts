@@ -1,4 +1,4 @@
-import type { TraceInput } from '@celery/app'
+import type { TraceInput } from '@celery/app/internal'
 import type { PendingSettlement, ReceivedDelivery } from '@celery/messaging'
 import type { JobResult, TaskJob } from './pools/task-pool.ts'
 import type { TaskStrategy } from './task-strategy.ts'

@@ -1,5 +1,6 @@
 /** What a pool process runs: imports the app, then traces one task after the other. */
-import { type Celery, findApp, importModules, SoftTimeLimitExceededError } from '@celery/app'
+import { type Celery, SoftTimeLimitExceededError } from '@celery/app'
+import { findApp, importModules } from '@celery/app/internal'
 import { serveJobs } from '@celery/process-pool/child'
 import type { TaskHeaders } from '@celery/protocol'
 import { parseJson } from '@celery/serialization'

@@ -1,12 +1,5 @@
-import {
-  type Celery,
-  NotRegisteredError,
-  TaskRevokedError,
-  TimeLimitExceededError,
-  type TraceInput,
-  type TraceOutcome,
-  WorkerLostError,
-} from '@celery/app'
+import { type Celery, NotRegisteredError, TaskRevokedError, TimeLimitExceededError, WorkerLostError } from '@celery/app'
+import type { TraceInput, TraceOutcome } from '@celery/app/internal'
 import type { IncomingMessage, ReceivedDelivery } from '@celery/messaging'
 import { CeleryError, systemClock } from '@celery/promises'
 import { decodeTaskHeaders, parseIsoTime, readTaskId, type WireMessage } from '@celery/protocol'

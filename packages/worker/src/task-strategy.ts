@@ -1,4 +1,5 @@
-import { type Celery, ImproperlyConfiguredError, type RegisteredTask } from '@celery/app'
+import { type Celery, ImproperlyConfiguredError } from '@celery/app'
+import type { RegisteredTask } from '@celery/app/internal'
 
 /** How one task's messages are treated: read once from the task and the settings, not for every message. */
 export interface TaskStrategy {

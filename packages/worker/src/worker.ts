@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
-import { type Celery, importModules } from '@celery/app'
+import type { Celery } from '@celery/app'
+import { importModules } from '@celery/app/internal'
 import { Blueprint } from '@celery/bootsteps'
 import { consoleLogger, type Logger } from './logger.ts'
 import { nodeName } from './node-name.ts'

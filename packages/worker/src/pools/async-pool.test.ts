@@ -1,4 +1,4 @@
-import type { TraceInput, TraceOutcome } from '@celery/app'
+import type { TraceInput, TraceOutcome } from '@celery/app/internal'
 import { deferred } from '@celery/promises'
 import { describe, expect, test } from 'vitest'
 import { AsyncPool } from './async-pool.ts'

@@ -1,5 +1,5 @@
-import type { SoftLimit, TraceInput, TraceOutcome } from '@celery/app'
 import { SoftTimeLimitExceededError } from '@celery/app'
+import type { SoftLimit, TraceInput, TraceOutcome } from '@celery/app/internal'
 import { type Deferred, deferred, systemClock } from '@celery/promises'
 import type { JobResult, TaskJob, TaskPool } from './task-pool.ts'
 

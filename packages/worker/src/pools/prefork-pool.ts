@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import type { TraceInput } from '@celery/app'
+import type { TraceInput } from '@celery/app/internal'
 import { type ChildExit, type JobLost, type JobOutcome, type PoolJob, ProcessPool } from '@celery/process-pool'
 import { stringifyJson } from '@celery/serialization'
 import { joinOutcome } from './reply.ts'

@@ -1,4 +1,4 @@
-import type { TraceOutcome } from '@celery/app'
+import type { TraceOutcome } from '@celery/app/internal'
 import { expect, test } from 'vitest'
 import { joinOutcome, splitOutcome } from './reply.ts'
 

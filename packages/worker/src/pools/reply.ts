@@ -3,7 +3,7 @@
  * so that neither side encodes it twice. Follow-up messages travel as text of their own, because they may hold what
  * plain JSON does not: integers beyond 2^53 in their headers, and bytes as their bodies.
  */
-import type { TraceOutcome } from '@celery/app'
+import type { TraceOutcome } from '@celery/app/internal'
 import { parseJson, stringifyJson } from '@celery/serialization'
 import type { Publication } from '@celery/transport'
 

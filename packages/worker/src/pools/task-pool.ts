@@ -1,4 +1,4 @@
-import type { TraceInput, TraceOutcome } from '@celery/app'
+import type { TraceInput, TraceOutcome } from '@celery/app/internal'
 
 /** Where tasks run. One implementation per way of running: processes, this process. */
 export interface TaskPool {
