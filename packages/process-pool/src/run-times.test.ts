@@ -19,7 +19,7 @@ test('a job that the system let wait does not make its kind a slow one, and a fe
 test('a kind that has become quick is believed after a while', () => {
   const kind = new RunTimes().of('report')
   RunTimes.learn(kind, 1_000)
-  for (let i = 0; i < 5; i += 1) RunTimes.learn(kind, 0.1)
+  for (let i = 0; i < 3; i += 1) RunTimes.learn(kind, 0.1)
   expect(kind.expectedMs).toBeGreaterThan(5)
   for (let i = 0; i < 40; i += 1) RunTimes.learn(kind, 0.1)
   expect(kind.expectedMs).toBeLessThan(0.2)
