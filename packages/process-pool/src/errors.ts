@@ -23,6 +23,18 @@ export class ChildStartError extends CeleryError {
   }
 }
 
+/** `serveJobs` was called in a process that no pool has started: its module is for `ProcessPool`, and does nothing by itself. */
+export class NotInPoolError extends CeleryError {
+  override readonly name = 'NotInPoolError'
+  readonly code = 'ERR_CELERY_NOT_IN_POOL'
+
+  constructor() {
+    super(
+      'this process is not a child of a process pool; name the module that calls serveJobs to a ProcessPool instead of importing it',
+    )
+  }
+}
+
 /** The pool takes no more jobs because it is closing or closed. */
 export class PoolClosedError extends CeleryError {
   override readonly name = 'PoolClosedError'

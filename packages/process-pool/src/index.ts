@@ -3,6 +3,7 @@ export {
   ChildStartError,
   CorruptFrameError,
   MessageTooLargeError,
+  NotInPoolError,
   PoolClosedError,
   SoftTimeLimitExceeded,
 } from './errors.ts'

@@ -5,12 +5,14 @@
 import { describeError } from '../errors.ts'
 import { FrameKind, FrameWriter } from '../frame.ts'
 import { writeToParent } from './channel.ts'
+import { markAsPoolChild } from './pool-child-mark.ts'
 
 // A terminal sends these to the whole process group. The pool's owner hears them too and decides what becomes of us.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
   if (process.platform !== 'win32' || signal !== 'SIGQUIT') process.on(signal, () => {})
 }
 
+markAsPoolChild()
 import(process.argv[2] as string).catch((error: unknown) => {
   const writer = new FrameWriter(writeToParent, true)
   writer.append(FrameKind.startFailed, 0, 0, JSON.stringify(describeError(error)))

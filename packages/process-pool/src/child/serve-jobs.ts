@@ -1,6 +1,7 @@
-import { CorruptFrameError, describeError, SoftTimeLimitExceeded } from '../errors.ts'
+import { CorruptFrameError, describeError, NotInPoolError, SoftTimeLimitExceeded } from '../errors.ts'
 import { checkMessage, FrameKind, type FrameView, PROTOCOL_VERSION } from '../frame.ts'
 import { ParentChannel } from './channel.ts'
+import { isPoolChild } from './pool-child-mark.ts'
 
 /** One job as the child sees it. */
 export interface Job {
@@ -37,8 +38,12 @@ export interface InitHeader {
 /**
  * Makes this process serve its pool: prepares with `setup`, then runs jobs one at a time until the pool lets it go.
  * Call it once, in the module named to the pool.
+ *
+ * @throws NotInPoolError in any other process
  */
 export function serveJobs(setup: (init: unknown) => Handler | Promise<Handler>, options: ServeJobsOptions = {}): void {
+  // Elsewhere the descriptors of the pipes could be anybody's.
+  if (!isPoolChild()) throw new NotInPoolError()
   new JobServer(setup, options)
 }
 
