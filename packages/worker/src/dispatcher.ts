@@ -10,6 +10,7 @@ import type { Logger } from './logger.ts'
 import type { OutcomeSettler } from './outcome-settler.ts'
 import type { JobResult, TaskPool } from './pools/task-pool.ts'
 import type { PrefetchWindow } from './prefetch-window.ts'
+import { logOutcome } from './task-log.ts'
 import { createStrategy, type TaskStrategy } from './task-strategy.ts'
 
 export interface DispatcherOptions {
@@ -230,7 +231,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
   }
 
   #ended(task: ActiveTask, outcome: TraceOutcome): void {
-    this.#log(task, outcome)
+    logOutcome(this.#options.logger, task.title, outcome)
     const { write, publish } = outcome
     if (outcome.dead !== undefined) {
       this.#bury(task, outcome, outcome.dead)
@@ -333,25 +334,5 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   #ignoresResult(task: ActiveTask): boolean {
     return task.input.headers.ignore_result ?? task.strategy.ignoreResult
-  }
-
-  #log(task: ActiveTask, outcome: TraceOutcome): void {
-    const { logger } = this.#options
-    switch (outcome.state) {
-      case 'SUCCESS':
-        if (logger.isEnabled('info'))
-          logger.info(`Task ${task.title} succeeded in ${outcome.runtime.toFixed(6)}s: ${outcome.text}`)
-        return
-      case 'FAILURE':
-        logger.error(
-          `Task ${task.title} raised: ${outcome.text}${outcome.traceback === undefined ? '' : `\n${outcome.traceback}`}`,
-        )
-        return
-      case 'IGNORED':
-        if (logger.isEnabled('info')) logger.info(`Task ${task.title} ignored`)
-        return
-      case 'REJECTED':
-        logger.warning(`Task ${task.title} rejected: ${outcome.text}`)
-    }
   }
 }
