@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { type AbortableOptions, CeleryError } from '@celery/promises'
+import type { AbortableOptions } from '@celery/promises'
 import { withBusyRetry } from './busy-retry.ts'
 import { CheckedStatement } from './checked-statement.ts'
 import type { Driver, DriverConnection } from './driver.ts'
@@ -216,16 +216,13 @@ class OpenedDatabase implements Database {
    * the file (https://sqlite.org/wal.html#walresetbug). This kind keeps writers out while it runs.
    */
   #checkpointIfLarge(): void {
-    if (++this.#transactions % transactionsPerLook !== 0 || this.logBytes() < this.#checkpointBytes) return
+    if (++this.#transactions % transactionsPerLook !== 0) return
     try {
-      this.checkpoint()
-    } catch (error) {
-      // The transaction is committed and safe in the log, so this is not its failure; the next look tries again.
-      if (
-        !CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY') &&
-        !CeleryError.is(error, 'ERR_CELERY_DATABASE_UNAVAILABLE')
-      )
-        throw error
+      if (this.logBytes() >= this.#checkpointBytes) this.checkpoint()
+    } catch {
+      // The transaction is committed and safe in the log. Whatever this is, a caller that took it for a failure would do
+      // everything again, and never hear of what it had taken the first time. The next look tries again, and what is
+      // wrong with the file for good shows in the next transaction.
     }
   }
 

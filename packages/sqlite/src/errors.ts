@@ -74,11 +74,14 @@ const reasonByResultCode: ReadonlyMap<number, UnavailableReason> = new Map([
   [26, 'not-a-database'],
 ])
 
+/** BUSY, LOCKED, and PROTOCOL: in WAL mode, too many lost races for a lock (https://sqlite.org/rescode.html#protocol). */
+const busyCodes: ReadonlySet<number> = new Set([5, 6, 15])
+
 /** Gives a driver's error the class by which callers handle it; an error of the statement itself stays what it is. */
 export function translateError(path: string, error: unknown): unknown {
   const code = resultCode(error)
   if (code === undefined) return error
-  if (code === 5 || code === 6) return new DatabaseBusyError(path, { cause: error })
+  if (busyCodes.has(code)) return new DatabaseBusyError(path, { cause: error })
   const reason = reasonByResultCode.get(code)
   return reason === undefined ? error : new DatabaseUnavailableError(path, reason, { cause: error })
 }

@@ -63,7 +63,7 @@ const networkFileSystems: ReadonlySet<number> = new Set([
 /** SQLite's locks and its shared memory do not work between two machines. */
 export function refuseNetworkFileSystem(path: string): void {
   if (process.platform !== 'linux') return
-  const type = statfsSync(path).type >>> 0
+  const type = ask(path, () => statfsSync(path).type >>> 0)
   if (networkFileSystems.has(type)) throw new DatabaseUnavailableError(path, 'network-file-system')
 }
 
@@ -77,17 +77,26 @@ export class FileIdentity {
   readonly #inode: number
 
   constructor(path: string) {
-    const { dev, ino } = statSync(path)
+    const { dev, ino } = ask(path, () => statSync(path))
     this.#path = path
     this.#device = dev
     this.#inode = ino
   }
 
-  /** @throws DatabaseUnavailableError with reason `moved` */
+  /** @throws DatabaseUnavailableError with reason `moved`, or `cannot-open` where the path cannot be followed */
   check(): void {
-    const now = statSync(this.#path, { throwIfNoEntry: false })
+    const now = ask(this.#path, () => statSync(this.#path, { throwIfNoEntry: false }))
     if (now === undefined || now.ino !== this.#inode || now.dev !== this.#device) {
       throw new DatabaseUnavailableError(this.#path, 'moved')
     }
+  }
+}
+
+/** What Node's own error says is that the file cannot be reached now: it may have been moved away a moment ago. */
+function ask<T>(path: string, look: () => T): T {
+  try {
+    return look()
+  } catch (error) {
+    throw new DatabaseUnavailableError(path, 'cannot-open', { cause: error })
   }
 }
