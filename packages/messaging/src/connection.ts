@@ -1,5 +1,6 @@
 import { type AbortableOptions, abortable, anySignal, type Clock, sleep, systemClock } from '@celery/promises'
 import { type BrokerConnection, ConnectionClosedError, type OpenOptions, parseBrokerUrl } from '@celery/transport'
+import { retryPauseMs } from './retry-pause.ts'
 import { isTemporary } from './temporary-errors.ts'
 import type { TransportRegistry } from './transport-registry.ts'
 
@@ -63,7 +64,7 @@ export class Connection implements AsyncDisposable {
       } catch (error) {
         options?.signal?.throwIfAborted()
         if (!isTemporary(error)) throw error
-        const retryInMs = Math.min(1_500, 100 * 2 ** Math.min(attempt - 1, 4)) * (0.75 + Math.random() / 4)
+        const retryInMs = retryPauseMs(attempt - 1)
         this.#options.onError?.(error, { attempt, retryInMs })
         using ended = anySignal(options?.signal, this.#closing.signal)
         await sleep(retryInMs, { signal: ended.signal, clock: this.#clock })

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Deferred, deferred, sleep } from '@celery/promises'
+import { type Clock, type Deferred, deferred, sleep, unlessAborted } from '@celery/promises'
 import { decodeEnvelope, type WireMessage } from '@celery/protocol'
 import type { BrokerConnection, Delivery, QueueDeclaration } from '@celery/transport'
 import type { Connection } from './connection.ts'
+import { retryPauseMs } from './retry-pause.ts'
 import { isConnectionLost, isTemporary } from './temporary-errors.ts'
 
 export interface ConsumerOptions {
@@ -17,6 +18,8 @@ export interface ConsumerOptions {
   readonly onError: (error: unknown) => void
   /** A connection is up and its queues are declared; also after every reconnect. */
   readonly onConsuming?: (broker: BrokerConnection) => void
+  /** Whose time passes between two attempts. @defaultValue `systemClock` */
+  readonly clock?: Clock | undefined
 }
 
 /** A delivery without what it carried: as long as a task runs, its envelope would be kept for nothing. */
@@ -24,7 +27,13 @@ export type ReceivedDelivery = Omit<Delivery, 'payload'>
 
 /** A delivery after the one guarded decode: a message, or why it is none. */
 export type IncomingMessage =
-  | { readonly delivery: ReceivedDelivery; readonly message: WireMessage; readonly error?: undefined }
+  | {
+      readonly delivery: ReceivedDelivery
+      readonly message: WireMessage
+      /** What `message` was decoded from, for whoever passes it on as it is; absent where the broker has no envelopes. */
+      readonly envelope: string | Uint8Array | undefined
+      readonly error?: undefined
+    }
   | { readonly delivery: ReceivedDelivery; readonly message?: undefined; readonly error: Error }
 
 /**
@@ -80,16 +89,19 @@ export class Consumer {
       } catch (error) {
         if (signal.aborted) break
         this.#options.onError(error)
-        if (broker === undefined || !(isReady || isTemporary(error))) {
+        if (!isReady && !isTemporary(error)) {
           // Trying again changes nothing: no driver, a wrong URL, a queue that cannot be declared.
           ready.reject(error)
           return
         }
         // A busy broker keeps its connection: giving it up would give back all that is held, and run it twice.
-        if (!isTemporary(error) || isConnectionLost(error)) await this.#options.connection.discard(broker)
+        if (broker !== undefined && (!isTemporary(error) || isConnectionLost(error))) {
+          await this.#options.connection.discard(broker)
+        }
         // The first time at once; a broker that goes on failing is not asked without pause.
-        const pauseMs = Math.min(1_500, 50 * (2 ** this.#failures++ - 1))
-        await sleep(pauseMs, { signal }).catch(() => undefined)
+        const pauseMs = this.#failures === 0 ? 0 : retryPauseMs(this.#failures - 1)
+        this.#failures++
+        await sleep(pauseMs, { signal, clock: this.#options.clock }).catch(unlessAborted(signal))
       }
     }
     ready.resolve()
@@ -118,11 +130,14 @@ export class Consumer {
 
 const stopped = new Error('the consumer was stopped')
 
-function decodeDelivery({ payload, ...rest }: Delivery): IncomingMessage {
-  const delivery: ReceivedDelivery = rest
-  if (typeof payload === 'object' && !(payload instanceof Uint8Array)) return { delivery, message: payload }
+function decodeDelivery({ deadReason, fence, payload, queue, redeliveries, tag }: Delivery): IncomingMessage {
+  const delivery: ReceivedDelivery =
+    deadReason === undefined ? { queue, tag, fence, redeliveries } : { queue, tag, fence, redeliveries, deadReason }
+  if (typeof payload === 'object' && !(payload instanceof Uint8Array)) {
+    return { delivery, message: payload, envelope: undefined }
+  }
   try {
-    return { delivery, message: decodeEnvelope(payload) }
+    return { delivery, message: decodeEnvelope(payload), envelope: payload }
   } catch (error) {
     return { delivery, error: error as Error }
   }

@@ -1,8 +1,8 @@
-import { type Deferred, deferred } from '@celery/promises'
+import { type Deferred, deferred, ManualClock } from '@celery/promises'
 import { BrokerBusyError, ConnectionClosedError, ConnectionLostError, type QueueDeclaration } from '@celery/transport'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Consumer, type ConsumerOptions, type IncomingMessage } from '../src/index.ts'
-import { held, publication, ready, setUp as setUpConnection } from './set-up.ts'
+import { held, passPause, publication, ready, setUp as setUpConnection } from './set-up.ts'
 
 const lost = new ConnectionLostError('faulty://')
 
@@ -252,6 +252,16 @@ describe('when the connection is lost', () => {
     expect(bodies()).toEqual(['1'])
   })
 
+  test('one that has started goes on whatever keeps it from the next connection', async () => {
+    const { transport, consumer, bodies, until, publish } = setUp()
+    await consumer.start()
+    transport.inject('open', { type: 'refuse', error: new RangeError('nobody has heard of this') })
+    await transport.cut()
+    await publish('1')
+    await until(1)
+    expect(bodies()).toEqual(['1'])
+  })
+
   test('a start goes on until there is a broker', async () => {
     const { transport, consumer } = setUp()
     transport.inject('open', { type: 'refuse', error: lost }, { type: 'refuse', error: lost })
@@ -285,16 +295,28 @@ describe('when the connection is lost', () => {
     expect(transport.sizes('open')).toHaveLength(1)
   })
 
-  test('a broker that accepts and fails at once is not asked without pause', async () => {
-    const { transport, consumer, errors } = setUp()
-    const failing = Array.from({ length: 1_000 }, () => ({ type: 'refuse', error: lost }) as const)
+  test('F-17 a broker that accepts and fails at once is asked again at once, then less and less often', async () => {
+    const clock = new ManualClock()
+    const { transport, bodies, consumer, errors, publish, until } = setUp({ clock })
+    const longest = [0, 100, 200, 400, 800, 1_500, 1_500]
+    transport.inject('fetch', ...longest.map(() => ({ type: 'refuse', error: lost }) as const))
     await consumer.start()
-    transport.inject('fetch', ...failing)
-    await transport.cut()
-    await new Promise((resolve) => setTimeout(resolve, 100))
-    await consumer.stop()
-    expect(errors.length).toBeGreaterThan(0)
-    expect(errors.length).toBeLessThan(10)
+    for (const [index, longestMs] of longest.entries()) {
+      const pauseMs = await passPause(clock)
+      expect(pauseMs).toBeGreaterThanOrEqual(longestMs * 0.75)
+      expect(pauseMs).toBeLessThanOrEqual(longestMs + 1)
+      expect(transport.sizes('fetch')).toHaveLength(index + 1)
+      await transport.called('fetch', index + 2)
+    }
+    await publish('1')
+    await until(1)
+    expect(bodies()).toEqual(['1'])
+    expect(errors).toHaveLength(longest.length)
+    // It has delivered something: the next failure is the first.
+    transport.inject('fetch', { type: 'refuse', error: lost })
+    await publish('2')
+    expect(await passPause(clock)).toBeLessThanOrEqual(1)
+    await until(2)
   })
 })
 

@@ -1,3 +1,4 @@
+import type { ManualClock } from '@celery/promises'
 import type { BrokerConnection, Publication } from '@celery/transport'
 import { onTestFinished } from 'vitest'
 import { Connection, type ConnectionOptions, TransportRegistry } from '../src/index.ts'
@@ -16,6 +17,14 @@ export function setUp(options: Partial<ConnectionOptions> = {}) {
 export function publication(body: string, queue = 'q'): Publication {
   const message = { body, contentType: 'text/plain', contentEncoding: 'utf-8', headers: {}, properties: {} }
   return { exchange: '', routingKey: queue, message, mandatory: true }
+}
+
+/** Waits until somebody sleeps by `clock`, and wakes them. Returns for how many milliseconds they slept, rounded up. */
+export async function passPause(clock: ManualClock): Promise<number> {
+  await clock.whenPending()
+  let ms = 0
+  for (; clock.pending > 0; ms++) clock.advance(1)
+  return ms
 }
 
 export async function ready(broker: BrokerConnection, queue = 'q'): Promise<number> {

@@ -1,4 +1,4 @@
-import { deferred } from '@celery/promises'
+import { type Clock, deferred, ManualClock } from '@celery/promises'
 import {
   BrokerBusyError,
   ConnectionLostError,
@@ -9,19 +9,20 @@ import {
 } from '@celery/transport'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type PendingSettlement, Settler } from '../src/index.ts'
-import { held, publication, ready, setUp as setUpConnection } from './set-up.ts'
+import { held, passPause, publication, ready, setUp as setUpConnection } from './set-up.ts'
 
 const lost = new ConnectionLostError('faulty://')
 
 /** A settler, and `count` deliveries to settle. */
-async function setUp(count: number) {
+async function setUp(count: number, clock?: Clock) {
   const { transport, connection } = setUpConnection()
   const errors: unknown[] = []
   const refused: { readonly settlement: Settlement; readonly error: unknown }[] = []
   const settler = new Settler({
     connection,
+    clock,
     onError: (error) => void errors.push(error),
-    onRefused: (settlement, error) => void refused.push({ settlement, error }),
+    onRefused: ({ settlement }, error) => void refused.push({ settlement, error }),
   })
   onTestFinished(async () => void (await settler.close(0)))
   const broker = await connection.broker()
@@ -140,6 +141,29 @@ describe('a batch that fails', () => {
     expect(transport.mostOpen).toBe(1)
     expect(await ready(other, 'follow-up')).toBe(1)
     expect(await settler.close(0)).toBe(0)
+  })
+
+  test('F-17 is repeated less and less often, at most every 1.5 s', async () => {
+    const clock = new ManualClock()
+    const { transport, settle, deliveries, errors } = await setUp(2, clock)
+    const busy = { type: 'refuse', error: new BrokerBusyError('faulty://', 'locked') } as const
+    const longest = [100, 200, 400, 800, 1_500, 1_500]
+    transport.inject('settle', ...longest.map(() => busy))
+    const settled = settle({ delivery: deliveries[0]! })
+    for (const [index, longestMs] of longest.entries()) {
+      const pauseMs = await passPause(clock)
+      expect(pauseMs).toBeGreaterThanOrEqual(longestMs * 0.75)
+      expect(pauseMs).toBeLessThanOrEqual(longestMs + 1)
+      expect(transport.sizes('settle')).toHaveLength(index + 1)
+      await transport.called('settle', index + 2)
+    }
+    expect(await settled).toBe('done')
+    expect(errors).toHaveLength(longest.length)
+    // The next batch begins anew.
+    transport.inject('settle', busy)
+    const next = settle({ delivery: deliveries[1]! })
+    expect(await passPause(clock)).toBeLessThanOrEqual(101)
+    expect(await next).toBe('done')
   })
 
   test('settles nothing that went back to its queue with the lost connection', async () => {
@@ -263,6 +287,16 @@ describe('closing', () => {
     settler.add({ delivery: deliveries[0]! })
     await transport.called('open', 2)
     expect(await settler.close(10)).toBe(1)
+  })
+
+  test('does not wait for the next attempt', async () => {
+    const clock = new ManualClock()
+    const { transport, settler, deliveries } = await setUp(1, clock)
+    transport.inject('settle', { type: 'refuse', error: new BrokerBusyError('faulty://', 'locked') })
+    settler.add({ delivery: deliveries[0]! })
+    await clock.whenPending()
+    expect(await settler.close(0)).toBe(1)
+    expect(clock.pending).toBe(0)
   })
 
   test('is safe twice, and says the same', async () => {

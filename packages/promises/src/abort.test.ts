@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { abortable, throwIfAborted } from './abort.ts'
+import { abortable, throwIfAborted, unlessAborted } from './abort.ts'
 import { deferred } from './deferred.ts'
 
 const never = (): Promise<never> => new Promise<never>(() => {})
@@ -57,5 +57,21 @@ describe('throwIfAborted', () => {
     expect(() => throwIfAborted(undefined)).not.toThrow()
     expect(() => throwIfAborted(new AbortController().signal)).not.toThrow()
     expect(() => throwIfAborted(AbortSignal.abort(new Error('gone')))).toThrow('gone')
+  })
+})
+
+describe('unlessAborted', () => {
+  test('settles what the signal has ended, whatever it rejects with', async () => {
+    const controller = new AbortController()
+    const work = deferred()
+    const settled = work.promise.catch(unlessAborted(controller.signal))
+    controller.abort()
+    work.reject(new Error('stopped on the way'))
+    expect(await settled).toBeUndefined()
+  })
+
+  test('passes on what fails by itself', async () => {
+    const { signal } = new AbortController()
+    await expect(Promise.reject(new Error('no')).catch(unlessAborted(signal))).rejects.toThrow('no')
   })
 })

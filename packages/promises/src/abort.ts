@@ -12,6 +12,16 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
 }
 
 /**
+ * For `.catch()`: lets a rejection pass as settled where `signal` has aborted, and rethrows it where not. For loops
+ * that look at the signal themselves: `await sleep(ms, { signal }).catch(unlessAborted(signal))`.
+ */
+export function unlessAborted(signal: AbortSignal): (error: unknown) => void {
+  return (error) => {
+    if (!signal.aborted) throw error
+  }
+}
+
+/**
  * Rejects with `signal.reason` as soon as `signal` aborts, else settles as `promise` does.
  *
  * `promise` itself goes on; if it rejects after that, the rejection counts as handled.
