@@ -36,18 +36,32 @@ function comparable({ body, ...rest }: Message): unknown {
 }
 
 describe('frames', () => {
-  test.each([true, false])('arrive as they were sent, however the stream is cut (memory reused: %s)', (reuse) => {
+  test.each(['at once', 'later'])('arrive as they were sent, written %s, however the stream is cut', (when) => {
     fc.assert(
       fc.property(
         fc.array(message, { maxLength: 20 }),
         fc.infiniteStream(fc.integer({ min: 1, max: 50_000 })),
-        (sent, cuts) => {
+        fc.infiniteStream(fc.integer({ min: 0, max: 3 })),
+        (sent, cuts, pauses) => {
           const chunks: Buffer[] = []
-          const writer = new FrameWriter((bytes) => chunks.push(Buffer.from(bytes)), reuse)
+          const writes: (() => void)[] = []
+          const writer = new FrameWriter((bytes, done) => {
+            // Only now are the bytes read, as by a socket that is full.
+            const write = (): void => {
+              chunks.push(Buffer.from(bytes))
+              done()
+            }
+            if (when === 'at once') write()
+            else writes.push(write)
+          })
           for (const { kind, seq, aux, header, body } of sent) {
             writer.append(kind, seq, aux, header === undefined ? '' : JSON.stringify(header), body)
+            const pause = pauses.next().value
+            if (pause === 0) writer.flush()
+            for (const write of writes.splice(0, pause)) write()
           }
           writer.flush()
+          for (const write of writes) write()
           const received: Message[] = []
           const decoder = new FrameDecoder((frame) => received.push(read(frame)))
           const stream = Buffer.concat(chunks)
@@ -74,7 +88,7 @@ describe('frames', () => {
 
   test('survive being cut into single bytes', () => {
     const chunks: Buffer[] = []
-    const writer = new FrameWriter((bytes) => chunks.push(Buffer.from(bytes)), true)
+    const writer = new FrameWriter((bytes) => chunks.push(Buffer.from(bytes)))
     for (let seq = 0; seq < 3; seq += 1) writer.append(2, seq, 7, '{"a":1}', 'body')
     writer.flush()
     expect(chunks.length).toBe(1)
@@ -88,7 +102,7 @@ describe('frames', () => {
     let writes = 0
     const writer = new FrameWriter(() => {
       writes += 1
-    }, false)
+    })
     for (let seq = 0; seq < 100; seq += 1) writer.append(2, seq, 0, '{}', 'x'.repeat(100))
     expect(writes).toBe(0)
     writer.flush()

@@ -60,18 +60,27 @@ export function checkMessage(header: string, body: string | Uint8Array): void {
   if (size > MAX_MESSAGE_BYTES) throw new MessageTooLargeError(size, MAX_MESSAGE_BYTES)
 }
 
+/** Takes bytes and calls `done` when it needs their memory no more, maybe before it returns. */
+export type FrameSink = (bytes: Uint8Array, done: () => void) => void
+
+/** Memory in which frames are gathered. */
+interface Slab {
+  readonly bytes: Buffer
+  /** Writes from it that are not done. */
+  writes: number
+}
+
 /** Packs frames into as few writes as possible: small ones are gathered until {@link flush}, large bodies pass uncopied. */
 export class FrameWriter {
-  readonly #sink: (bytes: Uint8Array) => void
-  readonly #reuse: boolean
-  #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES)
+  readonly #sink: FrameSink
+  #slab: Slab = newSlab()
+  /** A slab that is ready to be used again. One is enough: while one is written the other is filled. */
+  #spare: Slab | undefined
   #from = 0
   #to = 0
 
-  /** @param reuse whether `sink` is done with the bytes when it returns, so that their memory can be used again. */
-  constructor(sink: (bytes: Uint8Array) => void, reuse: boolean) {
+  constructor(sink: FrameSink) {
     this.#sink = sink
-    this.#reuse = reuse
   }
 
   append(kind: number, seq: number, aux = 0, header = '', body: string | Uint8Array = NOTHING): void {
@@ -83,7 +92,7 @@ export class FrameWriter {
       return
     }
     if (this.#to + atMost > SLAB_BYTES) this.#nextSlab()
-    const slab = this.#slab
+    const slab = this.#slab.bytes
     const start = this.#to
     let end = start + PRELUDE_BYTES
     if (header.length > 0) end += slab.write(header, end)
@@ -100,16 +109,25 @@ export class FrameWriter {
 
   flush(): void {
     if (this.#from === this.#to) return
-    const bytes = this.#slab.subarray(this.#from, this.#to)
-    if (this.#reuse) this.#to = this.#from
-    else this.#from = this.#to
-    this.#sink(bytes)
+    const slab = this.#slab
+    const bytes = slab.bytes.subarray(this.#from, this.#to)
+    this.#from = this.#to
+    slab.writes += 1
+    this.#sink(bytes, () => this.#written(slab))
+  }
+
+  #written(slab: Slab): void {
+    slab.writes -= 1
+    if (slab.writes > 0) return
+    if (slab !== this.#slab) this.#spare = slab
+    else if (this.#from === this.#to) this.#from = this.#to = 0
   }
 
   #nextSlab(): void {
     this.flush()
-    if (this.#reuse) return
-    this.#slab = Buffer.allocUnsafeSlow(SLAB_BYTES)
+    if (this.#to === 0) return
+    this.#slab = this.#spare ?? newSlab()
+    this.#spare = undefined
     this.#from = this.#to = 0
   }
 
@@ -119,10 +137,16 @@ export class FrameWriter {
     head.write(header, PRELUDE_BYTES)
     writePrelude(head, 0, head.length - 4 + bodyBytes.length, kind, seq, aux, head.length - PRELUDE_BYTES)
     this.flush()
-    this.#sink(head)
-    if (bodyBytes.length > 0) this.#sink(bodyBytes)
+    this.#sink(head, nothing)
+    if (bodyBytes.length > 0) this.#sink(bodyBytes, nothing)
   }
 }
+
+function newSlab(): Slab {
+  return { bytes: Buffer.allocUnsafeSlow(SLAB_BYTES), writes: 0 }
+}
+
+function nothing(): void {}
 
 function writePrelude(
   to: Buffer,

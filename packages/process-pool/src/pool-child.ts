@@ -115,7 +115,7 @@ export class PoolChild {
     // Without a free file descriptor there is no `stdio`; an 'error' event follows.
     const [, , , jobs, replies] = (this.#process.stdio ?? []) as unknown as (Socket | undefined)[]
     this.#replies = replies
-    this.#writer = new FrameWriter((bytes) => jobs?.write(bytes), false)
+    this.#writer = new FrameWriter((bytes, done) => jobs?.write(bytes, done))
     // A write to a child that has ended fails; that it has ended is told by its other pipe and its exit status.
     jobs?.on('error', () => {})
     this.#process.on('error', (error) => this.#onSpawnError(error))

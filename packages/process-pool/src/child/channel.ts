@@ -9,7 +9,7 @@ const REPLIES_FD = 4
 
 /** The child's ends of the two pipes to its pool. */
 export class ParentChannel {
-  readonly writer: FrameWriter = new FrameWriter(writeToParent, true)
+  readonly writer: FrameWriter = new FrameWriter(writeToParent)
   readonly #decoder: FrameDecoder
   readonly #spare: Buffer = Buffer.allocUnsafeSlow(64 * 1024)
 
@@ -56,7 +56,7 @@ export class ParentChannel {
 }
 
 /** Writes all of `bytes` before it returns; ends the process if the pool is gone. */
-export function writeToParent(bytes: Uint8Array): void {
+export function writeToParent(bytes: Uint8Array, done: () => void): void {
   let at = 0
   while (at < bytes.length) {
     try {
@@ -67,6 +67,7 @@ export function writeToParent(bytes: Uint8Array): void {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
     }
   }
+  done()
 }
 
 function isBusy(error: unknown): boolean {

@@ -14,7 +14,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
 
 markAsPoolChild()
 import(process.argv[2] as string).catch((error: unknown) => {
-  const writer = new FrameWriter(writeToParent, true)
+  const writer = new FrameWriter(writeToParent)
   writer.append(FrameKind.startFailed, 0, 0, JSON.stringify(describeError(error)))
   writer.flush()
   process.exit(1)
