@@ -1,7 +1,10 @@
 import type { TraceInput } from '@celery/app/internal'
 import type { PendingSettlement, ReceivedDelivery } from '@celery/messaging'
+import { decodeEnvelope } from '@celery/protocol'
+import type { RefusableEnd } from './outcome-settler.ts'
 import type { JobResult, TaskJob } from './pools/task-pool.ts'
 import type { TaskStrategy } from './task-strategy.ts'
+import { type MessageOrigin, readTraceInput } from './trace-input.ts'
 
 /** What happens to a task after the pool had it. */
 export interface ActiveTaskOwner {
@@ -11,12 +14,19 @@ export interface ActiveTaskOwner {
 
 /** One delivery on its way through the pool. A class with plain fields: one is made for every message. */
 export class ActiveTask implements TaskJob {
+  readonly id: string
+  /** The task's name. */
+  readonly name: string
   readonly delivery: ReceivedDelivery
-  readonly input: TraceInput
   readonly strategy: TaskStrategy
+  readonly envelope: string | Uint8Array | undefined
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
+  readonly ignoresResult: boolean
   readonly #owner: ActiveTaskOwner
+  readonly #hostname: string
+  readonly #shadow: string | null
+  readonly #input: TraceInput | undefined
   /** Milliseconds on the monotonic clock; 0 until it starts. */
   startedAt = 0
   /** Process that runs it; 0 until it starts. */
@@ -24,25 +34,47 @@ export class ActiveTask implements TaskJob {
   /** Whether the lease keeper was told how long it may run. */
   isLimited = false
   /** The early ack of its message, once made. */
-  acknowledged: PendingSettlement | undefined
+  acknowledged: PendingSettlement<RefusableEnd> | undefined
 
-  constructor(delivery: ReceivedDelivery, input: TraceInput, strategy: TaskStrategy, owner: ActiveTaskOwner) {
+  /** @param envelope what `input` was read from, for a pool that forwards it */
+  constructor(
+    delivery: ReceivedDelivery,
+    input: TraceInput,
+    strategy: TaskStrategy,
+    owner: ActiveTaskOwner,
+    envelope: string | Uint8Array | undefined,
+  ) {
+    const { headers, hostname } = input
+    this.id = headers.id
+    this.name = headers.task
     this.delivery = delivery
-    this.input = input
     this.strategy = strategy
+    this.envelope = envelope
+    this.ignoresResult = headers.ignore_result ?? strategy.ignoreResult
     this.#owner = owner
-    const [hard, soft] = input.headers.timelimit
+    this.#hostname = hostname
+    this.#shadow = headers.shadow
+    // Dozens of small objects, all found in the envelope again: not kept for as long as the task waits and runs.
+    this.#input = envelope === undefined ? input : undefined
+    const [hard, soft] = headers.timelimit
     this.timeLimit = hard ?? strategy.timeLimit
     this.softTimeLimit = soft ?? strategy.softTimeLimit
   }
 
-  get id(): string {
-    return this.input.headers.id
+  /** What the message says. */
+  get input(): TraceInput {
+    if (this.#input !== undefined) return this.#input
+    return readTraceInput(decodeEnvelope(this.envelope ?? ''), this.origin)
+  }
+
+  get origin(): MessageOrigin {
+    const { queue, redeliveries } = this.delivery
+    return { hostname: this.#hostname, queue, redeliveries }
   }
 
   /** As in Celery's log lines: `tasks.add[7c6a…]`. */
   get title(): string {
-    return `${this.input.headers.shadow ?? this.input.headers.task}[${this.input.headers.id}]`
+    return `${this.#shadow ?? this.name}[${this.id}]`
   }
 
   onStarted(pid: number): void {

@@ -1,3 +1,4 @@
+import { type Deferred, deferred } from '@celery/promises'
 import type { BrokerConnection, DeliveryRef } from '@celery/transport'
 import { LeaseKeeper } from './lease-keeper.ts'
 
@@ -18,6 +19,10 @@ export class BrokerLeases {
   #timer: NodeJS.Timeout | undefined
   /** Changes follow each other: there is one keeper at a time, and the last one asked for stays. */
   #changing: Promise<unknown> = Promise.resolve()
+  /** How many changes were asked for. All but the last are out of date. */
+  #asked = 0
+  /** Ends the wait for a keeper to begin, as nobody wants it any more. */
+  #outdated: Deferred<void> = deferred()
   #stopped = false
 
   constructor(options: BrokerLeasesOptions) {
@@ -25,12 +30,11 @@ export class BrokerLeases {
   }
 
   /**
-   * Keeps the leases of `broker`, and of no other. Resolves when it does; where that fails at first it goes on trying
-   * until it is stopped.
+   * Keeps the leases of `broker`, and of no other. Resolves when it does, or when it is told meanwhile to keep those of
+   * another or to stop; where that fails at first it goes on trying until then.
    */
   keep(broker: BrokerConnection): Promise<void> {
-    return this.#change(async () => {
-      await this.#end()
+    return this.#change(async (outdated) => {
       if (this.#stopped || !broker.capabilities.leases) return
       const { leaseMs, onError } = this.#options
       const spec = broker.leaseKeeper
@@ -39,7 +43,8 @@ export class BrokerLeases {
         return
       }
       this.#keeper = new LeaseKeeper({ spec, onError })
-      await this.#keeper.start()
+      // It may never begin: the file of its broker may be locked, or moved away.
+      await Promise.race([this.#keeper.start(), outdated])
     })
   }
 
@@ -56,11 +61,19 @@ export class BrokerLeases {
   /** Safe twice. */
   stop(): Promise<void> {
     this.#stopped = true
-    return this.#change(() => this.#end())
+    return this.#change(async () => {})
   }
 
-  #change(run: () => Promise<void>): Promise<void> {
-    const changed = this.#changing.then(run)
+  /** Ends what was kept and then calls `run`, unless the next change was asked for meanwhile. */
+  #change(run: (outdated: Promise<void>) => Promise<void>): Promise<void> {
+    this.#outdated.resolve()
+    const outdated = deferred()
+    this.#outdated = outdated
+    const asked = ++this.#asked
+    const changed = this.#changing.then(async () => {
+      await this.#end()
+      if (asked === this.#asked) await run(outdated.promise)
+    })
     this.#changing = changed.catch(() => {})
     return changed
   }

@@ -1,11 +1,12 @@
 /** What a pool process runs: imports the app, then traces one task after the other. */
 import { type Celery, SoftTimeLimitExceededError } from '@celery/app'
-import { findApp, importModules } from '@celery/app/internal'
+import { findApp, importModules, type TraceInput } from '@celery/app/internal'
 import { serveJobs } from '@celery/process-pool/child'
-import type { TaskHeaders } from '@celery/protocol'
+import { decodeEnvelope, type TaskHeaders } from '@celery/protocol'
 import { parseJson } from '@celery/serialization'
 import type { ChildInit, ChildJobHeader } from './pools/prefork-pool.ts'
 import { splitOutcome } from './pools/reply.ts'
+import { readTraceInput } from './trace-input.ts'
 import { AppNotFoundError } from './worker-errors.ts'
 
 serveJobs(
@@ -15,8 +16,7 @@ serveJobs(
     await importModules(include)
     app.finalize()
     return (job) => {
-      const { headers, ...rest } = job.header as ChildJobHeader
-      const input = { ...rest, headers: typeof headers === 'string' ? readHeaders(headers) : headers, body: job.body }
+      const input = readInput(job.header as ChildJobHeader, job.body)
       // `job` goes on whole: reading its `signal` makes one, and few tasks ask for it.
       const outcome = app.tracer.run(input, job)
       return outcome instanceof Promise ? outcome.then(splitOutcome) : splitOutcome(outcome)
@@ -25,8 +25,22 @@ serveJobs(
   { softLimitReason: (limitMs) => new SoftTimeLimitExceededError(limitMs / 1_000) },
 )
 
-function readHeaders(text: string): TaskHeaders {
-  return parseJson(text) as TaskHeaders
+/** What the worker has read already, and so no stranger's data. */
+function readInput(header: ChildJobHeader, body: string | Uint8Array): TraceInput {
+  const { message } = header
+  if (message === undefined) return readTraceInput(decodeEnvelope(body), header)
+  const { contentEncoding, contentType, headers, replyTo } = message
+  const { hostname, queue, redeliveries } = header
+  return {
+    headers: parseJson(headers) as TaskHeaders,
+    body,
+    contentType,
+    contentEncoding,
+    replyTo,
+    queue,
+    redeliveries,
+    hostname,
+  }
 }
 
 async function loadApp(url: string, exportName: string | undefined): Promise<Celery> {

@@ -2,16 +2,17 @@ import { type Celery, NotRegisteredError, TaskRevokedError, TimeLimitExceededErr
 import type { TraceInput, TraceOutcome } from '@celery/app/internal'
 import type { IncomingMessage, ReceivedDelivery } from '@celery/messaging'
 import { CeleryError, systemClock } from '@celery/promises'
-import { decodeTaskHeaders, parseIsoTime, readTaskId, type WireMessage } from '@celery/protocol'
+import { parseIsoTime, readTaskId, type WireMessage } from '@celery/protocol'
 import { type DeliveryRef, deadLetterQueue, type SettleAction, type SettleResult } from '@celery/transport'
 import { ActiveTask, type ActiveTaskOwner } from './active-task.ts'
 import type { BrokerLeases } from './broker-leases.ts'
 import type { Logger } from './logger.ts'
-import type { OutcomeSettler } from './outcome-settler.ts'
+import type { OutcomeSettler, TaskEnd } from './outcome-settler.ts'
 import type { JobResult, TaskPool } from './pools/task-pool.ts'
 import type { PrefetchWindow } from './prefetch-window.ts'
 import { logOutcome } from './task-log.ts'
 import { createStrategy, type TaskStrategy } from './task-strategy.ts'
+import { readTraceInput } from './trace-input.ts'
 
 export interface DispatcherOptions {
   readonly app: Celery
@@ -82,12 +83,13 @@ export class TaskDispatcher implements ActiveTaskOwner {
   receive(messages: readonly IncomingMessage[]): void {
     // Fetched before it was known that nothing can run here.
     const giveBack = !this.#options.pool.healthy
-    for (const { delivery, message, error } of messages) {
+    for (const incoming of messages) {
+      const { delivery } = incoming
       if (giveBack) this.#settle(delivery, { action: { type: 'requeue', counted: false } })
-      else if (message === undefined) this.#reject(delivery, error)
+      else if (incoming.message === undefined) this.#reject(delivery, incoming.error)
       else {
         try {
-          this.#dispatch(delivery, message)
+          this.#dispatch(delivery, incoming.message, incoming.envelope)
         } catch (unexpected) {
           this.#reject(delivery, unexpected as Error)
         }
@@ -105,7 +107,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
       task.isLimited = true
       this.#options.leases.limit(task.delivery, timeLimit * 1_000 + leaseGraceMs)
     }
-    if (strategy.trackStarted && !this.#ignoresResult(task)) {
+    if (strategy.trackStarted && !task.ignoresResult) {
       const write = this.#options.app.tracer.startedRecord(task.input, pid)
       this.#options.settler.finish({ write }, undefined, () => {})
     }
@@ -127,7 +129,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     }
   }
 
-  #dispatch(delivery: ReceivedDelivery, message: WireMessage): void {
+  #dispatch(delivery: ReceivedDelivery, message: WireMessage, envelope: string | Uint8Array | undefined): void {
     const input = this.#read(delivery, message)
     if (input === undefined) return
     const { headers } = input
@@ -147,11 +149,13 @@ export class TaskDispatcher implements ActiveTaskOwner {
     } else if (headers.expires !== null && (parseIsoTime(headers.expires) ?? now) < now) {
       this.#expire(delivery, input)
     } else if (dueMs <= now) {
-      this.#submit(new ActiveTask(delivery, input, strategy, this))
+      // Kept only where it is of use: a task may run for long.
+      const forwarded = this.#options.pool.forwardsEnvelopes ? envelope : undefined
+      this.#submit(new ActiveTask(delivery, input, strategy, this, forwarded))
     } else if (this.#options.canPark) {
       this.#settle(delivery, { action: { type: 'park', untilMs: dueMs } })
     } else {
-      this.#hold(new ActiveTask(delivery, input, strategy, this), dueMs - now)
+      this.#hold(new ActiveTask(delivery, input, strategy, this, undefined), dueMs - now)
     }
   }
 
@@ -191,16 +195,8 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   #read(delivery: ReceivedDelivery, message: WireMessage): TraceInput | undefined {
     try {
-      return {
-        headers: decodeTaskHeaders(message.headers),
-        body: message.body,
-        contentType: message.contentType,
-        contentEncoding: message.contentEncoding,
-        replyTo: message.properties.reply_to,
-        queue: delivery.queue,
-        redeliveries: delivery.redeliveries,
-        hostname: this.#options.hostname,
-      }
+      const { queue, redeliveries } = delivery
+      return readTraceInput(message, { hostname: this.#options.hostname, queue, redeliveries })
     } catch (error) {
       this.#reject(delivery, error as Error, readTaskId(message.headers))
       return undefined
@@ -231,7 +227,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
   }
 
   #ended(task: ActiveTask, outcome: TraceOutcome): void {
-    logOutcome(this.#options.logger, task.title, outcome)
+    logOutcome(this.#options.logger, task, outcome)
     const { write, publish } = outcome
     if (outcome.dead !== undefined) {
       this.#bury(task, outcome, outcome.dead)
@@ -246,13 +242,14 @@ export class TaskDispatcher implements ActiveTaskOwner {
         : failed
           ? { type: 'dead', reason: outcome.text }
           : undefined
-    this.#finish(task, { action, write, publish })
+    this.#finish(task, { delivery: unsettled(task), action, write, publish })
   }
 
   /** It cannot be run by anyone. An early ack took the message already: a copy goes to the dead letters. */
   #bury(task: ActiveTask, outcome: TraceOutcome, reason: string): void {
+    const { publish, write } = outcome
     if (task.acknowledged === undefined) {
-      this.#finish(task, { action: { type: 'dead', reason }, write: outcome.write, publish: outcome.publish })
+      this.#finish(task, { delivery: task.delivery, action: { type: 'dead', reason }, write, publish })
       return
     }
     const { headers, body, contentType, contentEncoding, replyTo } = task.input
@@ -271,7 +268,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
         },
       },
     }
-    this.#finish(task, { write: outcome.write, publish: [...(outcome.publish ?? []), copy] })
+    this.#finish(task, { write, publish: [...(publish ?? []), copy] })
   }
 
   #lost(task: ActiveTask, reason: string): void {
@@ -283,7 +280,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
       return
     }
     const { write, publish } = this.#options.app.tracer.failed(task.input, error)
-    this.#finish(task, { write, publish })
+    this.#finish(task, { delivery: unsettled(task), write, publish })
   }
 
   #timedOut(task: ActiveTask, limit: number, stuck: boolean): void {
@@ -295,7 +292,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     const action: SettleAction | undefined = task.strategy.acksOnFailureOrTimeout
       ? undefined
       : { type: 'dead', reason: error.message }
-    this.#finish(task, { action, write, publish })
+    this.#finish(task, { delivery: unsettled(task), action, write, publish })
   }
 
   #release(task: ActiveTask, action: SettleAction): void {
@@ -303,14 +300,13 @@ export class TaskDispatcher implements ActiveTaskOwner {
     this.#forget(task)
   }
 
-  #finish(task: ActiveTask, end: Omit<Parameters<OutcomeSettler['finish']>[0], 'delivery'>): void {
-    const delivery = task.acknowledged === undefined ? task.delivery : undefined
-    this.#options.settler.finish({ ...end, delivery }, task.acknowledged, (result) => this.#answered(task, result))
+  #finish(task: ActiveTask, end: TaskEnd): void {
+    this.#options.settler.finish(end, task.acknowledged, (result) => this.#answered(task, result))
     this.#processed++
     this.#forget(task)
   }
 
-  #settle(delivery: ReceivedDelivery, end: Omit<Parameters<OutcomeSettler['finish']>[0], 'delivery'>): void {
+  #settle(delivery: ReceivedDelivery, end: Omit<TaskEnd, 'delivery'>): void {
     this.#options.settler.finish({ ...end, delivery }, undefined, (result) => {
       if (result === 'stale')
         this.#options.logger.warning(`Message ${delivery.tag} had gone to another worker before it was settled`)
@@ -331,8 +327,9 @@ export class TaskDispatcher implements ActiveTaskOwner {
       `Task ${task.title} had gone to another worker when it was settled; what it did here is dropped`,
     )
   }
+}
 
-  #ignoresResult(task: ActiveTask): boolean {
-    return task.input.headers.ignore_result ?? task.strategy.ignoreResult
-  }
+/** The delivery, unless it was acknowledged early. */
+function unsettled({ acknowledged, delivery }: ActiveTask): ReceivedDelivery | undefined {
+  return acknowledged === undefined ? delivery : undefined
 }

@@ -25,6 +25,9 @@ export interface LeaseKeeperThreadData {
   readonly data: unknown
 }
 
+/** Milliseconds that a keeper gets to end by itself. */
+const endTimeoutMs = 1_000
+
 type Handler = (deliveries: readonly DeliveryRef[]) => void
 
 async function run(port: NonNullable<typeof parentPort>, { module, data }: LeaseKeeperThreadData): Promise<void> {
@@ -79,6 +82,8 @@ async function run(port: NonNullable<typeof parentPort>, { module, data }: Lease
         for (const cancel of limits.values()) cancel()
         ending.abort()
         port.close()
+        // From inside, so never amid a call into a native library.
+        setTimeout(() => process.exit(), endTimeoutMs).unref()
         return undefined
     }
   })

@@ -7,9 +7,6 @@ import type { LeaseKeeperCommand, LeaseKeeperReport, LeaseKeeperThreadData } fro
 /** Built JavaScript, also when this file is run from its source. */
 const threadModule = createRequire(import.meta.url).resolve('@celery/worker/lease-keeper-thread')
 
-/** Milliseconds in which a thread is to end by itself. */
-const endTimeoutMs = 1_000
-
 /** Milliseconds before a thread that ended is replaced; longer each time in a row. */
 const firstPauseMs = 100
 const longestPauseMs = 5_000
@@ -101,9 +98,9 @@ export class LeaseKeeper implements AsyncDisposable {
     if (thread === undefined) return
     const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
     thread.postMessage({ type: 'stop' } satisfies LeaseKeeperCommand)
-    const impatient = setTimeout(() => void thread.terminate(), endTimeoutMs)
+    // Not `terminate()`: amid a call into libsql, one that waits for the disk for example, it aborts the whole process.
+    thread.ref()
     await exited
-    clearTimeout(impatient)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

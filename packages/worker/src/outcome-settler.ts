@@ -9,11 +9,12 @@
  */
 import type { AtomicWrite, ResultBackend, ResultWrite } from '@celery/backend'
 import type { PendingSettlement, Settler } from '@celery/messaging'
+import { withDeadline } from '@celery/promises'
 import type { DeliveryRef, Publication, SettleAction, Settlement, SettleResult } from '@celery/transport'
 import type { ResultStorer } from './result-storer.ts'
 
 export interface OutcomeSettlerOptions {
-  readonly settler: Settler
+  readonly settler: Settler<RefusableEnd>
   readonly backend: ResultBackend | undefined
   readonly storer: ResultStorer | undefined
   /** The store refuses a record for good, or the broker what follows from it; gives the record to store instead. */
@@ -33,14 +34,18 @@ export interface TaskEnd {
 
 type OnSettled = (result: SettleResult) => void
 
+/** What a settlement was to bring about: known again if the broker refuses it. */
+export interface RefusableEnd {
+  readonly end: TaskEnd
+  readonly onSettled: OnSettled
+}
+
 export class OutcomeSettler {
-  readonly #settler: Settler
+  readonly #settler: Settler<RefusableEnd>
   readonly #backend: ResultBackend | undefined
   readonly #storer: ResultStorer | undefined
   readonly #joint: boolean
   readonly #onRefused: OutcomeSettlerOptions['onRefused']
-  /** Ends that a broker can refuse, by the first message or write of theirs: a settlement may be copied on its way. */
-  readonly #refusable = new WeakMap<object, { readonly end: TaskEnd; readonly onSettled: OnSettled }>()
 
   constructor(options: OutcomeSettlerOptions) {
     const { backend, domain } = options
@@ -52,50 +57,40 @@ export class OutcomeSettler {
   }
 
   /** Early ack. The answer may be handed to `finish`, so that both can leave together. */
-  acknowledge(delivery: DeliveryRef, onSettled: OnSettled): PendingSettlement {
+  acknowledge(delivery: DeliveryRef, onSettled: OnSettled): PendingSettlement<RefusableEnd> {
     return this.#settler.add({ delivery }, onSettled)
   }
 
   /** Does what is left; `acknowledged` is an early ack of the same message that may still be on its way. */
-  finish(end: TaskEnd, acknowledged: PendingSettlement | undefined, onSettled: OnSettled): void {
+  finish(end: TaskEnd, acknowledged: PendingSettlement<RefusableEnd> | undefined, onSettled: OnSettled): void {
     const { delivery, action, publish } = end
     // Where nothing keeps results there is nobody to wait for them.
     const write = this.#backend === undefined ? undefined : end.write
-    if (publish?.[0] !== undefined) this.#refusable.set(publish[0].message, { end, onSettled })
+    if (write === undefined && publish === undefined) {
+      // Most tasks, where nobody asks for results: there is the message alone, or not even that.
+      if (delivery !== undefined) this.#settler.add(settlementOf(delivery, action, undefined, undefined), onSettled)
+      return
+    }
+    const about: RefusableEnd = { end, onSettled }
     if (this.#joint || write === undefined) {
       const writes = write === undefined ? undefined : this.#prepare(write)
-      if (publish === undefined && writes?.[0] !== undefined) this.#refusable.set(writes[0], { end, onSettled })
-      const rest = {
-        ...(publish === undefined ? undefined : { publish }),
-        ...(writes === undefined ? undefined : { writes }),
-      }
       if (acknowledged !== undefined && !acknowledged.sent) {
-        acknowledged.settlement = { ...acknowledged.settlement, ...rest }
-      } else if (delivery !== undefined || publish !== undefined || writes !== undefined) {
-        this.#settler.add(
-          {
-            ...(delivery === undefined ? undefined : { delivery }),
-            ...(action === undefined ? undefined : { action }),
-            ...rest,
-          },
-          onSettled,
-        )
+        acknowledged.settlement = settlementOf(acknowledged.settlement.delivery, undefined, publish, writes)
+        acknowledged.about = about
+      } else {
+        this.#settler.add(settlementOf(delivery, action, publish, writes), onSettled, about)
       }
       return
     }
     if (delivery !== undefined) {
       // Fenced by the delivery, so that a worker which was paused past its lease neither acknowledges nor sends what
       // somebody else has sent meanwhile. A crash before it only runs the task again.
-      const settlement = {
-        delivery,
-        ...(action === undefined ? undefined : { action }),
-        ...(publish === undefined ? undefined : { publish }),
-      }
-      this.#storer?.add(write, () => this.#settler.add(settlement, onSettled))
+      const settlement = settlementOf(delivery, action, publish, undefined)
+      this.#storer?.add(write, () => this.#settler.add(settlement, onSettled, publish && about))
     } else if (publish === undefined) {
       this.#storer?.add(write, () => {})
     } else {
-      this.#settler.add({ publish }, () => this.#storer?.add(write, () => {}))
+      this.#settler.add({ publish }, () => this.#storer?.add(write, () => {}), about)
     }
   }
 
@@ -103,24 +98,21 @@ export class OutcomeSettler {
    * The broker refuses a settlement for good, mostly because a follow-up has nowhere to go. Nothing of it happened, and
    * it must neither stay undone nor be forgotten: the task fails, and its message goes to the dead letters.
    */
-  refused({ action, delivery, publish, writes }: Settlement, error: unknown): void {
-    const key = publish?.[0]?.message ?? writes?.[0]
-    const known = key === undefined ? undefined : this.#refusable.get(key)
-    const held = delivery ?? known?.end.delivery
-    const isDead = action?.type === 'dead'
+  refused({ settlement, about }: PendingSettlement<RefusableEnd>, error: unknown): void {
+    const delivery = settlement.delivery ?? about?.end.delivery
+    const isDead = settlement.action?.type === 'dead'
     // The dead letters themselves are refused: there is nothing left to try, and the lease gives the message back.
-    if (isDead && key === undefined) return
-    if (key !== undefined) this.#refusable.delete(key)
-    const write = known?.end.write
+    if (isDead && about === undefined) return
+    const write = about?.end.write
     this.finish(
       {
-        delivery: held,
+        delivery,
         action: { type: 'dead', reason: error instanceof Error ? error.message : String(error) },
         // The second time it goes without: the message is worth more than the word of its failure.
         write: write === undefined || isDead ? undefined : this.#onRefused(write, error),
       },
       undefined,
-      known?.onSettled ?? (() => {}),
+      about?.onSettled ?? (() => {}),
     )
   }
 
@@ -133,7 +125,10 @@ export class OutcomeSettler {
     const left = (): number => Math.max(0, until - performance.now())
     // A stored result can still bring a settlement with it, and a settled follow-up a result.
     while (left() > 0 && this.#settler.pending + (this.#storer?.pending ?? 0) > 0) {
-      await settledWithin(Promise.all([this.#settler.idle(), this.#storer?.idle()]), left())
+      const idle = Promise.all([this.#settler.idle(), this.#storer?.idle()])
+      await withDeadline(idle, left(), () => tooLate).catch((error: unknown) => {
+        if (error !== tooLate) throw error
+      })
     }
     const results = (await this.#storer?.close(left())) ?? 0
     return { settlements: await this.#settler.close(left()), results }
@@ -149,11 +144,19 @@ export class OutcomeSettler {
   }
 }
 
-async function settledWithin(work: Promise<unknown>, timeoutMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeoutMs)
-  })
-  await Promise.race([work, late])
-  clearTimeout(timer)
+const tooLate = new Error('the time to settle is over')
+
+/** A settlement without the parts that are not there. Not spread together: one is made for every task. */
+function settlementOf(
+  delivery: DeliveryRef | undefined,
+  action: SettleAction | undefined,
+  publish: readonly Publication[] | undefined,
+  writes: readonly AtomicWrite[] | undefined,
+): Settlement {
+  const settlement: { -readonly [Part in keyof Settlement]: Settlement[Part] } = {}
+  if (delivery !== undefined) settlement.delivery = delivery
+  if (action !== undefined) settlement.action = action
+  if (publish !== undefined) settlement.publish = publish
+  if (writes !== undefined) settlement.writes = writes
+  return settlement
 }

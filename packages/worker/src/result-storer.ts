@@ -1,6 +1,6 @@
 import type { ResultBackend, ResultWrite } from '@celery/backend'
 import { Batcher } from '@celery/messaging'
-import { CeleryError, sleep } from '@celery/promises'
+import { CeleryError, sleep, unlessAborted } from '@celery/promises'
 
 export interface ResultStorerOptions {
   readonly backend: ResultBackend
@@ -91,13 +91,6 @@ export class ResultStorer {
 }
 
 const closed = new Error('the result storer was closed')
-
-/** The loop looks at the signal itself. */
-function unlessAborted(signal: AbortSignal): (error: unknown) => void {
-  return (error) => {
-    if (!signal.aborted) throw error
-  }
-}
 
 /** Whether the record itself is at fault. Everything else may pass: a store that is away or full has many words for it. */
 function isRefusal(error: unknown): boolean {

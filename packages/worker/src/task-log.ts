@@ -1,19 +1,21 @@
 import type { TraceOutcome } from '@celery/app/internal'
+import type { ActiveTask } from './active-task.ts'
 import type { Logger } from './logger.ts'
 
-/** Says what came of a task, in Celery's words; `title` is `tasks.add[7c6a…]`. */
-export function logOutcome(logger: Logger, title: string, { runtime, state, text, traceback }: TraceOutcome): void {
+/** Says what came of a task, in Celery's words. */
+export function logOutcome(logger: Logger, task: ActiveTask, outcome: TraceOutcome): void {
+  const { runtime, state, text, traceback } = outcome
   switch (state) {
     case 'SUCCESS':
-      if (logger.isEnabled('info')) logger.info(`Task ${title} succeeded in ${runtime.toFixed(6)}s: ${text}`)
+      if (logger.isEnabled('info')) logger.info(`Task ${task.title} succeeded in ${runtime.toFixed(6)}s: ${text}`)
       return
     case 'FAILURE':
-      logger.error(`Task ${title} raised: ${text}${traceback === undefined ? '' : `\n${traceback}`}`)
+      logger.error(`Task ${task.title} raised: ${text}${traceback === undefined ? '' : `\n${traceback}`}`)
       return
     case 'IGNORED':
-      if (logger.isEnabled('info')) logger.info(`Task ${title} ignored`)
+      if (logger.isEnabled('info')) logger.info(`Task ${task.title} ignored`)
       return
     case 'REJECTED':
-      logger.warning(`Task ${title} rejected: ${text}`)
+      logger.warning(`Task ${task.title} rejected: ${text}`)
   }
 }

@@ -41,7 +41,7 @@ export function made<Part>(part: Part | undefined, name: string): Part {
 
 /** Milliseconds for which a warmly stopping worker goes on trying to reach a broker or a store that is away. */
 export function settleGraceMs({ options }: WorkerContext): number {
-  return options.settleGraceMs ?? 5_000
+  return options.settleGraceMs ?? 1_000
 }
 
 /** The same for one that is to end at once. */

@@ -38,6 +38,6 @@ export interface WorkerOptions {
   readonly logger?: Logger
   /** @defaultValue `'warning'` */
   readonly logLevel?: LogLevel
-  /** Milliseconds for which a stopping worker goes on trying to tell a broker that is away what it has done. @defaultValue `5_000` */
+  /** Milliseconds for which a stopping worker goes on trying to tell a broker that is away what it has done. @defaultValue `1_000` */
   readonly settleGraceMs?: number
 }

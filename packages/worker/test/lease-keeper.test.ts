@@ -1,9 +1,12 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { BrokerConnection, DeliveryRef } from '@celery/transport'
+import { Celery } from '@celery/app'
+import type { BrokerConnection, DeliveryRef, LeaseKeeperSpec, Transport } from '@celery/transport'
+import { memoryTransport } from '@celery/transport-memory'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { BrokerLeases } from '../src/broker-leases.ts'
+import { createWorker } from '../src/index.ts'
 import { LeaseKeeper } from '../src/lease-keeper.ts'
 
 function setUp() {
@@ -95,6 +98,24 @@ describe('the lease keeper', () => {
   })
 })
 
+test('a lease keeper amid a call that takes long is not torn out of it: that would end the process', async () => {
+  const { lines, onError, order, spec } = setUp()
+  order('slow')
+  const keeper = new LeaseKeeper({ spec, onError })
+  await keeper.start()
+  await keeper.stop()
+  expect(lines()).toEqual(['slow', 'stopped'])
+})
+
+test('a lease keeper that does not hear that it is to stop is stopped all the same', async () => {
+  const { lines, onError, order, spec } = setUp()
+  order('deaf')
+  const keeper = new LeaseKeeper({ spec, onError })
+  await keeper.start()
+  await keeper.stop()
+  expect(lines()).toEqual(['deaf'])
+})
+
 test('a lease keeper that ends before it keeps anything cannot start', async () => {
   const { onError, order, spec } = setUp()
   order('die')
@@ -114,20 +135,69 @@ test('a lease keeper whose module is not there cannot start, and can be stopped'
 
 describe("a worker's leases", () => {
   const capabilities = { leases: true } as BrokerConnection['capabilities']
+  const broker = (leaseKeeper: LeaseKeeperSpec): BrokerConnection => ({ capabilities, leaseKeeper }) as BrokerConnection
 
   test('are kept by one thread at a time, that of the last connection', async () => {
     const first = setUp()
     const second = setUp()
     const leases = new BrokerLeases({ leaseMs: 1_000, held: () => [], onError: first.onError })
-    const broker = ({ spec: leaseKeeper }: typeof first): BrokerConnection =>
-      ({ capabilities, leaseKeeper }) as BrokerConnection
-    await Promise.all([leases.keep(broker(first)), leases.keep(broker(second)), leases.keep(broker(first))])
+    for (const { spec } of [first, second, first]) await leases.keep(broker(spec))
     expect(first.lines()).toEqual(['live', 'stopped', 'live'])
     expect(second.lines()).toEqual(['live', 'stopped'])
     await leases.stop()
     expect(first.lines().at(-1)).toBe('stopped')
-    await leases.keep(broker(second))
+    await leases.keep(broker(second.spec))
     expect(second.lines()).toEqual(['live', 'stopped'])
+  })
+
+  test('of connections that came and went at once are not kept', async () => {
+    const first = setUp()
+    const second = setUp()
+    const leases = new BrokerLeases({ leaseMs: 1_000, held: () => [], onError: first.onError })
+    await Promise.all([first, second, first].map(({ spec }) => leases.keep(broker(spec))))
+    expect([first.lines(), second.lines()]).toEqual([['live'], []])
+    await leases.stop()
+  })
+
+  test('of the next connection are kept, and kept no longer, though those of the one before never could be', async () => {
+    const stuck = setUp()
+    const next = setUp()
+    stuck.order('wait')
+    const leases = new BrokerLeases({ leaseMs: 1_000, held: () => [], onError: stuck.onError })
+    const never = leases.keep(broker(stuck.spec))
+    await until(() => stuck.lines().includes('wait'))
+    await leases.keep(broker(next.spec))
+    await never
+    expect([stuck.lines(), next.lines()]).toEqual([['wait', 'stopped'], ['live']])
+
+    const again = leases.keep(broker(stuck.spec))
+    await until(() => stuck.lines().at(-1) === 'wait')
+    await leases.stop()
+    await again
+    expect(stuck.lines().at(-1)).toBe('stopped')
+  })
+
+  test('that cannot be kept hold up the start of a worker, but not its stop', async () => {
+    const { lines, order, spec } = setUp()
+    order('wait')
+    const memory = memoryTransport()
+    const transport: Transport = {
+      ...memory,
+      async open(address, options) {
+        const opened = await memory.open(address, options)
+        return Object.assign(opened, { capabilities: { ...opened.capabilities, leases: true }, leaseKeeper: spec })
+      },
+    }
+    const app = new Celery('test', { broker: 'keeper://', notify: () => {} })
+    app.transports.register('keeper', async () => transport)
+    onTestFinished(() => app.close())
+    const worker = createWorker(app, { concurrency: 1, logLevel: 'critical' })
+    const starting = worker.start()
+    starting.catch(() => {})
+    await until(() => lines().includes('wait'))
+    await worker.stop()
+    await expect(starting).rejects.toMatchObject({ code: 'ERR_CELERY_BLUEPRINT_STOPPED' })
+    expect(lines()).toEqual(['wait', 'stopped'])
   })
 
   test('are renewed from here where the broker has no keeper', async () => {

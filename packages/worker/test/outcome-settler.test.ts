@@ -3,7 +3,7 @@ import { Connection, Settler, TransportRegistry } from '@celery/messaging'
 import type { BrokerConnection, Delivery, Publication, Settlement, Transport } from '@celery/transport'
 import { memoryTransport } from '@celery/transport-memory'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { OutcomeSettler } from '../src/outcome-settler.ts'
+import { OutcomeSettler, type RefusableEnd } from '../src/outcome-settler.ts'
 import { ResultStorer } from '../src/result-storer.ts'
 
 function publication(body: string, routingKey = 'next', exchange = ''): Publication {
@@ -68,12 +68,12 @@ async function setUp(domain: string | undefined) {
         }),
   } as unknown as ResultBackend
   const onRefused = (_write: ResultWrite, error: unknown): ResultWrite => write(`FAILURE ${(error as Error).name}`)
-  const settler = new Settler({
+  const settler = new Settler<RefusableEnd>({
     connection,
     onError: (error) => log.push(`error ${String(error)}`),
-    onRefused: (settlement, error) => {
+    onRefused: (refused, error) => {
       log.push(`refused ${(error as Error).name}`)
-      outcomes.refused(settlement, error)
+      outcomes.refused(refused, error)
     },
   })
   const storer = new ResultStorer({ backend, onError: () => {}, onRefused })

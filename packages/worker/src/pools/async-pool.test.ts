@@ -20,7 +20,10 @@ function setUp(concurrency: number) {
     },
   })
   const job = (name: string, limits: { timeLimit?: number; softTimeLimit?: number } = {}): TaskJob => ({
+    name,
+    origin: { hostname: 'here', queue: name, redeliveries: 0 },
     input: { queue: name } as TraceInput,
+    envelope: undefined,
     timeLimit: limits.timeLimit,
     softTimeLimit: limits.softTimeLimit,
     onStarted: () => void log.push(`${name} started`),

@@ -20,6 +20,7 @@ export class AsyncPool implements TaskPool {
   readonly name = 'async'
   readonly concurrency: number
   readonly healthy = true
+  readonly forwardsEnvelopes = false
   readonly #trace: AsyncPoolOptions['trace']
   /** First in, first out; `#next` is the head, so that taking one does not move the others. */
   #waiting: TaskJob[] = []

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import type { TraceInput } from '@celery/app/internal'
 import { type ChildExit, type JobLost, type JobOutcome, type PoolJob, ProcessPool } from '@celery/process-pool'
 import { stringifyJson } from '@celery/serialization'
+import type { MessageOrigin } from '../trace-input.ts'
 import { joinOutcome } from './reply.ts'
 import type { JobResult, TaskJob, TaskPool } from './task-pool.ts'
 
@@ -28,10 +29,16 @@ export interface ChildInit {
   readonly include: readonly string[]
 }
 
-/** What travels with each task, besides its body. */
-export type ChildJobHeader = Omit<TraceInput, 'body' | 'headers'> & {
-  /** As text where they hold what plain JSON does not: integers beyond 2^53. */
-  readonly headers: TraceInput['headers'] | string
+/**
+ * What travels with each task. An envelope goes on as it came, because reading it once more costs less than writing its
+ * headers anew; what the broker gave in parts travels in parts.
+ */
+export type ChildJobHeader = MessageOrigin & {
+  /** Absent where the body of the job is the envelope. */
+  readonly message?: Pick<TraceInput, 'contentEncoding' | 'contentType' | 'replyTo'> & {
+    /** As text, because they may hold what plain JSON does not: integers beyond 2^53. */
+    readonly headers: string
+  }
 }
 
 /** Built JavaScript, also when this file is run from its source. */
@@ -41,6 +48,7 @@ const childModule = createRequire(import.meta.url).resolve('@celery/worker/child
 export class PreforkPool implements TaskPool {
   readonly name = 'prefork'
   readonly concurrency: number
+  readonly forwardsEnvelopes = true
   readonly #pool: ProcessPool
 
   constructor(options: PreforkPoolOptions) {
@@ -72,14 +80,7 @@ export class PreforkPool implements TaskPool {
   }
 
   submit(job: TaskJob): void {
-    const { headers } = job.input
-    try {
-      this.#pool.submit(new PreforkJob(job, headers))
-    } catch (error) {
-      // Rare, so nobody looks for it beforehand.
-      if (!(error instanceof TypeError)) throw error
-      this.#pool.submit(new PreforkJob(job, stringifyJson(headers)))
-    }
+    this.#pool.submit(new PreforkJob(job))
   }
 
   async recall(): Promise<void> {
@@ -112,13 +113,19 @@ class PreforkJob implements PoolJob {
   readonly softTimeoutMs?: number
   readonly #job: TaskJob
 
-  constructor(job: TaskJob, headers: ChildJobHeader['headers']) {
+  constructor(job: TaskJob) {
     this.#job = job
-    const { softTimeLimit, timeLimit } = job
-    const { body, ...header } = job.input
-    this.header = { ...header, headers }
-    this.body = body
-    this.kind = job.input.headers.task
+    const { envelope, name, softTimeLimit, timeLimit } = job
+    if (envelope === undefined) {
+      const { body, contentEncoding, contentType, headers, replyTo } = job.input
+      const message = { contentEncoding, contentType, headers: stringifyJson(headers), replyTo }
+      this.header = { ...job.origin, message }
+      this.body = body
+    } else {
+      this.header = job.origin
+      this.body = envelope
+    }
+    this.kind = name
     if (timeLimit !== undefined) this.timeoutMs = timeLimit * 1_000
     if (softTimeLimit !== undefined) this.softTimeoutMs = softTimeLimit * 1_000
   }

@@ -1,4 +1,5 @@
 import type { TraceInput, TraceOutcome } from '@celery/app/internal'
+import type { MessageOrigin } from '../trace-input.ts'
 
 /** Where tasks run. One implementation per way of running: processes, this process. */
 export interface TaskPool {
@@ -7,6 +8,8 @@ export interface TaskPool {
   readonly concurrency: number
   /** Whether it can run tasks now. */
   readonly healthy: boolean
+  /** Whether it makes use of `TaskJob.envelope`. */
+  readonly forwardsEnvelopes: boolean
   /** Resolves when it can. */
   start(): Promise<void>
   /** Takes a task; runs it when a slot is free. */
@@ -22,7 +25,12 @@ export interface TaskPool {
 }
 
 export interface TaskJob {
+  /** The task's name. */
+  readonly name: string
+  readonly origin: MessageOrigin
   readonly input: TraceInput
+  /** What `input` was read from, where the broker has envelopes and the pool forwards them. */
+  readonly envelope: string | Uint8Array | undefined
   /** Seconds. */
   readonly timeLimit: number | undefined
   /** Seconds. */

@@ -1,7 +1,7 @@
 import type { Step } from '@celery/bootsteps'
 import { Settler } from '@celery/messaging'
 import { abortable } from '@celery/promises'
-import { OutcomeSettler } from '../outcome-settler.ts'
+import { OutcomeSettler, type RefusableEnd } from '../outcome-settler.ts'
 import { ResultStorer } from '../result-storer.ts'
 import {
   coldGraceMs,
@@ -21,14 +21,14 @@ export const settleStep: Step<WorkerContext> = {
   async start(worker, { signal }) {
     const { app, logger } = worker
     const backend = await abortable(app.backendIfConfigured(), signal)
-    const settler = new Settler({
+    const settler = new Settler<RefusableEnd>({
       connection: made(worker.connection, 'connection'),
       onError: (error) => complain(worker, `cannot settle with the broker, trying again: ${describeError(error)}`),
       onLeave: () => worker.consumer?.wake(),
-      onRefused: (settlement, error) => {
-        const message = settlement.delivery?.tag ?? '(none)'
+      onRefused: (refused, error) => {
+        const message = refused.settlement.delivery?.tag ?? '(none)'
         logger.critical(`the broker refuses to settle message ${message}: ${describeError(error)}`)
-        worker.outcomes?.refused(settlement, error)
+        worker.outcomes?.refused(refused, error)
       },
     })
     const storer =
