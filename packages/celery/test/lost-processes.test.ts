@@ -1,9 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { isAlive, Scene, until } from './scene.ts'
 
-/** Measured times are of the machine, which others use too: what has to take a second may take this much here. */
-const patience = 3
-
 describe.concurrent('a pool process that is killed in the middle of a task', () => {
   test('F-01 with late ack: the task fails as lost, the message is settled, the slot comes back, siblings run on', async () => {
     await using scene = new Scene({ settings: { taskAcksLate: true } })
@@ -16,9 +13,9 @@ describe.concurrent('a pool process that is killed in the middle of a task', () 
     process.kill(pid, 'SIGKILL')
 
     expect(await scene.outcome(victim)).toMatch(/^FAILURE WorkerLostError: .*signal SIGKILL/)
-    expect(performance.now() - killedAt).toBeLessThan(2_000 * patience)
+    expect(performance.now() - killedAt).toBeLessThan(2_000)
     await until(() => worker.children().length === 2 && !worker.children().includes(pid), 'a new process')
-    expect(performance.now() - killedAt).toBeLessThan(1_000 * patience)
+    expect(performance.now() - killedAt).toBeLessThan(1_000)
     expect(await scene.outcome(sibling)).toBe('SUCCESS null')
     expect(scene.starts(sibling)).toHaveLength(1)
     expect(worker.children()).toContain(siblingPid)
@@ -95,33 +92,46 @@ describe.concurrent('a task that ends its process', () => {
 describe.concurrent('a worker that is killed', () => {
   const leaseMs = 1_500
 
-  test('F-02 F-03: an idle worker runs all that it had, within the lease; its processes end, and store nothing', async () => {
+  test('F-02 F-03 with late ack: an idle worker runs all that it had, within the lease; its processes end, and store nothing', async () => {
     await using scene = new Scene({ settings: { taskAcksLate: true, leaseMs } })
-    const first = await scene.startWorker('-c', '2', '-n', 'first')
-    const running = [await scene.send('sleep', 6_000), await scene.send('block', 6_000)]
-    for (const id of running) await scene.untilStarted(id)
-    // One more than can run: prefetched, never started there.
-    const waiting = await scene.send('add', 1, 2)
-    const children = first.children()
-    await scene.startWorker('-c', '3', '-n', 'second')
-    const killedAt = performance.now()
-    first.signal('SIGKILL')
-    await first.ended
-
+    const { children, kill, running, waiting } = await killedScene(scene)
+    const killedAt = await kill()
     await until(() => !children.some(isAlive), 'the orphans to end')
-    expect(performance.now() - killedAt).toBeLessThan(2_000 * patience)
+    expect(performance.now() - killedAt).toBeLessThan(2_000)
     for (const id of running) {
       const { pid } = await scene.untilStarted(id, 2)
       expect(children).not.toContain(pid)
     }
+    // P-3. The row's own figure, the lease, leaves a slow machine no room: the chaos program measures that.
     expect(performance.now() - killedAt).toBeLessThan(leaseMs + 5_000)
-    expect(await scene.value(waiting)).toBe(3)
+    scene.release()
+    expect(await Promise.all(waiting.map((id) => scene.value(id)))).toEqual([1, 2, 3])
     expect(await Promise.all(running.map((id) => scene.outcome(id)))).toEqual(['SUCCESS null', 'SUCCESS null'])
     // Duplicates: what ran there, once. What had ended there: nothing.
     for (const id of running) expect(scene.starts(id)).toHaveLength(2)
     expect(scene.ends().filter(({ pid }) => children.includes(pid))).toEqual([])
-    expect(scene.starts(waiting)).toHaveLength(1)
+    for (const id of waiting) expect(scene.starts(id)).toHaveLength(1)
     await scene.untilEmpty()
+  })
+
+  test('F-02 with early ack: an idle worker runs all that had not started, once; what ran is lost, and does not run again', async () => {
+    await using scene = new Scene({ settings: { leaseMs } })
+    const { children, kill, running, waiting } = await killedScene(scene)
+    const killedAt = await kill()
+    expect(await Promise.all(waiting.map((id) => scene.value(id)))).toEqual([1, 2, 3])
+    expect(performance.now() - killedAt).toBeLessThan(leaseMs + 5_000)
+    await scene.untilEmpty()
+    for (const id of waiting) {
+      const starts = scene.starts(id)
+      expect(starts).toHaveLength(1)
+      expect(children).not.toContain(starts[0]?.pid)
+    }
+    // Nobody is left who could tell of them.
+    for (const id of running) {
+      expect(scene.starts(id)).toHaveLength(1)
+      expect(scene.ends(id)).toEqual([])
+      expect(await scene.state(id)).toBe('PENDING')
+    }
   })
 
   test('F-03 leaves no process behind, not even an idle one or one that blocks', async () => {
@@ -133,23 +143,28 @@ describe.concurrent('a worker that is killed', () => {
     const killedAt = performance.now()
     worker.signal('SIGKILL')
     await until(() => !children.some(isAlive), 'the orphans to end')
-    expect(performance.now() - killedAt).toBeLessThan(2_000 * patience)
+    expect(performance.now() - killedAt).toBeLessThan(2_000)
   })
 
-  test('with early ack: what was running is lost, what was waiting is not', async () => {
-    await using scene = new Scene({ settings: { leaseMs } })
-    const first = await scene.startWorker('-c', '1', '-n', 'first')
-    const running = await scene.send('sleep', 60_000)
-    await scene.untilStarted(running)
-    const waiting = await Promise.all([scene.send('add', 1, 1), scene.send('add', 2, 2)])
-    await until(() => first.log.includes(waiting[1] as string), 'the messages to be received')
-    first.signal('SIGKILL')
-    await scene.startWorker('-c', '1', '-n', 'second')
-    expect(await Promise.all(waiting.map((id) => scene.value(id)))).toEqual([2, 4])
-    await scene.untilEmpty()
-    expect(scene.starts(running)).toHaveLength(1)
-    expect(await scene.state(running)).toBe('PENDING')
-  })
+  /** A worker that runs two tasks, one of them blocking, and has fetched three more; beside it an idle one. */
+  async function killedScene(scene: Scene) {
+    const first = await scene.startWorker('-c', '2', '-n', 'first')
+    const running = [await scene.send('until-released'), await scene.send('blocked-until-released')]
+    for (const id of running) await scene.untilStarted(id)
+    const waiting = await Promise.all([1, 2, 3].map((n) => scene.send('add', n, 0)))
+    for (const id of waiting) await first.untilLogged(`[${id}] received`)
+    const children = first.children()
+    await scene.startWorker('-c', '3', '-n', 'second')
+    /** Returns when that was, on the monotonic clock. */
+    const kill = async (): Promise<number> => {
+      expect(scene.ends()).toEqual([])
+      const killedAt = performance.now()
+      first.signal('SIGKILL')
+      await first.ended
+      return killedAt
+    }
+    return { children, kill, running, waiting }
+  }
 })
 
 test.concurrent('F-04 a worker stopped for longer than the lease: others run its tasks, it changes nothing of theirs, and works again', async () => {

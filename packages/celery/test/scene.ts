@@ -66,6 +66,11 @@ export class Scene implements AsyncDisposable {
     return (await this.client.sendTask(task, args)).id
   }
 
+  /** Lets the tasks `until-released` and `blocked-until-released` end. */
+  release(): void {
+    writeFileSync(join(this.folder, 'released'), '')
+  }
+
   /** What a task returned; its error is thrown. */
   async value(id: string): Promise<unknown> {
     try {

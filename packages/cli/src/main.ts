@@ -10,10 +10,10 @@ import { UsageError } from './usage-error.ts'
 const exitUsage = 64
 const exitFailure = 1
 
-/** Milliseconds that a process gets to end by itself when its command is done. */
-const endTimeoutMs = 1_000
+/** Milliseconds that a process gets to end by itself when its command is done. A part of the 2 s that a stop may take. */
+const endTimeoutMs = 500
 
-/** Runs the `celery` command and sets the process's exit code. The process ends a second later at the latest. */
+/** Runs the `celery` command and sets the process's exit code. The process ends half a second later at the latest. */
 export async function main(argv: readonly string[] = process.argv): Promise<void> {
   const program = new Command('celery')
     .description('A distributed task queue.')
