@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openDatabase } from '@celery/sqlite'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { BrokerFile } from './broker-file.ts'
-import { deliveryNumber } from './fence.ts'
+import { type HeldKey, heldKey } from './fence.ts'
 import { GroupCommit } from './group-commit.ts'
 import { createSchema } from './schema.ts'
 
@@ -50,7 +50,7 @@ async function setUp(messages: number) {
       beforeCommit: () => file.flush(nowMs),
       rolledBack: () => file.rolledBack(),
     })
-    const mine: number[] = []
+    const mine: HeldKey[] = []
     const commit = <T>(run: () => T): Promise<T> =>
       commits.submit(() => {
         file.refresh()
@@ -65,7 +65,7 @@ async function setUp(messages: number) {
         }),
       async take(max: number) {
         const deliveries = await commit(() => file.take(['q'], max, nowMs))
-        mine.push(...deliveries.map(deliveryNumber))
+        mine.push(...deliveries.map(heldKey))
         return deliveries
       },
       takeAndFail: (max: number) =>
@@ -73,7 +73,7 @@ async function setUp(messages: number) {
           file.take(['q'], max, nowMs)
           throw new Error('disk is full')
         }),
-      stillHeld: () => commit(() => file.store.held(mine).size),
+      stillHeld: () => commit(() => mine.filter((key) => file.claims.find(key) !== undefined).length),
       end: () => commit(() => file.ownership.end()),
     }
   }

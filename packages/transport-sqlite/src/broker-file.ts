@@ -1,8 +1,9 @@
 import type { Database, Statement } from '@celery/sqlite'
 import type { Delivery } from '@celery/transport'
 import type { QueueMessage } from '@celery/transport/virtual'
+import { Claims } from './claims.ts'
 import { MessageStore } from './message-store.ts'
-import { deliveriesPerOwner, Ownership } from './ownership.ts'
+import { claimsPerOwner, Ownership } from './ownership.ts'
 import { Settler } from './settle-messages.ts'
 import { type QueueRow, Topology } from './topology.ts'
 
@@ -10,6 +11,7 @@ import { type QueueRow, Topology } from './topology.ts'
 export class BrokerFile {
   readonly topology: Topology
   readonly store: MessageStore
+  readonly claims: Claims
   readonly ownership: Ownership
   readonly settler: Settler
   readonly #session: string
@@ -20,9 +22,11 @@ export class BrokerFile {
   #ownLeaseEndMs: number | undefined
   #isFresh = false
   #unwritten: QueueMessage[] = []
-  #nextDelivery = 0
+  #nextClaim = 0
   #nextDueMs: number | undefined
   #nextLeaseEndMs: number | undefined
+  /** When the newest lease began. */
+  #lastLeaseBeginMs = 0
   /** Which queue has the first turn in the next fetch. */
   #turn = 0
 
@@ -33,9 +37,11 @@ export class BrokerFile {
     this.#session = options.session
     this.#leaseMs = options.leaseMs
     this.topology = new Topology(database)
-    this.store = new MessageStore(database, this.topology)
-    this.ownership = new Ownership(database, { ...options, topology: this.topology, store: this.store })
-    this.settler = new Settler(database, this.store)
+    this.claims = new Claims(database)
+    this.store = new MessageStore(database, this.topology, this.claims)
+    const { topology, store, claims } = this
+    this.ownership = new Ownership(database, { ...options, topology, store, claims })
+    this.settler = new Settler(database, store, claims)
     this.#overview = database.prepare(overviewSql)
   }
 
@@ -74,6 +80,7 @@ export class BrokerFile {
     this.#ownLeaseEndMs = row[1] ?? undefined
     this.#nextDueMs = row[2] ?? undefined
     this.#nextLeaseEndMs = row[3] ?? undefined
+    this.#lastLeaseBeginMs = row[4] ?? 0
     this.#isFresh = true
   }
 
@@ -90,7 +97,7 @@ export class BrokerFile {
   /** Whether `take` may find something. Only reads, so that many idle processes do not queue up for the write lock. Refresh first. */
   mayTake(names: readonly string[], nowMs: number): boolean {
     const next = this.nextChangeMs
-    if (next !== undefined && next <= nowMs) return true
+    if ((next !== undefined && next <= nowMs) || this.#lastLeaseBeginMs > nowMs) return true
     return names.some((name) => {
       const queue = this.topology.queue(name)
       return queue !== undefined && this.store.hasReady(queue)
@@ -106,11 +113,16 @@ export class BrokerFile {
   #beginOwner(nowMs: number): void {
     this.#owner = this.ownership.begin(nowMs)
     this.#ownLeaseEndMs = nowMs + this.#leaseMs
-    this.#nextDelivery = this.#owner * deliveriesPerOwner
+    this.#nextClaim = this.#owner * claimsPerOwner
   }
 
   /** Lets time pass: what is due becomes ready, and what lost owners held comes back. */
   catchUp(nowMs: number): void {
+    if (this.#lastLeaseBeginMs > nowMs) {
+      this.ownership.shorten(nowMs)
+      this.#isFresh = false
+      this.refresh()
+    }
     const next = this.nextChangeMs
     if (next === undefined || next > nowMs) return
     this.store.releaseDue(nowMs)
@@ -126,14 +138,14 @@ export class BrokerFile {
     let open = [...queues.slice(first), ...queues.slice(0, first)]
     const taken = new Map<QueueRow, Delivery[]>(open.map((queue) => [queue, []]))
     let left = Math.min(max, longestFetch)
-    const reserve = (count: number): number => this.#reserve(count, nowMs)
+    const newClaim = (): number => this.#newClaim(nowMs)
     // Equal shares first, then what some did not use goes to those that have more.
     while (left > 0 && open.length > 0) {
       const hungry: QueueRow[] = []
       for (let index = 0; index < open.length && left > 0; index++) {
         const queue = open[index] as QueueRow
         const share = Math.ceil(left / (open.length - index))
-        const deliveries = this.store.take(queue, share, reserve, nowMs)
+        const deliveries = this.store.take(queue, share, newClaim, nowMs)
         left -= deliveries.length
         if (deliveries.length === share) hungry.push(queue)
         taken.get(queue)?.push(...deliveries)
@@ -143,13 +155,11 @@ export class BrokerFile {
     return interleave([...taken.values()])
   }
 
-  /** Numbers for that many deliveries; the first of them. */
-  #reserve(count: number, nowMs: number): number {
+  /** A number that no fetch had before. */
+  #newClaim(nowMs: number): number {
     this.ensureOwner(nowMs)
-    if (this.#nextDelivery + count > (this.#owner + 1) * deliveriesPerOwner) this.#beginOwner(nowMs)
-    const first = this.#nextDelivery
-    this.#nextDelivery += count
-    return first
+    if (this.#nextClaim >= (this.#owner + 1) * claimsPerOwner) this.#beginOwner(nowMs)
+    return this.#nextClaim++
   }
 
   /** The queues that there are; says of those that care that they have a consumer. */
@@ -184,7 +194,8 @@ const overviewSql = `SELECT
   (SELECT version FROM topology),
   (SELECT lease_until_ms FROM owner WHERE id = ? AND session = ?),
   (SELECT min(until_ms) FROM delayed),
-  (SELECT min(lease_until_ms) FROM owner)`
+  (SELECT min(lease_until_ms) FROM owner),
+  (SELECT max(lease_until_ms - lease_ms) FROM owner)`
 
 /** One from each list in turn. */
 function interleave(lists: readonly Delivery[][]): Delivery[] {

@@ -1,7 +1,15 @@
 import type { Database, SqlParameter } from '@celery/sqlite'
 
-/** queue, rank, not_before_ms, drop_at_ms, tag, dead_reason, payload */
-export type MessageRow = readonly [number, number, number | null, number | null, string, string | null, string]
+export interface NewMessage {
+  /** The queue's id. */
+  readonly queue: number
+  readonly rank: number
+  /** When it is to be ready, if that is not now. */
+  readonly untilMs: number | undefined
+  readonly dropAtMs: number | null
+  readonly tag: string
+  readonly payload: string
+}
 
 /** The ids that new rows were given: so many, from the first on, and higher than all others. */
 export interface Inserted {
@@ -13,16 +21,19 @@ export interface Inserted {
  * Inserts rows into `message` in their order, leaving out those whose queue and tag are there already. Several rows go
  * into one statement, because calling a statement costs more than inserting a row.
  */
-export function insertIgnoringKnown(database: Database): (rows: readonly MessageRow[]) => Inserted {
+export function insertIgnoringKnown(database: Database): (messages: readonly NewMessage[]) => Inserted {
   const statements = portions.map((size) => ({ size, statement: database.prepare(insertSql(size)) }))
-  return (rows) => {
+  return (messages) => {
     let done = 0
     let count = 0
     let lastId = 0
     for (const { size, statement } of statements) {
-      for (; rows.length - done >= size; done += size) {
+      for (; messages.length - done >= size; done += size) {
         const params: SqlParameter[] = []
-        for (let index = done; index < done + size; index++) params.push(...(rows[index] as MessageRow))
+        for (let index = done; index < done + size; index++) {
+          const { queue, dropAtMs, tag, payload } = messages[index] as NewMessage
+          params.push(queue, dropAtMs, tag, payload)
+        }
         const { changes, lastInsertRowid } = statement.run(params)
         count += changes
         if (changes > 0) lastId = Number(lastInsertRowid)
@@ -37,6 +48,6 @@ export function insertIgnoringKnown(database: Database): (rows: readonly Message
 const portions = [16, 4, 1]
 
 function insertSql(rows: number): string {
-  const values = Array.from({ length: rows }, () => '(?, ?, ?, ?, ?, ?, ?)').join(', ')
-  return `INSERT OR IGNORE INTO message (queue, rank, not_before_ms, drop_at_ms, tag, dead_reason, payload) VALUES ${values}`
+  const values = Array.from({ length: rows }, () => '(?, ?, ?, ?)').join(', ')
+  return `INSERT OR IGNORE INTO message (queue, drop_at_ms, tag, payload) VALUES ${values}`
 }

@@ -7,7 +7,7 @@ import { sleep } from '@celery/promises'
 import { type Database, openDatabase, withBusyRetry } from '@celery/sqlite'
 import type { KeepLeases, LeaseCommands } from '@celery/transport'
 import { BrokerFile } from './broker-file.ts'
-import { deliveryNumber } from './fence.ts'
+import { type HeldKey, heldKey } from './fence.ts'
 
 export interface LeaseKeeperData {
   readonly path: string
@@ -32,7 +32,7 @@ export const keepLeases: KeepLeases = async (data, commands) => {
 
 async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCommands): Promise<void> {
   const { session, leaseMs, graceMs } = data
-  const { signal, onAbandon, report } = commands
+  const { signal, onAbandon } = commands
   const file = new BrokerFile(database, { session, leaseMs, graceMs })
   const commit = (run: () => void): Promise<void> => {
     const transact = (): void =>
@@ -44,12 +44,18 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
     return withBusyRetry(transact, { signal, deadlineMs: leaseMs / 3 })
   }
 
+  /** To be given back. Kept until that is done: as long as it is not, they are renewed with all others. */
+  const abandoned = new Set<HeldKey>()
   onAbandon((deliveries) => {
-    const numbers = deliveries.map(deliveryNumber)
-    commit(() => {
-      for (const [number, row] of file.store.held(numbers)) file.store.giveBack(number, row, true)
-    }).catch(report)
+    for (const delivery of deliveries) abandoned.add(heldKey(delivery))
   })
+  const giveBackAbandoned = async (): Promise<void> => {
+    const keys = [...abandoned]
+    await commit(() => {
+      for (const key of keys) file.claims.giveBack(key, true)
+    })
+    for (const key of keys) abandoned.delete(key)
+  }
 
   for (let dueMs = Date.now(); ; ) {
     signal?.throwIfAborted()
@@ -60,6 +66,8 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
       const keepAndTakeOver = (): void => {
         const nowMs = Date.now()
         file.ownership.renew(nowMs)
+        // An owner even before anything was fetched: only beside a good lease is one that has ended taken for a lost one's.
+        if (file.ownership.ownLeaseEndMs() === undefined) file.ownership.begin(nowMs)
         file.ownership.takeOverExpired(nowMs)
       }
       await attempt(async () => {
@@ -67,13 +75,14 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
         commands.ready()
       }, commands)
     }
+    if (abandoned.size > 0) await attempt(giveBackAbandoned, commands)
     await attempt(() => emptyLog(database), commands)
     await sleep(Math.min(lookMs, leaseMs / 3), { signal })
   }
 }
 
 const checkpointBytes = 4 * 2 ** 20
-/** How often it looks at the size of the log. */
+/** How often it looks at the size of the log, and for what was abandoned. */
 const lookMs = 200
 
 function emptyLog(database: Database): void {

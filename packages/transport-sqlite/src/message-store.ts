@@ -1,47 +1,78 @@
 import type { Database, Statement } from '@celery/sqlite'
 import { type Delivery, deadLetterQueue } from '@celery/transport'
 import type { QueueMessage } from '@celery/transport/virtual'
-import { toFence } from './fence.ts'
-import { type Inserted, insertIgnoringKnown, type MessageRow } from './insert-messages.ts'
+import type { Claims, MessageRange } from './claims.ts'
+import { fencePrefix, type HeldKey, toFence } from './fence.ts'
+import { type Inserted, insertIgnoringKnown, type NewMessage } from './insert-messages.ts'
 import { prepareAll, type QueueRow, type Topology } from './topology.ts'
 
-/** What is known of a held message besides its number. */
-export interface HeldRow {
-  readonly message: number
-  readonly queue: number
-  readonly rank: number
-  readonly redeliveries: number
-}
-
 /**
- * Moves messages between `ready`, `delayed` and `held`. All of it is synchronous and belongs into a transaction that
- * has refreshed the topology.
+ * Brings messages into `ready` and `delayed`, and out of them. All of it is synchronous and belongs into a transaction
+ * that has refreshed the topology.
  */
 export class MessageStore {
   readonly #topology: Topology
+  readonly #claims: Claims
   readonly #statements: Readonly<Record<keyof typeof sql, Statement>>
-  readonly #insert: (rows: readonly MessageRow[]) => Inserted
+  readonly #insert: (messages: readonly NewMessage[]) => Inserted
 
-  constructor(database: Database, topology: Topology) {
+  constructor(database: Database, topology: Topology, claims: Claims) {
     this.#topology = topology
+    this.#claims = claims
     this.#statements = prepareAll(database, sql)
     this.#insert = insertIgnoringKnown(database)
   }
 
   /** Adds messages in their order, except those whose tag is in their queue already. */
   put(messages: readonly QueueMessage[], nowMs: number): void {
-    let delays = false
-    const rows = messages.map((message): MessageRow => {
+    const all = messages.map((message): NewMessage => {
+      const { tag, payload, notBeforeMs } = message
       const queue = this.#topology.ensureQueue(message.queue)
-      const notBeforeMs = message.notBeforeMs !== undefined && message.notBeforeMs > nowMs ? message.notBeforeMs : null
-      if (notBeforeMs !== null) delays = true
-      const dropAtMs = queue.messageTtlMs === undefined ? null : (notBeforeMs ?? nowMs) + queue.messageTtlMs
-      return [queue.id, rankOf(message.priority), notBeforeMs, dropAtMs, message.tag, null, message.payload]
+      const untilMs = notBeforeMs !== undefined && notBeforeMs > nowMs ? notBeforeMs : undefined
+      const dropAtMs = queue.messageTtlMs === undefined ? null : (untilMs ?? nowMs) + queue.messageTtlMs
+      return { queue: queue.id, rank: rankOf(message.priority), untilMs, dropAtMs, tag, payload }
     })
-    const { firstId, count } = this.#insert(rows)
-    if (count === 0) return
-    this.#statements.lineUpNew.run([firstId])
-    if (delays) this.#statements.delayNew.run([firstId])
+    // Only messages that are taken from one line need to keep their order, and these get ids that follow each other.
+    all.sort((a, b) => a.queue - b.queue || a.rank - b.rank)
+    const { firstId, count } = this.#insert(all)
+    if (count > 0) this.#place(count === all.length ? all : this.#inserted(all, firstId), firstId)
+  }
+
+  /** Those that were not left out, in the order of their ids. */
+  #inserted(all: readonly NewMessage[], firstId: number): NewMessage[] {
+    const rows = this.#statements.from.values([firstId])
+    const inserted: NewMessage[] = []
+    for (const message of all) {
+      const row = rows[inserted.length]
+      if (row?.[0] === message.queue && row[1] === message.tag) inserted.push(message)
+    }
+    return inserted
+  }
+
+  /** Lines up, or parks, messages that have just been given ids from `firstId` on. */
+  #place(messages: readonly NewMessage[], firstId: number): void {
+    for (let index = 0; index < messages.length; ) {
+      const { queue, rank, untilMs } = messages[index] as NewMessage
+      const first = firstId + index
+      if (untilMs !== undefined) {
+        this.#statements.delay.run([untilMs, first, queue, rank])
+        index++
+        continue
+      }
+      let next: NewMessage | undefined
+      do {
+        index++
+        next = messages[index]
+      } while (next !== undefined && next.queue === queue && next.rank === rank && next.untilMs === undefined)
+      // Where nobody has fetched what was put before, the last range grows instead.
+      const last = firstId + index - 1
+      const grown = first === firstId && this.#statements.growReady.run([last, queue, rank, first - 1]).changes > 0
+      if (!grown) this.#ready(queue, { first, last, rank, redeliveries: 0 })
+    }
+  }
+
+  #ready(queue: number, { first, last, rank, redeliveries }: MessageRange): void {
+    this.#statements.ready.run([queue, rank, first, last, redeliveries])
   }
 
   /** When the first delayed message is due. */
@@ -64,100 +95,97 @@ export class MessageStore {
   }
 
   /**
-   * Moves up to `max` messages of one queue from ready to held, under numbers that `reserve` gives out: it is told how
-   * many, and returns the first. Messages that have outlived the queue's limit are removed instead.
+   * Moves up to `max` messages of one queue from ready to held, under claims whose numbers come from `newClaim`.
+   * Messages that have outlived the queue's limit are removed instead.
    */
-  take(queue: QueueRow, max: number, reserve: (count: number) => number, nowMs: number): Delivery[] {
-    const mortal = queue.messageTtlMs !== undefined
-    const statement = mortal ? this.#statements.firstMortal : this.#statements.first
+  take(queue: QueueRow, max: number, newClaim: () => number, nowMs: number): Delivery[] {
     const deliveries: Delivery[] = []
     for (let removed = 0; removed < mostRemoved; ) {
-      const rows = statement.values([queue.id, max - deliveries.length])
-      const last = rows.at(-1)
-      if (last === undefined) break
-      const numbers = this.#hold(queue, rows as number[][], reserve)
-      const expired: number[] = []
-      for (let index = 0; index < rows.length; index++) {
-        const row = rows[index] as unknown[]
-        const number = numbers(index)
-        if (mortal && ((row[5] as number | null) ?? Number.POSITIVE_INFINITY) <= nowMs) expired.push(number)
-        else deliveries.push(toDelivery(queue.name, number, row))
-      }
-      if (expired.length === 0) break
-      this.ack(expired)
-      removed += expired.length
+      const ranges = this.#firstRanges(queue, max - deliveries.length)
+      if (ranges.length === 0) break
+      const rows = this.#read(queue, ranges)
+      const claim = newClaim()
+      this.#hold(claim, queue, ranges)
+      const outlived = this.#deliver(claim, queue, ranges, rows, nowMs, deliveries)
+      if (outlived.length === 0) break
+      this.#statements.deleteMessages.run([JSON.stringify(outlived)])
+      this.#claims.tidy(claim, Math.min(...outlived), Math.max(...outlived))
+      removed += outlived.length
       if (deliveries.length >= max) break
     }
     return deliveries
   }
 
-  /** Moves the rows just read from ready to held and returns the number of the delivery of each. */
-  #hold(queue: QueueRow, rows: readonly number[][], reserve: (count: number) => number): (index: number) => number {
-    const [rank, message] = rows[rows.length - 1] as [number, number]
-    let lowest = message
-    let highest = message
+  /** The ranges that hold the next `max` messages. Of the last one, `first` to `upTo` belong to them. */
+  #firstRanges(queue: QueueRow, max: number): ReadyRange[] {
+    const ranges: ReadyRange[] = []
+    let left = max
+    for (const row of this.#statements.firstRanges.values([queue.id, max])) {
+      const [rank, first, last, redeliveries] = row as [number, number, number, number]
+      const upTo = Math.min(last, first + left - 1)
+      ranges.push({ rank, first, last, redeliveries, upTo })
+      left -= upTo - first + 1
+      if (left === 0) break
+    }
+    return ranges
+  }
+
+  /** The messages of such ranges, as rows. */
+  #read(queue: QueueRow, ranges: readonly ReadyRange[]): unknown[][] {
+    const { first, upTo } = ranges[0] as ReadyRange
+    const mortal = queue.messageTtlMs !== undefined
+    if (ranges.length === 1) return this.#statements[mortal ? 'readMortal' : 'read'].values([first, upTo])
+    const count = ranges.reduce((sum, range) => sum + range.upTo - range.first + 1, 0)
+    return this.#statements[mortal ? 'readMortalRanges' : 'readRanges'].values([queue.id, count])
+  }
+
+  #hold(claim: number, queue: QueueRow, ranges: readonly ReadyRange[]): void {
+    const end = ranges[ranges.length - 1] as ReadyRange
+    const isCut = end.upTo < end.last
+    const whole = isCut ? ranges[ranges.length - 2] : end
+    if (whole !== undefined) this.#claims.holdReady(claim, queue.id, whole)
+    if (isCut) this.#claims.hold(claim, queue.id, { ...end, last: end.upTo })
+    this.#removeReady(queue, ranges)
+  }
+
+  /** Removes such ranges from the start of a queue. */
+  #removeReady(queue: QueueRow, ranges: readonly ReadyRange[]): void {
+    const { rank, upTo, last } = ranges[ranges.length - 1] as ReadyRange
+    // The comparison of pairs walks the key from its start.
+    if (ranges.length > 1 || upTo === last) this.#statements.deleteFirst.run([queue.id, rank, upTo])
+    if (upTo < last) this.#statements.cutReady.run([upTo + 1, queue.id, rank, last])
+  }
+
+  /** Turns rows into deliveries, and returns the ids of those that have outlived their queue's limit. */
+  #deliver(
+    claim: number,
+    queue: QueueRow,
+    ranges: readonly ReadyRange[],
+    rows: readonly (readonly unknown[])[],
+    nowMs: number,
+    deliveries: Delivery[],
+  ): number[] {
+    const outlived: number[] = []
+    const prefix = fencePrefix(claim)
+    let at = 0
+    let range = ranges[0] as ReadyRange
     for (const row of rows) {
-      const id = row[1] as number
-      if (id < lowest) lowest = id
-      else if (id > highest) highest = id
+      const id = row[0] as number
+      while (id < range.first || id > range.upTo) range = ranges[++at] as ReadyRange
+      if (((row[3] as number | null | undefined) ?? Number.POSITIVE_INFINITY) <= nowMs) outlived.push(id)
+      else deliveries.push(toDelivery(queue.name, prefix, range.redeliveries, row))
     }
-    const span = highest - lowest + 1
-    const dense = span <= 4 * rows.length + 64
-    const first = reserve(dense ? span : rows.length)
-    if (dense) this.#statements.holdDense.run([first - lowest, queue.id, rank, message])
-    else this.#statements.hold.run([first, queue.id, rank, message])
-    this.#statements.deleteFirst.run([queue.id, rank, message])
-    return dense ? (index) => first - lowest + ((rows[index] as number[])[1] as number) : (index) => first + index
-  }
-
-  /** Those of the deliveries that are still held, by their number. */
-  held(deliveries: readonly number[]): Map<number, HeldRow> {
-    const rows = this.#statements.held.values([JSON.stringify(deliveries)])
-    const found = new Map<number, HeldRow>()
-    for (const [delivery, message, queue, rank, redeliveries] of rows as number[][]) {
-      found.set(delivery as number, { message, queue, rank, redeliveries } as HeldRow)
-    }
-    return found
-  }
-
-  /** Ends held messages for good. */
-  ack(deliveries: readonly number[]): void {
-    const json = JSON.stringify(deliveries)
-    this.#statements.deleteHeldMessages.run([json])
-    this.#statements.deleteHeld.run([json])
+    return outlived
   }
 
   /**
-   * As `ack`, if all of them are held and no number comes twice. Else it returns false when it has deleted the messages
-   * of those that are held; `held` still tells which they are, and `ack` with them completes it.
+   * Moves a held message to the end of its dead-letter queue, which keeps the newest 10,000 for seven days. Returns
+   * false where the message was not held.
    */
-  ackAll(deliveries: readonly number[]): boolean {
-    const json = JSON.stringify(deliveries)
-    if (this.#statements.deleteHeldMessages.run([json]).changes !== deliveries.length) return false
-    this.#statements.deleteHeld.run([json])
-    return true
-  }
-
-  /** Back to its place in its queue. */
-  giveBack(delivery: number, row: HeldRow, counted: boolean): void {
-    this.#statements.ready.run([row.queue, row.rank, row.message, row.redeliveries + (counted ? 1 : 0)])
-    this.#statements.deleteHeld.run([JSON.stringify([delivery])])
-  }
-
-  /** Everything in a range of numbers back to its place. */
-  giveBackRange(first: number, last: number, counted: boolean): number {
-    this.#statements.readyRange.run([counted, first, last])
-    return this.#statements.deleteHeldRange.run([first, last]).changes
-  }
-
-  park(delivery: number, row: HeldRow, untilMs: number): void {
-    this.#statements.delay.run([untilMs, row.message, row.queue, row.rank, row.redeliveries])
-    this.#statements.deleteHeld.run([JSON.stringify([delivery])])
-  }
-
-  /** Moves a held message to the end of its dead-letter queue, which keeps the newest 10,000 for seven days. */
-  bury(delivery: number, row: HeldRow, reason: string, nowMs: number): void {
-    const name = this.#topology.queueName(row.queue)
+  bury(key: HeldKey, reason: string, nowMs: number): boolean {
+    const held = this.#claims.find(key)
+    if (held === undefined) return false
+    const name = this.#topology.queueName(held.queue)
     if (name !== undefined) {
       const dead = this.#topology.declareQueue(
         { name: deadLetterQueue(name), messageTtlMs: deadMessageTtlMs },
@@ -167,11 +195,16 @@ export class MessageStore {
       const dropAtMs = nowMs + (dead.messageTtlMs ?? deadMessageTtlMs)
       // Text cannot hold a NUL in SQLite, and a reason may quote anything.
       const text = reason.replaceAll('\0', '\uFFFD')
-      const copied = this.#statements.copyDead.run([dead.id, dropAtMs, text, row.message])
-      if (copied.changes > 0) this.#statements.ready.run([dead.id, row.rank, copied.lastInsertRowid, 0])
+      const copied = this.#statements.copyDead.run([dead.id, dropAtMs, text, key.message])
+      if (copied.changes > 0) {
+        const id = Number(copied.lastInsertRowid)
+        if (this.#statements.growReady.run([id, dead.id, held.rank, id - 1]).changes === 0) {
+          this.#ready(dead.id, { first: id, last: id, rank: held.rank, redeliveries: 0 })
+        }
+      }
       this.#trim(dead)
     }
-    this.ack([delivery])
+    return this.#claims.end(key)
   }
 
   /** Removes the ready messages delivered first until `maxDeadMessages` are left. */
@@ -182,17 +215,20 @@ export class MessageStore {
 
   /** Removes up to `max` ready messages and returns how many it found. */
   purgePortion(queue: QueueRow, max: number): number {
-    const rows = this.#statements.firstIds.values([queue.id, max])
-    const last = rows.at(-1)
-    if (last === undefined) return 0
-    this.#statements.deleteMessages.run([JSON.stringify(rows.map((row) => row[1]))])
-    this.#statements.deleteFirst.run([queue.id, last[0] as number, last[1] as number])
-    return rows.length
+    const ranges = this.#firstRanges(queue, max)
+    let removed = 0
+    for (const { first, upTo } of ranges) {
+      this.#statements.deleteRange.run([first, upTo])
+      removed += upTo - first + 1
+    }
+    if (removed > 0) this.#removeReady(queue, ranges)
+    return removed
   }
 
   /** Removes all messages of a queue, wherever they are. */
   removeAll(queue: QueueRow): void {
-    for (const name of ['deleteReadyOf', 'deleteDelayedOf', 'deleteHeldOf', 'deleteMessagesOf'] as const) {
+    this.#claims.deleteOf(queue.id)
+    for (const name of ['deleteReadyOf', 'deleteDelayedOf', 'deleteMessagesOf'] as const) {
       this.#statements[name].run([queue.id])
     }
   }
@@ -200,23 +236,39 @@ export class MessageStore {
   /** Removes ready messages that have outlived their queue's limit. */
   dropExpired(queue: QueueRow, nowMs: number): void {
     if (queue.messageTtlMs === undefined) return
-    const ids = this.#statements.expired.values([queue.id, nowMs]).map((row) => row[0])
-    if (ids.length === 0) return
-    this.#statements.deleteReadyIds.run([queue.id, JSON.stringify(ids)])
-    this.#statements.deleteMessages.run([JSON.stringify(ids)])
+    const rows = this.#statements.expired.values([queue.id, nowMs]) as [number, number, number, number, number][]
+    // What is left of the range of the row before, behind its message.
+    let rest: MessageRange | undefined
+    for (const [id, rank, first, last, redeliveries] of rows) {
+      if (rest?.last !== last) {
+        if (rest !== undefined && rest.first <= rest.last) this.#ready(queue.id, rest)
+        this.#statements.deleteReady.run([queue.id, rank, last])
+        rest = { rank, first, last, redeliveries }
+      }
+      if (rest.first < id) this.#ready(queue.id, { ...rest, last: id - 1 })
+      rest = { ...rest, first: id + 1 }
+    }
+    if (rest === undefined) return
+    if (rest.first <= rest.last) this.#ready(queue.id, rest)
+    this.#statements.deleteMessages.run([JSON.stringify(rows.map(([id]) => id))])
   }
 
   counts(queue: QueueRow): { readonly ready: number; readonly delayed: number; readonly held: number } {
     return {
       ready: this.#count('countReady', queue),
       delayed: this.#count('countDelayed', queue),
-      held: this.#count('countHeld', queue),
+      held: this.#claims.count(queue.id),
     }
   }
 
-  #count(name: 'countReady' | 'countDelayed' | 'countHeld', queue: QueueRow): number {
+  #count(name: 'countReady' | 'countDelayed', queue: QueueRow): number {
     return this.#statements[name].values([queue.id])[0]?.[0] as number
   }
+}
+
+/** A range of `ready` of which the messages up to one are meant. */
+interface ReadyRange extends MessageRange {
+  readonly upTo: number
 }
 
 const duePortion = 1_000
@@ -229,65 +281,51 @@ function rankOf(priority: number): number {
   return 9 - priority
 }
 
-function toDelivery(queue: string, number: number, row: readonly unknown[]): Delivery {
-  const tag = row[3] as string
-  const fence = toFence(number, tag)
-  const delivery = { queue, tag, fence, redeliveries: row[2] as number, payload: row[4] as string }
-  const deadReason = row[6]
+function toDelivery(queue: string, prefix: string, redeliveries: number, row: readonly unknown[]): Delivery {
+  const tag = row[1] as string
+  const fence = toFence(prefix, row[0] as number, tag)
+  const delivery = { queue, tag, fence, redeliveries, payload: row[2] as string }
+  const deadReason = row[4]
   return typeof deadReason === 'string' ? { ...delivery, deadReason } : delivery
 }
 
+const readyMessages = `FROM ready r CROSS JOIN message m ON m.id BETWEEN r.first AND r.last
+  WHERE r.queue = ? ORDER BY r.rank, r.last, m.id`
+
 const sql = {
-  lineUpNew: `INSERT INTO ready (queue, rank, message, redeliveries)
-    SELECT queue, rank, id, 0 FROM message WHERE id >= ? AND not_before_ms IS NULL`,
-  delayNew: `INSERT INTO delayed (until_ms, message, queue, rank, redeliveries)
-    SELECT not_before_ms, id, queue, rank, 0 FROM message WHERE id >= ? AND not_before_ms IS NOT NULL`,
+  from: 'SELECT queue, tag FROM message WHERE id >= ? ORDER BY id',
+  ready: 'INSERT INTO ready (queue, rank, first, last, redeliveries) VALUES (?, ?, ?, ?, ?)',
+  growReady: 'UPDATE ready SET last = ? WHERE queue = ? AND rank = ? AND last = ? AND redeliveries = 0',
+  delay: 'INSERT INTO delayed (until_ms, message, queue, rank, redeliveries) VALUES (?, ?, ?, ?, 0)',
 
   nextDue: 'SELECT until_ms FROM delayed ORDER BY until_ms LIMIT 1',
   lastDue: `SELECT until_ms, message FROM (
     SELECT until_ms, message FROM delayed WHERE until_ms <= ? ORDER BY until_ms, message LIMIT ?
   ) ORDER BY until_ms DESC, message DESC LIMIT 1`,
-  readyDue: `INSERT INTO ready (queue, rank, message, redeliveries)
-    SELECT queue, rank, message, redeliveries FROM delayed WHERE (until_ms, message) <= (?, ?)`,
+  readyDue: `INSERT INTO ready (queue, rank, first, last, redeliveries)
+    SELECT queue, rank, message, message, redeliveries FROM delayed WHERE (until_ms, message) <= (?, ?)`,
   deleteDue: 'DELETE FROM delayed WHERE (until_ms, message) <= (?, ?)',
 
   anyReady: 'SELECT 1 FROM ready WHERE queue = ? LIMIT 1',
-  first: `SELECT r.rank, r.message, r.redeliveries, m.tag, m.payload
-    FROM ready r JOIN message m ON m.id = r.message WHERE r.queue = ? ORDER BY r.rank, r.message LIMIT ?`,
-  firstMortal: `SELECT r.rank, r.message, r.redeliveries, m.tag, m.payload, m.drop_at_ms, m.dead_reason
-    FROM ready r JOIN message m ON m.id = r.message WHERE r.queue = ? ORDER BY r.rank, r.message LIMIT ?`,
-  firstIds: 'SELECT rank, message FROM ready WHERE queue = ? ORDER BY rank, message LIMIT ?',
-  // The comparison of pairs walks the key from its start up to the last row that was read. Numbering rows takes as
-  // long as moving them, so where ids lie close together the number of a delivery is its message's id, shifted.
-  holdDense: `INSERT INTO held (delivery, message, queue, rank, redeliveries)
-    SELECT ? + message, message, queue, rank, redeliveries FROM ready WHERE queue = ? AND (rank, message) <= (?, ?)`,
-  hold: `INSERT INTO held (delivery, message, queue, rank, redeliveries)
-    SELECT ? - 1 + row_number() OVER (ORDER BY rank, message), message, queue, rank, redeliveries
-    FROM ready WHERE queue = ? AND (rank, message) <= (?, ?)`,
-  deleteFirst: 'DELETE FROM ready WHERE queue = ? AND (rank, message) <= (?, ?)',
+  firstRanges: 'SELECT rank, first, last, redeliveries FROM ready WHERE queue = ? ORDER BY rank, last LIMIT ?',
+  read: 'SELECT id, tag, payload FROM message WHERE id BETWEEN ? AND ? ORDER BY id',
+  readMortal: `SELECT id, tag, payload, drop_at_ms, dead_reason FROM message WHERE id BETWEEN ? AND ? ORDER BY id`,
+  readRanges: `SELECT m.id, m.tag, m.payload ${readyMessages} LIMIT ?`,
+  readMortalRanges: `SELECT m.id, m.tag, m.payload, m.drop_at_ms, m.dead_reason ${readyMessages} LIMIT ?`,
+  deleteFirst: 'DELETE FROM ready WHERE queue = ? AND (rank, last) <= (?, ?)',
+  cutReady: 'UPDATE ready SET first = ? WHERE queue = ? AND rank = ? AND last = ?',
+  deleteReady: 'DELETE FROM ready WHERE queue = ? AND rank = ? AND last = ?',
 
-  held: `SELECT h.delivery, h.message, h.queue, h.rank, h.redeliveries
-    FROM json_each(?) j CROSS JOIN held h ON h.delivery = j.value`,
-  deleteHeldMessages: `DELETE FROM message WHERE id IN (
-    SELECT h.message FROM json_each(?) j CROSS JOIN held h ON h.delivery = j.value)`,
+  deleteRange: 'DELETE FROM message WHERE id BETWEEN ? AND ?',
   deleteMessages: 'DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))',
-  deleteHeld: 'DELETE FROM held WHERE delivery IN (SELECT value FROM json_each(?))',
-  ready: 'INSERT INTO ready (queue, rank, message, redeliveries) VALUES (?, ?, ?, ?)',
-  readyRange: `INSERT INTO ready (queue, rank, message, redeliveries)
-    SELECT queue, rank, message, redeliveries + ? FROM held WHERE delivery BETWEEN ? AND ?`,
-  deleteHeldRange: 'DELETE FROM held WHERE delivery BETWEEN ? AND ?',
-  delay: 'INSERT INTO delayed (until_ms, message, queue, rank, redeliveries) VALUES (?, ?, ?, ?, ?)',
-  copyDead: `INSERT OR IGNORE INTO message (queue, rank, drop_at_ms, tag, dead_reason, payload)
-    SELECT ?, rank, ?, tag, ?, payload FROM message WHERE id = ?`,
-
-  expired: `SELECT r.message FROM ready r JOIN message m ON m.id = r.message
-    WHERE r.queue = ? AND m.drop_at_ms <= ?`,
-  deleteReadyIds: `DELETE FROM ready WHERE queue = ? AND message IN (SELECT value FROM json_each(?))`,
+  copyDead: `INSERT OR IGNORE INTO message (queue, drop_at_ms, tag, dead_reason, payload)
+    SELECT ?, ?, tag, ?, payload FROM message WHERE id = ?`,
+  expired: `SELECT m.id, r.rank, r.first, r.last, r.redeliveries
+    FROM ready r CROSS JOIN message m ON m.id BETWEEN r.first AND r.last
+    WHERE r.queue = ? AND m.drop_at_ms <= ? ORDER BY r.rank, r.last, m.id`,
   deleteReadyOf: 'DELETE FROM ready WHERE queue = ?',
   deleteDelayedOf: 'DELETE FROM delayed WHERE queue = ?',
-  deleteHeldOf: 'DELETE FROM held WHERE queue = ?',
   deleteMessagesOf: 'DELETE FROM message WHERE queue = ?',
-  countReady: 'SELECT count(*) FROM ready WHERE queue = ?',
+  countReady: 'SELECT coalesce(sum(last - first + 1), 0) FROM ready WHERE queue = ?',
   countDelayed: 'SELECT count(*) FROM delayed WHERE queue = ?',
-  countHeld: 'SELECT count(*) FROM held WHERE queue = ?',
 } as const

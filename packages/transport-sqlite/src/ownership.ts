@@ -1,9 +1,13 @@
 import type { Database, Statement } from '@celery/sqlite'
+import type { Claims } from './claims.ts'
 import type { MessageStore } from './message-store.ts'
 import { prepareAll, type Topology } from './topology.ts'
 
-/** Deliveries numbered under one owner. With 2^26 of them, 2^27 owners fit into the integers that JavaScript counts exactly. */
-export const deliveriesPerOwner: number = 2 ** 26
+/**
+ * Claims numbered under one owner. With 2^20 of them, 2^33 owners fit into the integers that JavaScript counts exactly:
+ * the first of a file is a random one of the lower half.
+ */
+export const claimsPerOwner: number = 2 ** 20
 
 /**
  * Who holds messages, and until when. A *session* is one connection. It appears in the file as one *owner* after
@@ -17,6 +21,7 @@ export class Ownership {
   readonly #graceMs: number
   readonly #topology: Topology
   readonly #store: MessageStore
+  readonly #claims: Claims
   readonly #statements: Readonly<Record<keyof typeof sql, Statement>>
 
   constructor(
@@ -27,6 +32,7 @@ export class Ownership {
       readonly graceMs: number
       readonly topology: Topology
       readonly store: MessageStore
+      readonly claims: Claims
     },
   ) {
     this.#session = options.session
@@ -34,13 +40,14 @@ export class Ownership {
     this.#graceMs = options.graceMs
     this.#topology = options.topology
     this.#store = options.store
+    this.#claims = options.claims
     this.#statements = prepareAll(database, sql)
   }
 
   /** Makes a new owner for this session and returns its number. */
   begin(nowMs: number): number {
     this.#prolongIfAllEnded(nowMs)
-    return Number(this.#statements.insert.run([this.#session, nowMs + this.#leaseMs]).lastInsertRowid)
+    return Number(this.#statements.insert.run([this.#session, this.#leaseMs, nowMs + this.#leaseMs]).lastInsertRowid)
   }
 
   /** Renews the leases of this session, and forgets those of its owners that hold nothing any more. */
@@ -48,6 +55,14 @@ export class Ownership {
     this.#prolongIfAllEnded(nowMs)
     this.#statements.renew.run([nowMs + this.#leaseMs, this.#session])
     this.#statements.forgetIdle.run([this.#session, this.#session])
+  }
+
+  /**
+   * The clock was set back: leases that begin in the future begin now. Living owners would renew theirs, but those of
+   * lost ones would go on until the clock is where it was.
+   */
+  shorten(nowMs: number): void {
+    this.#statements.shorten.run([nowMs, nowMs])
   }
 
   /** When the first lease of this session ends, if it has one. */
@@ -81,15 +96,17 @@ export class Ownership {
   #prolongIfAllEnded(nowMs: number): void {
     if (this.#graceMs === 0) return
     const [latest, graceEnd] = this.#statements.latest.values([])[0] as [number | null, number]
-    if (latest === null || latest > nowMs || latest <= graceEnd) return
+    // A grace that ends later than one which begins now is from before the clock was set back.
+    const hadGrace = latest !== null && latest <= graceEnd && graceEnd <= nowMs + this.#graceMs
+    if (latest === null || latest > nowMs || hadGrace) return
     const until = nowMs + this.#graceMs
     this.#statements.prolongAll.run([until])
     this.#statements.setGraceEnd.run([until])
   }
 
   #end(owner: number, counted: boolean): void {
-    const first = owner * deliveriesPerOwner
-    this.#store.giveBackRange(first, first + deliveriesPerOwner - 1, counted)
+    const first = owner * claimsPerOwner
+    this.#claims.giveBackAll(first, first + claimsPerOwner - 1, counted)
     this.#statements.delete.run([owner])
   }
 
@@ -102,11 +119,12 @@ export class Ownership {
 }
 
 const sql = {
-  insert: 'INSERT INTO owner (session, lease_until_ms) VALUES (?, ?)',
+  insert: 'INSERT INTO owner (session, lease_ms, lease_until_ms) VALUES (?, ?, ?)',
+  shorten: 'UPDATE owner SET lease_until_ms = ? + lease_ms WHERE lease_until_ms > ? + lease_ms',
   renew: 'UPDATE owner SET lease_until_ms = ? WHERE session = ?',
   forgetIdle: `DELETE FROM owner WHERE session = ? AND id < (SELECT max(id) FROM owner WHERE session = ?)
-    AND NOT EXISTS (SELECT 1 FROM held
-      WHERE delivery BETWEEN owner.id * ${deliveriesPerOwner} AND owner.id * ${deliveriesPerOwner} + ${deliveriesPerOwner - 1})`,
+    AND NOT EXISTS (SELECT 1 FROM claim
+      WHERE number BETWEEN owner.id * ${claimsPerOwner} AND owner.id * ${claimsPerOwner} + ${claimsPerOwner - 1})`,
   ownLeaseEnd: 'SELECT min(lease_until_ms) FROM owner WHERE session = ?',
   latest: 'SELECT (SELECT max(lease_until_ms) FROM owner), grace_end_ms FROM topology',
   prolongAll: 'UPDATE owner SET lease_until_ms = ?',

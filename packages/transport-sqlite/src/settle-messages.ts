@@ -1,8 +1,9 @@
 import { type Database, SqliteWrite, type Statement } from '@celery/sqlite'
 import type { SettleAction, SettleResult } from '@celery/transport'
 import type { QueueMessage, VirtualSettlement } from '@celery/transport/virtual'
-import { deliveryNumber } from './fence.ts'
-import type { HeldRow, MessageStore } from './message-store.ts'
+import type { Claims } from './claims.ts'
+import { type HeldKey, heldKey } from './fence.ts'
+import type { MessageStore } from './message-store.ts'
 
 /**
  * Carries out settlements, each whole or not at all, in one transaction. Acknowledged messages are deleted for the whole
@@ -11,74 +12,73 @@ import type { HeldRow, MessageStore } from './message-store.ts'
 export class Settler {
   readonly #database: Database
   readonly #store: MessageStore
+  readonly #claims: Claims
   /** Statements of `SqliteWrite`s by their text. Makers keep the text constant, so there are few. */
   readonly #prepared = new Map<string, Statement>()
 
-  constructor(database: Database, store: MessageStore) {
+  constructor(database: Database, store: MessageStore, claims: Claims) {
     this.#database = database
     this.#store = store
+    this.#claims = claims
   }
 
   settle(settlements: readonly VirtualSettlement[], nowMs: number): SettleResult[] {
-    const ours = this.#endAcked(settlements) ?? this.#readHeld(settlements)
+    const keys = settlements.map(({ delivery }) => (delivery === undefined ? undefined : heldKey(delivery)))
+    const left = this.#endAcked(settlements, keys)
     const follow: QueueMessage[] = []
     const results: SettleResult[] = []
-    const acked: number[] = []
-    for (const { delivery, action, put, writes } of settlements) {
-      if (delivery !== undefined && ours !== 'all') {
-        const fence = deliveryNumber(delivery)
-        const row = ours.get(fence)
-        if (row === undefined) {
-          results.push('stale')
-          continue
-        }
-        // The second of two settlements of one delivery comes too late.
-        ours.delete(fence)
-        if (action === undefined || action.type === 'ack') acked.push(fence)
-        else this.#giveAway(fence, row, action, nowMs)
+    for (let index = 0; index < settlements.length; index++) {
+      const { action, put, writes } = settlements[index] as VirtualSettlement
+      const key = keys[index]
+      if (key !== undefined && left?.has(key) === true && !this.#settleOne(key, action, nowMs)) {
+        results.push('stale')
+        continue
       }
       if (writes !== undefined) for (const write of writes) this.#write(write.statement)
       if (put !== undefined) for (const message of put) follow.push(message)
       results.push('done')
     }
-    if (acked.length > 0) this.#store.ack(acked)
     if (follow.length > 0) this.#store.put(follow, nowMs)
     return results
   }
 
   /**
-   * The usual case, in two statements that return no rows, because rows cost the most: every delivery is acknowledged
-   * and still ours. Returns `undefined` where it is not so, and then the caller looks at each.
+   * Ends what is acknowledged, as much of it at once as possible, and returns the keys that are left. Of two settlements
+   * of one message the second comes too late, whichever they are, so then all of them are left, in their order.
    */
-  #endAcked(settlements: readonly VirtualSettlement[]): 'all' | undefined {
-    const fences: number[] = []
-    for (const { delivery, action } of settlements) {
-      if (delivery === undefined) continue
-      if (action !== undefined && action.type !== 'ack') return undefined
-      fences.push(deliveryNumber(delivery))
+  #endAcked(
+    settlements: readonly VirtualSettlement[],
+    keys: readonly (HeldKey | undefined)[],
+  ): ReadonlySet<HeldKey> | undefined {
+    const acked: HeldKey[] = []
+    const others: HeldKey[] = []
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index]
+      if (key === undefined) continue
+      const action = settlements[index]?.action
+      if (action === undefined || action.type === 'ack') acked.push(key)
+      else others.push(key)
     }
-    return fences.length === 0 || this.#store.ackAll(fences) ? 'all' : undefined
+    if (others.length > 0 && !areAscending([...acked, ...others].sort(inOrder))) return new Set([...acked, ...others])
+    // Most come in the order in which they were fetched.
+    if (!areAscending(acked) && !areAscending(acked.sort(inOrder))) return new Set(acked)
+    const stale = this.#claims.endAll(acked)
+    return others.length + stale.length === 0 ? undefined : new Set([...others, ...stale])
   }
 
-  #giveAway(fence: number, row: HeldRow, action: Exclude<SettleAction, { type: 'ack' }>, nowMs: number): void {
-    switch (action.type) {
+  /** Returns false where the message is not held. */
+  #settleOne(key: HeldKey, action: SettleAction | undefined, nowMs: number): boolean {
+    switch (action?.type) {
       case 'requeue':
-        this.#store.giveBack(fence, row, action.counted)
-        break
+        return this.#claims.giveBack(key, action.counted)
       case 'park':
-        if (action.untilMs > nowMs) this.#store.park(fence, row, Math.ceil(action.untilMs))
-        else this.#store.giveBack(fence, row, false)
-        break
+        if (action.untilMs > nowMs) return this.#claims.park(key, Math.ceil(action.untilMs))
+        return this.#claims.giveBack(key, false)
       case 'dead':
-        this.#store.bury(fence, row, action.reason, nowMs)
-        break
+        return this.#store.bury(key, action.reason, nowMs)
+      default:
+        return this.#claims.end(key)
     }
-  }
-
-  #readHeld(settlements: readonly VirtualSettlement[]): Map<number, HeldRow> {
-    const fences: number[] = []
-    for (const { delivery } of settlements) if (delivery !== undefined) fences.push(deliveryNumber(delivery))
-    return fences.length === 0 ? new Map() : this.#store.held(fences)
   }
 
   #write(statement: unknown): void {
@@ -90,6 +90,18 @@ export class Settler {
     }
     prepared.run(write.params)
   }
+}
+
+/** Sorted, and none of them twice. */
+function areAscending(keys: readonly HeldKey[]): boolean {
+  for (let index = 1; index < keys.length; index++) {
+    if (inOrder(keys[index - 1] as HeldKey, keys[index] as HeldKey) >= 0) return false
+  }
+  return true
+}
+
+function inOrder(a: HeldKey, b: HeldKey): number {
+  return a.claim - b.claim || a.message - b.message
 }
 
 /** @throws TypeError before anything happens, rather than in the middle of a batch. */

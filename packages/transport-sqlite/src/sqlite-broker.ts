@@ -20,7 +20,7 @@ import type { QueueMessage, VirtualBroker, VirtualSettlement } from '@celery/tra
 import { endsConnection, toTransportError } from './broker-errors.ts'
 import { BrokerFile } from './broker-file.ts'
 import { sqliteCapabilities } from './capabilities.ts'
-import { deliveryNumber } from './fence.ts'
+import { heldKey } from './fence.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { LeaseKeeperData } from './lease-keeper.ts'
 import { createSchema } from './schema.ts'
@@ -210,11 +210,10 @@ class SqliteBroker implements VirtualBroker {
 
   renew(deliveries: readonly DeliveryRef[], options?: AbortableOptions): Promise<readonly SettleResult[]> {
     return this.#commit((nowMs) => {
-      const fences = deliveries.map(deliveryNumber)
-      const held = this.#file.store.held(fences)
+      const held = deliveries.map((delivery) => this.#file.claims.find(heldKey(delivery)))
       // A lease belongs to the owner: renewing one delivery renews all of ours.
-      if (held.size > 0) this.#file.ownership.renew(nowMs)
-      return fences.map((fence) => (held.has(fence) ? 'done' : 'stale'))
+      if (held.some((message) => message !== undefined)) this.#file.ownership.renew(nowMs)
+      return held.map((message) => (message === undefined ? 'stale' : 'done'))
     }, options)
   }
 
@@ -234,7 +233,8 @@ class SqliteBroker implements VirtualBroker {
     clearInterval(this.#renewTimer)
     this.#wakeUp.fail(error)
     try {
-      if (this.#file.hasOwner) {
+      // The lease keeper makes one, too.
+      if (this.#file.hasOwner || this.#file.ownership.ownLeaseEndMs() !== undefined) {
         const giveBack = (): void => this.#file.ownership.end()
         await this.#commits.submit(giveBack, { signal: AbortSignal.timeout(closeTimeoutMs) })
       }
@@ -344,7 +344,7 @@ class SqliteBroker implements VirtualBroker {
 const purgePortion = 1_000
 const putPortion = 1_000
 /** A stop must not wait for whoever has the file locked. */
-const closeTimeoutMs = 2_000
+const closeTimeoutMs = 250
 /** The clock may be moved, by its owner or by a test, and nothing tells. */
 const longestIdleMs = 250
 

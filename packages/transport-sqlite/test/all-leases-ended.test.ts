@@ -101,6 +101,41 @@ describe('when every lease has ended, because the machine slept or the file was 
   })
 })
 
+describe('when the clock is set back (P-3)', () => {
+  test('what a lost owner held comes back when its lease has passed once more', async () => {
+    const { clock, open } = await setUp()
+    const lost = await open()
+    await lost.put([message('a')])
+    await take(lost)
+    clock.nowMs -= 500_000
+    const other = await open()
+    await look(other)
+    clock.nowMs += leaseMs
+    // Not one lease is good, so there is the grace.
+    await look(other)
+    clock.nowMs += 1_000
+    expect(await take(other)).toMatchObject([{ tag: 'a', redeliveries: 1 }])
+  })
+
+  test('nobody loses what he holds, and a fetch that waits notices', async () => {
+    const { clock, open } = await setUp()
+    const living = await open()
+    await living.put([message('a'), message('b')])
+    const [held] = await take(living)
+    const lost = await open()
+    await take(lost)
+    clock.nowMs -= 500_000
+    const other = await open()
+    await look(other)
+    clock.nowMs += leaseMs - 1
+    await living.renew([held as Delivery])
+    const waiting = take(other)
+    clock.nowMs += 2
+    expect(await waiting).toMatchObject([{ tag: 'b', redeliveries: 1 }])
+    expect(await living.settle([{ delivery: held as Delivery }])).toEqual(['done'])
+  })
+})
+
 function message(tag: string) {
   return { queue: 'q', tag, payload: 'body', priority: 0 }
 }

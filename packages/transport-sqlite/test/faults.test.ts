@@ -47,7 +47,7 @@ describe('F-13: a file that another process keeps locked', () => {
     other.exec('BEGIN EXCLUSIVE')
     await broker.close()
     other.exec('COMMIT')
-    expect(other.prepare('SELECT count(*) FROM held').values([])).toEqual([[1]])
+    expect(other.prepare('SELECT count(*) FROM claim').values([])).toEqual([[1]])
   })
 })
 

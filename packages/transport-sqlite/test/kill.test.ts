@@ -67,7 +67,7 @@ test(`F-02: loses nothing and ends nothing twice while processes are killed (see
     'lost',
   ).toEqual([])
   expect(database.integrityCheck()).toEqual([])
-  const left = ['message', 'ready', 'delayed', 'held'].map(
+  const left = ['message', 'ready', 'delayed', 'claim'].map(
     (table) => database.prepare(`SELECT count(*) FROM ${table}`).values([])[0],
   )
   expect(left).toEqual([[0], [0], [0], [0]])

@@ -2,6 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { deferred } from '@celery/promises'
+import { openDatabase } from '@celery/sqlite'
 import type { Delivery, DeliveryRef, KeepLeases } from '@celery/transport'
 import type { VirtualBroker } from '@celery/transport/virtual'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -54,6 +56,25 @@ describe('the lease keeper', () => {
     await keeper.stop()
   })
 
+  test('gives back as soon as it can what it could not give back because the file was locked', async () => {
+    const { path, open } = await setUp()
+    // So long that no lease ends here, whatever it does.
+    const leaseMs = 3_000
+    const holder = await open({ path, leaseMs })
+    await holder.put([message])
+    const [delivery] = await take(holder)
+    const keeper = startKeeper(holder)
+    await keeper.ready
+    const database = await openDatabase(path)
+    onTestFinished(() => database.close())
+    database.exec('BEGIN IMMEDIATE')
+    keeper.abandon([delivery as Delivery])
+    expect(await keeper.failed).toMatchObject({ code: 'ERR_CELERY_DATABASE_BUSY' })
+    database.exec('COMMIT')
+    expect(await take(await open({ path, leaseMs }))).toMatchObject([{ tag: 'a', redeliveries: 1 }])
+    await keeper.stop({ mayFail: true })
+  })
+
   test('runs from the module that the connection names, in a worker thread', async () => {
     const { path, open } = await setUp()
     const { leaseKeeper } = await open({ path, leaseMs })
@@ -74,33 +95,44 @@ describe('the lease keeper', () => {
   })
 })
 
+interface Keeper {
+  /** It has renewed once. */
+  readonly ready: Promise<void>
+  /** The first error it reports. */
+  readonly failed: Promise<unknown>
+  abandon(of: readonly DeliveryRef[]): void
+  stop(options?: { readonly mayFail?: boolean }): Promise<void>
+}
+
 /** Runs the keeper in this thread; threads of a test would run what is in `dist`. */
-function startKeeper(broker: VirtualBroker): { abandon(of: readonly DeliveryRef[]): void; stop(): Promise<void> } {
+function startKeeper(broker: VirtualBroker): Keeper {
   const controller = new AbortController()
   let abandon: (deliveries: readonly DeliveryRef[]) => void = () => {}
-  let ready = (): void => {}
-  const isReady = new Promise<void>((resolve) => {
-    ready = resolve
-  })
+  const ready = deferred()
+  const failed = deferred<unknown>()
   const failures: unknown[] = []
   const commands: Parameters<KeepLeases>[1] = {
     signal: controller.signal,
     onAbandon(handler) {
       abandon = handler
-      ready()
     },
     onHold() {},
     onRelease() {},
-    ready() {},
-    report: (error) => failures.push(error),
+    ready: () => ready.resolve(),
+    report(error) {
+      failures.push(error)
+      failed.resolve(error)
+    },
   }
   const running = keepLeases(broker.leaseKeeper?.data, commands)
   return {
-    abandon: (deliveries) => void isReady.then(() => abandon(deliveries)),
-    async stop() {
+    ready: ready.promise,
+    failed: failed.promise,
+    abandon: (deliveries) => void ready.promise.then(() => abandon(deliveries)),
+    async stop({ mayFail = false } = {}) {
       controller.abort()
       await running
-      expect(failures).toEqual([])
+      if (!mayFail) expect(failures).toEqual([])
     },
   }
 }

@@ -169,6 +169,14 @@ const reopen = broker.map((by): Step => {
   }
 })
 
+const purge = broker.map((by): Step => {
+  return async (model, real) => {
+    const ready = model.inState('ready')
+    expect(await real.brokers[by]?.purge('q')).toBe(ready.length)
+    for (const message of ready) model.leave(message, 'ended')
+  }
+})
+
 const steps = fc.array(
   fc.oneof(
     { weight: 4, arbitrary: put },
@@ -177,6 +185,7 @@ const steps = fc.array(
     { weight: 2, arbitrary: pass },
     { weight: 1, arbitrary: loseLeases },
     { weight: 1, arbitrary: reopen },
+    { weight: 1, arbitrary: purge },
   ),
   { maxLength: 40, size: 'max' },
 )
@@ -186,6 +195,20 @@ test('agrees with a list of messages, whatever happens to them and in whatever o
 }, async () => {
   await fc.assert(fc.asyncProperty(steps, runSteps), { numRuns: 60, interruptAfterTimeLimit: 20_000 })
 })
+
+/** What schema.ts promises: each message is in one place, ranges are full or end with one, and nothing is in them twice. */
+const brokenRulesSql = `
+  WITH place (what, id) AS (
+    SELECT 'ready', m.id FROM ready r JOIN message m ON m.id BETWEEN r.first AND r.last AND m.queue = r.queue
+    UNION ALL SELECT 'delayed', message FROM delayed
+    UNION ALL SELECT 'held', m.id FROM claim c JOIN message m ON m.id BETWEEN c.first AND c.last AND m.queue = c.queue
+  )
+  SELECT 'places', id, group_concat(what) FROM message LEFT JOIN place USING (id) GROUP BY id HAVING count(what) <> 1
+  UNION ALL SELECT 'ready', first, last FROM ready
+    WHERE (SELECT count(*) FROM message m WHERE m.id BETWEEN first AND last) <> last - first + 1
+  UNION ALL SELECT 'claim', first, last FROM claim WHERE NOT EXISTS (SELECT 1 FROM message m WHERE m.id = last)
+  UNION ALL SELECT 'overlap', c.first, d.first FROM claim c JOIN claim d ON (d.number, d.first) > (c.number, c.first)
+    WHERE d.first <= c.last AND d.last >= c.first AND c.number = d.number`
 
 async function runSteps(sequence: readonly Step[]): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'celery-model-'))
@@ -204,6 +227,7 @@ async function runSteps(sequence: readonly Step[]): Promise<void> {
         delayed: model.inState('delayed').length,
         held: model.inState('held').length,
       })
+      expect(real.database.prepare(brokenRulesSql).values([])).toEqual([])
     }
     const { ready: dead } = (await real.brokers[0]?.declareQueue({ name: deadLetterQueue('q') })) ?? {}
     expect(dead).toBe(model.inState('dead').length)

@@ -39,20 +39,20 @@ export class BrokerView implements Disposable {
   }
 }
 
-/** As `deliveriesPerOwner` of `@celery/transport-sqlite`: the number of a delivery begins with its owner's. */
-const deliveriesPerOwner = 2 ** 26
+/** As in `@celery/transport-sqlite`: the number of a claim begins with its owner's. */
+const claimsPerOwner = 2 ** 20
 
 const heldSql = `
   SELECT json_extract(m.payload, '$.headers.id')
   FROM owner o
-  JOIN held h ON h.delivery BETWEEN o.id * ${deliveriesPerOwner} AND (o.id + 1) * ${deliveriesPerOwner} - 1
-  JOIN message m ON m.id = h.message
+  JOIN claim c ON c.number BETWEEN o.id * ${claimsPerOwner} AND (o.id + 1) * ${claimsPerOwner} - 1
+  JOIN message m ON m.id BETWEEN c.first AND c.last
   WHERE o.session IN (SELECT value FROM json_each(?))`
 
 const messagesSql = `
   SELECT json_extract(m.payload, '$.headers.id'), q.name, CASE
-    WHEN EXISTS (SELECT 1 FROM held WHERE message = m.id) THEN 'held'
-    WHEN EXISTS (SELECT 1 FROM ready WHERE queue = m.queue AND rank = m.rank AND message = m.id) THEN 'ready'
+    WHEN EXISTS (SELECT 1 FROM claim WHERE m.id BETWEEN first AND last) THEN 'held'
+    WHEN EXISTS (SELECT 1 FROM ready WHERE queue = m.queue AND m.id BETWEEN first AND last) THEN 'ready'
     WHEN EXISTS (SELECT 1 FROM delayed WHERE message = m.id) THEN 'delayed'
     ELSE 'nowhere' END
   FROM message m LEFT JOIN queue q ON q.id = m.queue`

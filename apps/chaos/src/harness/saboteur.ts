@@ -46,7 +46,8 @@ export class Saboteur implements Disposable {
     if (task === undefined) return
     const row = this.#broker
       .prepare(
-        `SELECT q.name, m.rank, m.payload FROM message m JOIN queue q ON q.id = m.queue
+        `SELECT q.name, c.rank, m.payload FROM claim c
+          JOIN message m ON m.id BETWEEN c.first AND c.last JOIN queue q ON q.id = m.queue
           WHERE json_extract(m.payload, '$.headers.id') = ? LIMIT 1`,
       )
       .values([task])[0]
