@@ -221,8 +221,8 @@ class OpenedDatabase implements Database {
       if (this.logBytes() >= this.#checkpointBytes) this.checkpoint()
     } catch {
       // The transaction is committed and safe in the log. Whatever this is, a caller that took it for a failure would do
-      // everything again, and never hear of what it had taken the first time. The next look tries again, and what is
-      // wrong with the file for good shows in the next transaction.
+      // everything again, and never hear of what it had taken the first time. The next look tries again; what is wrong
+      // for good shows when the log cannot grow any more.
     }
   }
 

@@ -52,6 +52,7 @@ describe('checking parameters', () => {
     ['a ArrayBuffer', new ArrayBuffer(1)],
     ['a Array', []],
     ['text with a NUL', 'a\0b'],
+    ['text with half a surrogate pair', 'a\ud800b'],
     ['symbol', Symbol('x')],
   ])('refuses %s, naming its place', (what, value) => {
     expect(() => checkParameters([1, value as SqlParameter], 2, 'sql')).toThrow(`parameter 2 is ${what}`)

@@ -39,6 +39,8 @@ export function checkParameters(
       case 'string':
         // Both drivers hand text over as C strings and would cut it there.
         if (value.includes('\0')) throw refused(index, 'text with a NUL character', sql)
+        // It would come back as another text.
+        if (!value.isWellFormed()) throw refused(index, 'text with half a surrogate pair', sql)
         break
       case 'bigint':
         break

@@ -21,6 +21,7 @@ export class BrokerFile {
   #owner = 0
   #ownLeaseEndMs: number | undefined
   #isFresh = false
+  #blockedMs = 0
   #unwritten: QueueMessage[] = []
   #nextClaim = 0
   #nextDueMs: number | undefined
@@ -45,9 +46,10 @@ export class BrokerFile {
     this.#overview = database.prepare(overviewSql)
   }
 
-  /** A transaction begins: nothing that was read before counts. */
-  begin(): void {
+  /** A transaction begins: nothing that was read before counts. `blockedMs`: for how long nobody could write before it. */
+  begin(blockedMs = 0): void {
     this.#isFresh = false
+    this.#blockedMs = blockedMs
     this.#unwritten = []
   }
 
@@ -121,8 +123,9 @@ export class BrokerFile {
     if (this.#lastLeaseBeginMs > nowMs) {
       this.ownership.shorten(nowMs)
       this.#isFresh = false
-      this.refresh()
     }
+    if (this.ownership.excuse(nowMs, this.#blockedMs)) this.#isFresh = false
+    this.refresh()
     const next = this.nextChangeMs
     if (next === undefined || next > nowMs) return
     this.store.releaseDue(nowMs)

@@ -2,8 +2,8 @@ import { type AbortableOptions, CeleryError, type Deferred, deferred, onAbort, s
 import { type Database, DatabaseBusyError } from '@celery/sqlite'
 
 export interface GroupCommitHooks {
-  /** Runs first in every transaction. */
-  begin(): void
+  /** Runs first in every transaction. `blockedMs`: for how long before it nobody, or only we, could write; 0 as a rule. */
+  begin(blockedMs: number): void
   /** Runs last. */
   beforeCommit(): void
   /** Runs after a transaction was rolled back. */
@@ -23,6 +23,8 @@ export class GroupCommit {
   #pending: Operation[] = []
   #draining: Promise<void> | undefined
   #turnStarted: number | undefined
+  /** Since when we have waited for the file, or held it up ourselves. */
+  #blockedSince: number | undefined
 
   constructor(database: Database, deadlineMs: number, hooks: GroupCommitHooks) {
     this.#database = database
@@ -77,6 +79,7 @@ export class GroupCommit {
           await this.#commitOneByOne(group)
           continue
         }
+        this.#blockedSince ??= performance.now()
         this.#expire(error)
         attempt++
         await sleep(Math.min(25, 2 ** attempt) * (0.5 + Math.random() / 2))
@@ -134,9 +137,10 @@ export class GroupCommit {
   }
 
   #transact(run: () => void): void {
+    const started = performance.now()
     try {
       this.#database.transaction(() => {
-        this.#hooks.begin()
+        this.#hooks.begin(this.#blockedSince === undefined ? 0 : performance.now() - this.#blockedSince)
         run()
         this.#hooks.beforeCommit()
       })
@@ -144,6 +148,8 @@ export class GroupCommit {
       this.#hooks.rolledBack()
       throw error
     }
+    // A slow disk, mostly, and the log being emptied: meanwhile the others could not write.
+    this.#blockedSince = performance.now() - started >= longStallMs ? started : undefined
   }
 
   #expire(error: Error): void {
@@ -156,6 +162,9 @@ export class GroupCommit {
 
 /** The event loop should not wait longer than this for us. A group that takes longer is committed in parts. */
 const longestTransactionMs = 8
+
+/** Milliseconds of a transaction that count as a stall of everybody. */
+const longStallMs = 100
 
 interface Operation {
   readonly run: () => unknown

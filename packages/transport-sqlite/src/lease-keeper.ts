@@ -34,10 +34,11 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
   const { session, leaseMs, graceMs } = data
   const { signal, onAbandon } = commands
   const file = new BrokerFile(database, { session, leaseMs, graceMs })
-  const commit = (run: () => void): Promise<void> => {
+  const commit = (run: () => void, blockedMs = 0): Promise<void> => {
+    const started = performance.now()
     const transact = (): void =>
       database.transaction(() => {
-        file.begin()
+        file.begin(blockedMs + performance.now() - started)
         file.refresh()
         run()
       })
@@ -57,24 +58,38 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
     for (const key of keys) abandoned.delete(key)
   }
 
+  const keepAndTakeOver = (): void => {
+    const nowMs = Date.now()
+    file.ownership.renew(nowMs)
+    // An owner even before anything was fetched: only beside a good lease is one that has ended taken for a lost one's.
+    if (file.ownership.ownLeaseEndMs() === undefined) file.ownership.begin(nowMs)
+    file.catchUp(nowMs)
+  }
+  // Else its last lease is the good one beside which those of others look lost.
+  signal?.addEventListener('abort', () => {
+    try {
+      database.transaction(() => file.ownership.leave())
+    } catch {
+      // Locked, or gone: it ends with its lease.
+    }
+  })
+  /** Since when it has not looked, on the monotonic clock. */
+  let lookedAt = performance.now()
   for (let dueMs = Date.now(); ; ) {
     signal?.throwIfAborted()
     const now = Date.now()
     // Leases are in the machine's time, which passes while the machine sleeps, and may be set back.
     if (now >= dueMs || dueMs > now + leaseMs / 3) {
-      dueMs = now + leaseMs / 3
-      const keepAndTakeOver = (): void => {
-        const nowMs = Date.now()
-        file.ownership.renew(nowMs)
-        // An owner even before anything was fetched: only beside a good lease is one that has ended taken for a lost one's.
-        if (file.ownership.ownLeaseEndMs() === undefined) file.ownership.begin(nowMs)
-        file.ownership.takeOverExpired(nowMs)
-      }
+      // What held this thread up may have held up everybody: a full disk, the log being emptied.
+      const lateMs = Math.max(0, performance.now() - lookedAt - 2 * lookMs)
       await attempt(async () => {
-        await commit(keepAndTakeOver)
+        await commit(keepAndTakeOver, lateMs)
+        // A renewal that failed is due again at once, else the lease may end before the next one.
+        dueMs = now + leaseMs / 3
         commands.ready()
       }, commands)
     }
+    lookedAt = performance.now()
     if (abandoned.size > 0) await attempt(giveBackAbandoned, commands)
     await attempt(() => emptyLog(database), commands)
     await sleep(Math.min(lookMs, leaseMs / 3), { signal })

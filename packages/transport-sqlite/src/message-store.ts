@@ -46,6 +46,8 @@ export class MessageStore {
       const row = rows[inserted.length]
       if (row?.[0] === message.queue && row[1] === message.tag) inserted.push(message)
     }
+    // Whatever is not lined up would lie there for ever.
+    if (inserted.length !== rows.length) throw new Error('a message that was stored cannot be told from the others')
     return inserted
   }
 
@@ -133,7 +135,7 @@ export class MessageStore {
   /** The messages of such ranges, as rows. */
   #read(queue: QueueRow, ranges: readonly ReadyRange[]): unknown[][] {
     const { first, upTo } = ranges[0] as ReadyRange
-    const mortal = queue.messageTtlMs !== undefined
+    const { mortal } = queue
     if (ranges.length === 1) return this.#statements[mortal ? 'readMortal' : 'read'].values([first, upTo])
     const count = ranges.reduce((sum, range) => sum + range.upTo - range.first + 1, 0)
     return this.#statements[mortal ? 'readMortalRanges' : 'readRanges'].values([queue.id, count])
@@ -235,7 +237,7 @@ export class MessageStore {
 
   /** Removes ready messages that have outlived their queue's limit. */
   dropExpired(queue: QueueRow, nowMs: number): void {
-    if (queue.messageTtlMs === undefined) return
+    if (!queue.mortal) return
     const rows = this.#statements.expired.values([queue.id, nowMs]) as [number, number, number, number, number][]
     // What is left of the range of the row before, behind its message.
     let rest: MessageRange | undefined

@@ -65,6 +65,15 @@ export class Ownership {
     this.#statements.shorten.run([nowMs, nowMs])
   }
 
+  /**
+   * Nobody could write for a while. Leases that ended meanwhile may be those of owners who wait to renew them, so they get
+   * a little time to do it. Not after short waits: where many write there is always one. Returns whether there were any.
+   */
+  excuse(nowMs: number, blockedMs: number): boolean {
+    if (this.#graceMs === 0 || blockedMs * 2 < this.#graceMs) return false
+    return this.#statements.excuse.run([nowMs + this.#graceMs, nowMs - blockedMs, nowMs]).changes > 0
+  }
+
   /** When the first lease of this session ends, if it has one. */
   ownLeaseEndMs(): number | undefined {
     return (this.#statements.ownLeaseEnd.values([this.#session])[0]?.[0] as number | null) ?? undefined
@@ -79,6 +88,11 @@ export class Ownership {
       const isLast = this.#statements.ofSession.values([session]).length === 0
       if (isLast && session !== this.#session) this.#endSession(session)
     }
+  }
+
+  /** Forgets the owners of this session that hold nothing. */
+  leave(): void {
+    this.#statements.leave.run([this.#session])
   }
 
   /** Gives back everything that this session holds, uncounted, and all that was declared for it alone. */
@@ -121,10 +135,13 @@ export class Ownership {
 const sql = {
   insert: 'INSERT INTO owner (session, lease_ms, lease_until_ms) VALUES (?, ?, ?)',
   shorten: 'UPDATE owner SET lease_until_ms = ? + lease_ms WHERE lease_until_ms > ? + lease_ms',
+  excuse: 'UPDATE owner SET lease_until_ms = ? WHERE lease_until_ms > ? AND lease_until_ms <= ?',
   renew: 'UPDATE owner SET lease_until_ms = ? WHERE session = ?',
   forgetIdle: `DELETE FROM owner WHERE session = ? AND id < (SELECT max(id) FROM owner WHERE session = ?)
     AND NOT EXISTS (SELECT 1 FROM claim
       WHERE number BETWEEN owner.id * ${claimsPerOwner} AND owner.id * ${claimsPerOwner} + ${claimsPerOwner - 1})`,
+  leave: `DELETE FROM owner WHERE session = ? AND NOT EXISTS (SELECT 1 FROM claim
+    WHERE number BETWEEN owner.id * ${claimsPerOwner} AND owner.id * ${claimsPerOwner} + ${claimsPerOwner - 1})`,
   ownLeaseEnd: 'SELECT min(lease_until_ms) FROM owner WHERE session = ?',
   latest: 'SELECT (SELECT max(lease_until_ms) FROM owner), grace_end_ms FROM topology',
   prolongAll: 'UPDATE owner SET lease_until_ms = ?',

@@ -83,14 +83,15 @@ class SqliteBroker implements VirtualBroker {
 
   constructor(database: Database, options: SqliteBrokerOptions) {
     const { address = options.path, leaseMs = 30_000, lockTimeoutMs = 5_000, now = Date.now } = options
-    const graceMs = options.takeoverGraceMs ?? Math.min(1_000, leaseMs / 3)
+    // A longer one would outlast the lease that it stands in for.
+    const graceMs = Math.min(options.takeoverGraceMs ?? Math.min(1_000, leaseMs / 3), leaseMs)
     this.#address = address
     this.#database = database
     this.#now = now
     this.#leaseMs = leaseMs
     this.#file = new BrokerFile(database, { session: this.#session, leaseMs, graceMs })
     this.#commits = new GroupCommit(database, lockTimeoutMs, {
-      begin: () => this.#file.begin(),
+      begin: (blockedMs) => this.#file.begin(blockedMs),
       beforeCommit: () => this.#file.flush(this.#now()),
       rolledBack: () => this.#file.rolledBack(),
     })
@@ -233,11 +234,9 @@ class SqliteBroker implements VirtualBroker {
     clearInterval(this.#renewTimer)
     this.#wakeUp.fail(error)
     try {
-      // The lease keeper makes one, too.
-      if (this.#file.hasOwner || this.#file.ownership.ownLeaseEndMs() !== undefined) {
-        const giveBack = (): void => this.#file.ownership.end()
-        await this.#commits.submit(giveBack, { signal: AbortSignal.timeout(closeTimeoutMs) })
-      }
+      // The lease keeper makes an owner, too, so there may be one that this connection knows nothing of.
+      const giveBack = (): void => this.#file.ownership.end()
+      await this.#commits.submit(giveBack, { signal: AbortSignal.timeout(closeTimeoutMs) })
     } catch {
       // Locked for too long, or gone: what we held comes back when the lease ends, as it does after a crash.
     }
@@ -344,7 +343,7 @@ class SqliteBroker implements VirtualBroker {
 const purgePortion = 1_000
 const putPortion = 1_000
 /** A stop must not wait for whoever has the file locked. */
-const closeTimeoutMs = 250
+const closeTimeoutMs = 500
 /** The clock may be moved, by its owner or by a test, and nothing tells. */
 const longestIdleMs = 250
 

@@ -9,7 +9,8 @@ export const sqlite: Transport = virtualTransport({
   name: 'sqlite',
   capabilities: sqliteCapabilities,
   open(address, { signal, leaseMs, now, transportOptions }) {
-    const { lockTimeoutMs, takeoverGraceMs } = (transportOptions ?? {}) as SqliteTransportOptions
+    const lockTimeoutMs = milliseconds(transportOptions, 'lockTimeoutMs')
+    const takeoverGraceMs = milliseconds(transportOptions, 'takeoverGraceMs')
     return openSqliteBroker({
       path: brokerPath(address),
       address: address.toString(),
@@ -21,6 +22,18 @@ export const sqlite: Transport = virtualTransport({
     })
   },
 })
+
+/** @throws TypeError naming the option */
+function milliseconds(
+  options: Readonly<Record<string, unknown>> | undefined,
+  name: keyof SqliteTransportOptions,
+): number | undefined {
+  const value = options?.[name]
+  if (value === undefined || (typeof value === 'number' && value >= 0 && value < Number.POSITIVE_INFINITY)) return value
+  throw new TypeError(
+    `brokerTransportOptions.${name} must be a number of milliseconds, 0 or more, not ${String(value)}`,
+  )
+}
 
 /** What `broker_transport_options` may hold for this transport. */
 export interface SqliteTransportOptions {

@@ -1,11 +1,13 @@
 import type { Database, Statement } from '@celery/sqlite'
-import type { Binding, ExchangeDeclaration, QueueDeclaration } from '@celery/transport'
+import { type Binding, type ExchangeDeclaration, isDeadLetterQueue, type QueueDeclaration } from '@celery/transport'
 
 /** What is remembered of a queue. */
 export interface QueueRow {
   readonly id: number
   readonly name: string
   readonly messageTtlMs: number | undefined
+  /** Whether its messages may outlive something. Those in dead-letter queues do, whoever declared the queue. */
+  readonly mortal: boolean
   readonly expiresMs: number | undefined
   readonly autoDelete: boolean
 }
@@ -52,6 +54,7 @@ export class Topology {
       id,
       name,
       messageTtlMs: messageTtlMs ?? undefined,
+      mortal: messageTtlMs !== null || isDeadLetterQueue(name),
       expiresMs: expiresMs ?? undefined,
       autoDelete: autoDelete === 1,
     })

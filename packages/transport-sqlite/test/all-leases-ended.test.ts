@@ -136,6 +136,33 @@ describe('when the clock is set back (P-3)', () => {
   })
 })
 
+describe('when nobody could write for a while (P-2)', () => {
+  test('a lease that ended meanwhile is not taken for that of a lost owner', async () => {
+    const { folder, clock, open } = await setUp()
+    const takeoverGraceMs = 40
+    const late = await open()
+    const living = await open()
+    await late.put([message('a'), message('b')])
+    const [held] = await take(late)
+    const [good] = await take(living)
+    clock.nowMs += leaseMs - 10
+    await living.renew([good as Delivery])
+    const early = await open({ takeoverGraceMs })
+
+    const database = await openDatabase(join(folder, 'queue.db'))
+    onTestFinished(() => database.close())
+    database.exec('BEGIN IMMEDIATE')
+    const blockedFrom = performance.now()
+    const looked = look(early)
+    // What counts is how long it really was.
+    while (performance.now() < blockedFrom + takeoverGraceMs) await new Promise((resolve) => setTimeout(resolve, 5))
+    clock.nowMs += 11
+    database.exec('COMMIT')
+    await looked
+    expect(await late.settle([{ delivery: held as Delivery }])).toEqual(['done'])
+  })
+})
+
 function message(tag: string) {
   return { queue: 'q', tag, payload: 'body', priority: 0 }
 }

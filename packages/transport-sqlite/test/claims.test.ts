@@ -174,6 +174,35 @@ test('a delivery of one file means nothing in another', async () => {
   expect(await settle(brokers[1] as VirtualBroker, there ?? [])).toEqual(['done'])
 })
 
+test('a tag that no file can hold is refused, and those put beside it are there', async () => {
+  const { open } = await setUp()
+  const broker = await open()
+  await put(broker, 'a')
+  const odd = broker.put([{ queue: 'q', tag: 'b\ud800', payload: 'body', priority: 0 }])
+  const good = put(broker, 'ac')
+  await expect(odd).rejects.toThrow('half a surrogate pair')
+  await good
+  expect((await fetch(broker, 5)).map(({ tag }) => tag)).toEqual(['a', 'c'])
+})
+
+test('a dead letter has its reason and its limit, even if somebody declared its queue before', async () => {
+  const { clock, open, left } = await setUp()
+  const broker = await open()
+  await broker.declareQueue({ name: 'q.dead', durable: true })
+  await put(broker, 'ab')
+  const both = await fetch(broker, 2)
+  await settle(
+    broker,
+    both.map((delivery) => ({ delivery, action: { type: 'dead', reason: 'why not' } })),
+  )
+  const dead = await broker.fetch(['q.dead'], { max: 1, signal: AbortSignal.timeout(10_000) })
+  expect(dead).toMatchObject([{ tag: 'a', deadReason: 'why not' }])
+  await settle(broker, dead)
+  clock.nowMs += 8 * 24 * 3_600_000
+  expect(await broker.declareQueue({ name: 'q.dead' })).toMatchObject({ ready: 0 })
+  expect(left()).toEqual({ messages: 0, ready: 0, claims: 0 })
+})
+
 test('refuses a file of another layout, and says what to do', async () => {
   const { path, open, database } = await setUp()
   database.exec('CREATE TABLE held (delivery INTEGER PRIMARY KEY)')

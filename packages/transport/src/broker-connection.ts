@@ -121,6 +121,8 @@ export interface ExchangeDeclaration {
   readonly type: 'direct' | 'topic' | 'fanout' | 'headers'
   readonly durable?: boolean
   readonly autoDelete?: boolean
+  /** The broker's own, `alternate-exchange` for example; brokers that know none pass over them. */
+  readonly arguments?: Readonly<Record<string, unknown>>
 }
 
 export interface QueueDeclaration {
@@ -135,6 +137,7 @@ export interface QueueDeclaration {
   readonly expiresMs?: number
   /** Milliseconds after which a message goes away (`x-message-ttl`). */
   readonly messageTtlMs?: number
+  /** The broker's own, `x-max-length` for example; brokers that know none pass over them. */
   readonly arguments?: Readonly<Record<string, unknown>>
 }
 
@@ -152,6 +155,8 @@ export interface Binding {
   readonly queue: string
   readonly exchange: string
   readonly routingKey: string
+  /** What an exchange of type `headers` compares, `x-match` among it; the others pass over it. */
+  readonly arguments?: Readonly<Record<string, unknown>>
 }
 
 export interface Publication {
@@ -246,5 +251,11 @@ export interface LeaseCommands extends AbortableOptions {
 
 /** The queue to which `settle` moves what is dead. */
 export function deadLetterQueue(queue: string): string {
-  return `${queue}.dead`
+  return `${queue}${deadSuffix}`
 }
+
+export function isDeadLetterQueue(queue: string): boolean {
+  return queue.endsWith(deadSuffix)
+}
+
+const deadSuffix = '.dead'

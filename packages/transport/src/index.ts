@@ -19,7 +19,7 @@ export type {
   Transport,
   TransportCapabilities,
 } from './broker-connection.ts'
-export { deadLetterQueue } from './broker-connection.ts'
+export { deadLetterQueue, isDeadLetterQueue } from './broker-connection.ts'
 export { deliveryTags } from './delivery-tags.ts'
 export { parseBrokerUrl } from './parse-broker-url.ts'
 export {
