@@ -1,12 +1,19 @@
-import { brotliCompression, zlibCompression } from './built-in-compressions.ts'
 import { CodecSlot } from './codec-slot.ts'
 import type { CompressedBody, Compression, DecompressOptions, LazyCompression } from './compression.ts'
+import { bzip2Compression } from './compressions/bzip2.ts'
+import { xzCompression } from './compressions/xz.ts'
+import { brotliCompression, zlibCompression } from './compressions/zlib.ts'
+import { zstdCompression } from './compressions/zstd.ts'
 import { DecodeError, EncodeError, UnknownCompressionError } from './errors.ts'
 import { toBytes } from './text.ts'
 
 const DEFAULT_MAX_SIZE_BYTES = 64 * 1024 * 1024
 
-/** The compressions of one application, by name and by header value. Starts with `zlib` (alias `gzip`) and `brotli`. */
+/**
+ * The compressions of one application, by name and by header value. Starts with Celery's: `zlib` (alias `gzip`), `brotli`,
+ * `zstd` (`zstandard`), `bzip2` (`bzip`) and `lzma` (`xz`). The last two need a package of their own and are loaded on
+ * demand; so is `zstd` where Node does not bring it.
+ */
 export class CompressionRegistry {
   /** Names, aliases and header values alike; header values have a slash and names have none. */
   readonly #slots = new Map<string, CodecSlot<Compression>>()
@@ -14,6 +21,9 @@ export class CompressionRegistry {
   constructor() {
     this.register('zlib', zlibCompression, ['gzip'])
     this.register('brotli', brotliCompression)
+    this.register('zstd', zstdCompression, ['zstandard'])
+    this.register('bzip2', bzip2Compression, ['bzip'])
+    this.register('lzma', xzCompression, ['xz'])
   }
 
   /** Adds a compression; for each of its names, and its header value, the one before gives way. */

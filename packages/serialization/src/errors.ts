@@ -48,7 +48,8 @@ export class ContentDisallowedError extends CeleryError {
 
   constructor(contentType: string, accepted: Iterable<string>) {
     const list = [...accepted]
-    super(`content type ${quote(contentType)} is not accepted here (accepted: ${list.join(', ') || 'none'})`)
+    const accepts = `content type ${quote(contentType)} is not accepted here (accepted: ${list.join(', ') || 'none'})`
+    super(`${accepts}${aboutPickle(contentType)}`)
     this.contentType = contentType
     this.accepted = list
   }
@@ -63,7 +64,7 @@ export class UnknownSerializerError extends CeleryError {
 
   constructor(serializer: string, known: Iterable<string>) {
     const list = [...known]
-    super(`no serializer ${quote(serializer)} is registered (known: ${list.join(', ')})`)
+    super(`no serializer ${quote(serializer)} is registered (known: ${list.join(', ')})${aboutPickle(serializer)}`)
     this.serializer = serializer
     this.known = list
   }
@@ -103,6 +104,15 @@ export class CodecUnavailableError extends CeleryError {
     this.codec = codec
     this.packageName = packageName
   }
+}
+
+/** The one format that is left out on purpose, and that a Python fleet may be set to. */
+function aboutPickle(nameOrType: string): string {
+  if (nameOrType !== 'pickle' && nameOrType !== 'application/x-python-serialize') return ''
+  return (
+    ': a pickle can run code in every Python program that reads it; set the senders to json, yaml or msgpack, or ' +
+    'register pickleSerializer(), which reads plain data only and runs nothing'
+  )
 }
 
 /** A name from outside as one short line, so that it cannot break a log. */

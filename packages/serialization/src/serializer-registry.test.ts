@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ContentDisallowedError, DecodeError, UnknownSerializerError } from './errors.ts'
+import { pickleSerializer } from './pickle/pickle-serializer.ts'
 import type { LazySerializer, TextSerializer } from './serializer.ts'
 import { SerializerRegistry } from './serializer-registry.ts'
 
@@ -65,6 +66,40 @@ describe('accept list', () => {
     expect(() => registry.decode('1', 'application/evil', 'utf-8', { accept })).toThrow(UnknownSerializerError)
   })
 
+  test('pickle is refused with the reason, until someone registers it (H-08, H-22)', () => {
+    const registry = new SerializerRegistry()
+    const body = Buffer.from("cos\nsystem\n(S'true'\ntR.")
+    const type = 'application/x-python-serialize'
+    expect(() => registry.decode(body, type, 'binary')).toThrow(/is not accepted here .* can run code/)
+    const accept = registry.acceptList([type])
+    expect(() => registry.decode(body, type, 'binary', { accept })).toThrow(/registered .* can run code/)
+    expect(() => registry.encode(1, 'pickle')).toThrow('register pickleSerializer()')
+    expect(() => registry.acceptList(['pickle'])).toThrow(UnknownSerializerError)
+    registry.register('pickle', pickleSerializer())
+    expect([...registry.acceptList(['pickle'])]).toEqual([type])
+    expect(() => registry.decode(body, type, 'binary', { accept })).toThrow(DecodeError)
+    expect(registry.decode(registry.encode([1], 'pickle').body, type, 'binary', { accept })).toEqual([1])
+  })
+
+  test('what is disabled is not read, whatever is accepted', () => {
+    const registry = new SerializerRegistry().disable('msgpack').disable('raw')
+    const accept = registry.acceptList(['msgpack', 'json'])
+    const { body, contentType } = registry.encode(1, 'msgpack')
+    expect(() => registry.decode(body, contentType, 'binary', { accept })).toThrow(ContentDisallowedError)
+    expect(() => registry.decode(body, 'application/data', 'binary', { accept })).toThrow(ContentDisallowedError)
+    expect(registry.decode('1', 'application/json', 'utf-8', { accept })).toBe(1)
+    expect(registry.enable('msgpack').decode(body, contentType, 'binary', { accept })).toBe(1)
+    expect(() => registry.disable('xml')).toThrow(UnknownSerializerError)
+  })
+
+  test('application/text and application/data need no mention, as in kombu', () => {
+    const registry = new SerializerRegistry()
+    expect(registry.decode(Buffer.from('hé'), 'application/text')).toBe('hé')
+    expect(registry.decode(Buffer.from('hé'), 'application/data', 'utf-8')).toBe('hé')
+    expect(registry.decode(Uint8Array.of(255), 'application/data', 'binary')).toEqual(Uint8Array.of(255))
+    expect(() => registry.decode(Buffer.from([255]), 'application/data', 'utf-8')).toThrow(DecodeError)
+  })
+
   test('names of Object.prototype are names like any other (H-12)', () => {
     const registry = new SerializerRegistry()
     for (const name of ['__proto__', 'constructor', 'toString']) {
@@ -124,12 +159,12 @@ describe('registering', () => {
     expect(() => registry.encode('a', 'application/json')).toThrow(UnknownSerializerError)
     expect(registry.unregister('json')).toBe(true)
     expect(registry.unregister('json')).toBe(false)
-    expect(registry.names()).toEqual(['text', 'raw'])
+    expect(registry.names()).not.toContain('json')
   })
 
   test('registries share nothing', () => {
     new SerializerRegistry().register('shout', shout)
-    expect(new SerializerRegistry().names()).toEqual(['json', 'text', 'raw'])
+    expect(new SerializerRegistry().names()).toEqual(['json', 'yaml', 'msgpack', 'text', 'raw'])
   })
 })
 
@@ -170,8 +205,15 @@ describe('lazy serializers', () => {
     expect(registry.encode('a', 'shout').body).toBe('A')
   })
 
+  test('yaml is one, and names its package', async () => {
+    const registry = new SerializerRegistry()
+    expect(() => registry.encode(1, 'yaml')).toThrow(expect.objectContaining({ packageName: 'js-yaml' }))
+    await registry.load('application/x-yaml')
+    expect(registry.encode({ a: 1 }, 'yaml').body).toBe('{"a" : 1}\n')
+  })
+
   test('the built-in ones need no loading', async () => {
     await expect(new SerializerRegistry().load('json')).resolves.toBeUndefined()
-    await expect(new SerializerRegistry().load('yaml')).rejects.toBeInstanceOf(UnknownSerializerError)
+    await expect(new SerializerRegistry().load('xml')).rejects.toBeInstanceOf(UnknownSerializerError)
   })
 })

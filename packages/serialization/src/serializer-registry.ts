@@ -2,25 +2,44 @@ import { CeleryError } from '@celery/promises'
 import { jsonSerializer, rawSerializer, textSerializer } from './built-in-serializers.ts'
 import { CodecSlot } from './codec-slot.ts'
 import { ContentDisallowedError, DecodeError, EncodeError, UnknownSerializerError } from './errors.ts'
+import type { FleetVersion } from './fleet-version.ts'
+import { TypedValues } from './json/typed-values.ts'
+import { msgpackSerializer } from './msgpack/msgpack-serializer.ts'
 import type { DecodeOptions, EncodedBody, LazySerializer, Serializer } from './serializer.ts'
 import { decodeUtf8, toBytes } from './text.ts'
+import { yamlSerializer } from './yaml/yaml-serializer.ts'
 
 /** Content types that only ever give the text or bytes as they are. */
 const HARMLESS: ReadonlySet<string> = new Set(['application/data', 'application/text'])
 const JSON_ONLY: ReadonlySet<string> = new Set(['application/json'])
+/** What `decode` makes of a content type that needs no serializer. */
+const PLAIN_TEXT = 'application/text'
 /** Encodings that Python puts on UTF-8, its subset, or bytes. */
 const READABLE_ENCODINGS: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii', 'binary'])
 
+export interface SerializerRegistryOptions {
+  /** The oldest Celery that reads what we write. @defaultValue `'5.6'` */
+  readonly fleetVersion?: FleetVersion
+}
+
 /**
  * The serializers of one application, by name (for sending) and by content type (for receiving). Starts with `json`,
- * `text` (`text/plain`) and `raw` (`application/data`).
+ * `yaml` (loaded on demand), `msgpack`, `text` (`text/plain`) and `raw` (`application/data`). Python's `pickle` is known
+ * by name only: sending and reading it fail with the reason, until `pickleSerializer()` is registered.
  */
 export class SerializerRegistry {
+  /** Values that JSON has no word for. Register types of your own here; give it to `parseJson` as `types`. */
+  readonly types: TypedValues
   readonly #byName = new Map<string, CodecSlot<Serializer>>()
   readonly #byContentType = new Map<string, CodecSlot<Serializer>>()
+  /** Content types that are not read, whatever is accepted. */
+  readonly #disabled = new Set<string>()
 
-  constructor() {
-    this.register('json', jsonSerializer())
+  constructor(options: SerializerRegistryOptions = {}) {
+    this.types = new TypedValues(options)
+    this.register('json', jsonSerializer({ types: this.types }))
+    this.register('yaml', yamlSerializer())
+    this.register('msgpack', msgpackSerializer())
     this.register('text', textSerializer)
     this.register('raw', rawSerializer)
   }
@@ -41,6 +60,21 @@ export class SerializerRegistry {
     this.#byName.delete(name)
     if (this.#byContentType.get(slot.contentType) === slot) this.#byContentType.delete(slot.contentType)
     return true
+  }
+
+  /**
+   * Lets nothing of a format be read any more, whatever is accepted; for a program that must be sure. It still sends it.
+   * @throws UnknownSerializerError
+   */
+  disable(nameOrType: string): this {
+    this.#disabled.add(this.#find(nameOrType).contentType)
+    return this
+  }
+
+  /** Takes {@link disable} back. @throws UnknownSerializerError */
+  enable(nameOrType: string): this {
+    this.#disabled.delete(this.#find(nameOrType).contentType)
+    return this
   }
 
   /** Names, in order of registration. */
@@ -95,16 +129,20 @@ export class SerializerRegistry {
     options: DecodeOptions = {},
   ): unknown {
     const accept = options.accept ?? JSON_ONLY
-    if (!accept.has(contentType) && !HARMLESS.has(contentType)) throw new ContentDisallowedError(contentType, accept)
-    const slot = this.#byContentType.get(contentType)
+    if ((!accept.has(contentType) && !HARMLESS.has(contentType)) || this.#disabled.has(contentType)) {
+      throw new ContentDisallowedError(contentType, accept)
+    }
+    const slot = this.#byContentType.get(contentType === PLAIN_TEXT ? 'text/plain' : contentType)
     if (slot === undefined) throw new UnknownSerializerError(contentType, this.#byContentType.keys())
     const serializer = slot.codec
     if (!READABLE_ENCODINGS.has(contentEncoding) && !READABLE_ENCODINGS.has(contentEncoding.toLowerCase())) {
       throw new DecodeError(contentType, `unknown content encoding ${JSON.stringify(contentEncoding.slice(0, 100))}`)
     }
     try {
-      if (serializer.contentEncoding === 'binary') return serializer.decode(toBytes(body))
-      return serializer.decode(typeof body === 'string' ? body : decodeUtf8(body, contentType))
+      if (serializer.contentEncoding !== 'binary') return serializer.decode(toText(body, contentType))
+      // kombu gives text for it where the encoding is one of text.
+      if (serializer === rawSerializer && contentEncoding !== 'binary') return toText(body, contentType)
+      return serializer.decode(toBytes(body))
     } catch (error) {
       if (CeleryError.is(error, 'ERR_CELERY_DECODE')) throw error
       throw new DecodeError(contentType, 'the serializer failed', undefined, { cause: error })
@@ -116,4 +154,8 @@ export class SerializerRegistry {
     if (slot === undefined) throw new UnknownSerializerError(nameOrType, this.#byName.keys())
     return slot
   }
+}
+
+function toText(body: string | Uint8Array, contentType: string): string {
+  return typeof body === 'string' ? body : decodeUtf8(body, contentType)
 }

@@ -7,13 +7,19 @@ export interface JsonOptions {
    * @defaultValue `100`
    */
   readonly maxDepth?: number
-  /** Values that JSON has no word for. Absent: only plain data is written, and what is read is plain data. */
+  /**
+   * Values that JSON has no word for, usually a `TypedValues`. Absent: what has `toJSON` is written as that says (a date
+   * as text), bytes are refused, and tagged objects are read as the plain objects they are.
+   */
   readonly types?: JsonTypes
 }
 
 /** How values that JSON cannot hold travel as `{"__type__": …, "__value__": …}`, as kombu 5.3 and later do. */
 export interface JsonTypes {
-  /** Asked for every object that is not plain data, before its `toJSON`. Returns what to write for it, or `undefined` to pass. */
+  /**
+   * Asked for every object that is not plain data, before its `toJSON`. Returns what to write for it, or `undefined` to
+   * pass. Whatever it throws becomes the cause of an `EncodeError`.
+   */
   replace(value: object): unknown
   /**
    * Asked for every decoded object whose keys are exactly `__type__` (text) and `__value__`.

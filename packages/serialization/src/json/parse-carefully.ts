@@ -1,5 +1,6 @@
 import { DecodeError } from '../errors.ts'
 import { JSON_TYPE, type JsonTypes } from './json-options.ts'
+import { revive, setOwn } from './revive.ts'
 
 /** Python refuses to read longer integers too (`sys.set_int_max_str_digits`): their cost grows faster than they do. */
 const MAX_INTEGER_DIGITS = 4300
@@ -87,7 +88,7 @@ class CarefulParser {
       const next = this.#peek()
       if (next === CLOSE_OBJECT) {
         this.#leave()
-        return this.#types === undefined ? object : this.#revive(object, this.#types)
+        return this.#types === undefined ? object : revive(object, this.#types, this.#at)
       }
       if (next !== COMMA) throw this.#error('expected "," or "}"')
       this.#at++
@@ -193,17 +194,6 @@ class CarefulParser {
     return value
   }
 
-  #revive(object: Record<string, unknown>, types: JsonTypes): unknown {
-    const type = object['__type__']
-    if (typeof type !== 'string' || !Object.hasOwn(object, '__value__') || Object.keys(object).length !== 2)
-      return object
-    try {
-      return types.revive(type, object['__value__'])
-    } catch (cause) {
-      throw new DecodeError(JSON_TYPE, `bad value of type ${JSON.stringify(type.slice(0, 100))}`, this.#at, { cause })
-    }
-  }
-
   /** The next character that is not white space, or `END`. */
   #peek(): number {
     const text = this.#text
@@ -225,13 +215,4 @@ class CarefulParser {
 
 function isDigit(char: number): boolean {
   return char >= ZERO && char <= NINE
-}
-
-/** As `JSON.parse` does: a key is a key, and never sets a prototype. */
-function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') {
-    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
-  } else {
-    object[key] = value
-  }
 }

@@ -1,5 +1,6 @@
 import { depthLimit, type JsonOptions } from './json-options.ts'
 import { parseCarefully } from './parse-carefully.ts'
+import { reviveAll } from './revive.ts'
 
 /**
  * Reads JSON as Python writes it: integers beyond 2^53 become `bigint`, and `NaN`, `Infinity` and `-Infinity` are
@@ -12,18 +13,16 @@ import { parseCarefully } from './parse-carefully.ts'
  */
 export function parseJson(text: string, options?: JsonOptions): unknown {
   const maxDepth = depthLimit(options)
-  if (
-    mayNestOnly(text, maxDepth) &&
-    !mayHoldBigInteger(text) &&
-    (options?.types === undefined || !text.includes('__type__"'))
-  ) {
-    try {
-      return JSON.parse(text)
-    } catch {
-      // told apart below
-    }
+  const types = options?.types
+  if (!mayNestOnly(text, maxDepth) || mayHoldBigInteger(text)) return parseCarefully(text, maxDepth, types)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    return parseCarefully(text, maxDepth, types)
   }
-  return parseCarefully(text, maxDepth, options?.types)
+  // Most messages hold no typed value, and need no walk.
+  return types === undefined || !text.includes('__type__"') ? value : reviveAll(value, types)
 }
 
 /** Whether no value in `text` is deeper than `max`. There is no nesting without as many opening brackets. */

@@ -1,4 +1,5 @@
 import { EncodeError } from '../errors.ts'
+import { showPath } from '../show-path.ts'
 import { JSON_TYPE, type JsonTypes } from './json-options.ts'
 
 /** Writes what `JSON.stringify` would refuse, or lose without a word. `stringifyJson` comes here only when it must. */
@@ -41,9 +42,11 @@ class CarefulWriter {
     if (Array.isArray(value)) return this.#array(value)
     const prototype: unknown = Object.getPrototypeOf(value)
     if (prototype !== Object.prototype && prototype !== null) {
-      const replaced = this.#types?.replace(value)
+      const replaced = this.#types && this.#replace(value, this.#types)
       if (replaced !== undefined) return this.#standIn(replaced)
     }
+    // Before toJSON: a Buffer has one, which gives an object that no one reads as bytes.
+    if (value instanceof Uint8Array) throw this.#error('bytes have no form in JSON without typed values')
     if ('toJSON' in value && typeof value.toJSON === 'function') {
       if (value instanceof Date && Number.isNaN(value.getTime())) throw this.#error('the date is invalid')
       const key = this.#path.at(-1)
@@ -52,6 +55,21 @@ class CarefulWriter {
     const tag = Object.prototype.toString.call(value)
     if (tag !== '[object Object]') throw this.#error(`a ${tag.slice(8, -1)} has no form in JSON; convert it first`)
     return this.#fields(value)
+  }
+
+  #replace(value: object, types: JsonTypes): unknown {
+    try {
+      return types.replace(value)
+    } catch (cause) {
+      throw new EncodeError(
+        JSON_TYPE,
+        cause instanceof Error ? cause.message : 'conversion failed',
+        showPath(this.#path),
+        {
+          cause,
+        },
+      )
+    }
   }
 
   /** One step down, so that a chain of stand-ins ends at the depth limit. */
@@ -94,10 +112,4 @@ function writeNumber(value: number): string {
   if (value === Number.NEGATIVE_INFINITY) return '-Infinity'
   const text = JSON.stringify(value)
   return Number.isInteger(value) && !Number.isSafeInteger(value) && !text.includes('e') ? `${text}.0` : text
-}
-
-/** `$.args[0].when`, cut after a few steps: a value that contains itself has a long one. */
-function showPath(path: readonly (string | number)[]): string {
-  const steps = path.slice(0, 8).map((step) => (typeof step === 'number' ? `[${step}]` : `.${step.slice(0, 40)}`))
-  return `$${steps.join('')}${path.length > 8 ? '…' : ''}`
 }

@@ -1,5 +1,5 @@
 import { brotliCompressSync, brotliDecompressSync, deflateSync, unzipSync } from 'node:zlib'
-import type { Compression } from './compression.ts'
+import type { Compression } from '../compression.ts'
 
 /**
  * What kombu means by both `gzip` and `zlib`: a zlib stream (78 9c …), in spite of the header value. Real gzip files,

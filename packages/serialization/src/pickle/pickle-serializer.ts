@@ -1,0 +1,27 @@
+import { depthLimit } from '../json/json-options.ts'
+import type { BinarySerializer } from '../serializer.ts'
+import { readPickle } from './read-pickle.ts'
+import { writePickle } from './write-pickle.ts'
+
+export interface PickleOptions {
+  /** Lists, dicts and sets inside each other, at most; at most 1,000. @defaultValue `100` */
+  readonly maxDepth?: number
+}
+
+/**
+ * Plain data in pickle, for fleets whose Python side can do nothing else. No registry has it from the start: register it
+ * and accept it by name. It imports nothing and calls nothing, so a hostile pickle is an error here; Python workers that
+ * accept pickle are still open to whoever can write to the broker.
+ *
+ * Reads None, booleans, numbers, text, bytes, lists, tuples, dicts, sets, and the types of `datetime`, `decimal` and
+ * `uuid`; anything else is a `DecodeError`. Writes the same, as protocol 2.
+ */
+export function pickleSerializer(options?: PickleOptions): BinarySerializer {
+  const maxDepth = depthLimit(options)
+  return {
+    contentType: 'application/x-python-serialize',
+    contentEncoding: 'binary',
+    encode: (value) => writePickle(value, maxDepth),
+    decode: (bytes) => readPickle(bytes, maxDepth),
+  }
+}

@@ -1,0 +1,23 @@
+import { depthLimit } from '../json/json-options.ts'
+import type { LazySerializer } from '../serializer.ts'
+import { yamlReader } from './read-yaml.ts'
+import { writeYaml } from './write-yaml.ts'
+
+export interface YamlOptions {
+  /** Sequences and mappings inside each other, at most; at most 1,000. @defaultValue `100` */
+  readonly maxDepth?: number
+}
+
+/** YAML 1.1 as PyYAML's safe loader and dumper speak it. Needs the package js-yaml, when it is loaded. */
+export function yamlSerializer(options?: YamlOptions): LazySerializer {
+  const maxDepth = depthLimit(options)
+  const contentType = 'application/x-yaml'
+  return {
+    contentType,
+    packageName: 'js-yaml',
+    async load() {
+      const read = yamlReader(await import('js-yaml'), maxDepth)
+      return { contentType, contentEncoding: 'utf-8', encode: (value) => writeYaml(value, maxDepth), decode: read }
+    },
+  }
+}
