@@ -77,7 +77,7 @@ class SignatureReader {
       subtask_type: subtask_type ?? null,
       immutable: immutable ?? false,
     }
-    return chord_size === undefined ? signature : { ...signature, chord_size }
+    return isMissing(chord_size) ? signature : { ...signature, chord_size }
   }
 
   #options(value: unknown, field: string, depth: number): SignatureOptions {

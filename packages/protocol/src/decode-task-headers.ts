@@ -6,6 +6,8 @@ import type { TaskHeaders } from './task-types.ts'
 const NO_LIMITS: TaskHeaders['timelimit'] = [null, null]
 
 type Untrusted = Readonly<Record<string, unknown>>
+/** The headers of the message itself, where others come from its body; for errors only. */
+type Own = Untrusted | undefined
 
 /**
  * Reads the headers of a protocol 2 message. Only `task` and `id` must be there; what is missing or null gets the
@@ -15,108 +17,125 @@ type Untrusted = Readonly<Record<string, unknown>>
  */
 export function decodeTaskHeaders(headers: unknown): TaskHeaders {
   if (!isRecord(headers)) throw new InvalidTaskMessageError('headers', 'an object', headers)
-  const task = requiredName(headers, 'task')
-  const id = requiredName(headers, 'id')
-  const compression = optionalText(headers, 'compression')
+  return decodeHeaderFields(headers, undefined)
+}
+
+/**
+ * The same for headers that were put together from those of the message and from its body.
+ *
+ * @param own - Those of the message alone.
+ * @throws InvalidTaskMessageError
+ */
+export function decodeHeaderFields(headers: Untrusted, own: Own): TaskHeaders {
+  const task = requiredName(headers, own, 'task')
+  const id = requiredName(headers, own, 'id')
+  const compression = optionalText(headers, own, 'compression')
   const decoded: TaskHeaders = {
     // First, so that the shape stays that of the parsed object and the user's own headers come along.
     ...headers,
-    lang: optionalText(headers, 'lang') ?? '',
+    lang: optionalText(headers, own, 'lang') ?? '',
     task,
     id,
-    shadow: optionalText(headers, 'shadow'),
-    eta: optionalTime(headers, 'eta'),
-    expires: optionalTime(headers, 'expires'),
-    group: optionalName(headers, 'group'),
-    group_index: optionalCount(headers, 'group_index'),
-    retries: optionalCount(headers, 'retries') ?? 0,
-    timelimit: timeLimits(headers),
-    root_id: optionalName(headers, 'root_id') ?? id,
-    parent_id: optionalName(headers, 'parent_id'),
-    argsrepr: optionalText(headers, 'argsrepr') ?? '',
-    kwargsrepr: optionalText(headers, 'kwargsrepr') ?? '',
-    origin: optionalText(headers, 'origin') ?? '',
-    ignore_result: optionalFlag(headers, 'ignore_result'),
-    replaced_task_nesting: optionalCount(headers, 'replaced_task_nesting') ?? 0,
-    stamped_headers: stampedHeaders(headers),
-    stamps: stamps(headers),
+    shadow: optionalText(headers, own, 'shadow'),
+    eta: optionalTime(headers, own, 'eta'),
+    expires: optionalTime(headers, own, 'expires'),
+    group: optionalName(headers, own, 'group'),
+    group_index: optionalCount(headers, own, 'group_index'),
+    retries: optionalCount(headers, own, 'retries') ?? 0,
+    timelimit: timeLimits(headers, own),
+    root_id: optionalName(headers, own, 'root_id') ?? id,
+    parent_id: optionalName(headers, own, 'parent_id'),
+    argsrepr: optionalText(headers, own, 'argsrepr') ?? '',
+    kwargsrepr: optionalText(headers, own, 'kwargsrepr') ?? '',
+    origin: optionalText(headers, own, 'origin') ?? '',
+    ignore_result: optionalFlag(headers, own, 'ignore_result'),
+    replaced_task_nesting: optionalCount(headers, own, 'replaced_task_nesting') ?? 0,
+    stamped_headers: stampedHeaders(headers, own),
+    stamps: stamps(headers, own),
   }
   return compression === null && 'compression' in headers ? withoutCompression(decoded) : decoded
 }
 
-/** The id of a message whose headers may be broken otherwise, so that its failure can be stored under it. */
-export function readTaskId(headers: unknown): string | undefined {
-  return isRecord(headers) && isName(headers['id']) ? headers['id'] : undefined
+/**
+ * The id of a message that may be broken otherwise, so that its failure can be stored under it.
+ *
+ * @param places - Where it may stand, in this order: the headers; for protocol 1 the decoded body, if there is one.
+ */
+export function readTaskId(...places: readonly unknown[]): string | undefined {
+  for (const place of places) {
+    if (isRecord(place) && isName(place['id'])) return place['id']
+  }
+  return undefined
 }
 
-function requiredName(headers: Untrusted, field: string): string {
+function requiredName(headers: Untrusted, own: Own, field: string): string {
   const value = headers[field]
   if (isName(value)) return value
-  throw invalid(field, '1 to 255 printable characters', value)
+  throw invalid(own, field, '1 to 255 printable characters', value)
 }
 
-function optionalName(headers: Untrusted, field: string): string | null {
+function optionalName(headers: Untrusted, own: Own, field: string): string | null {
   const value = headers[field]
   if (value === null || value === undefined) return null
   if (isName(value)) return value
-  throw invalid(field, '1 to 255 printable characters', value)
+  throw invalid(own, field, '1 to 255 printable characters', value)
 }
 
-function optionalText(headers: Untrusted, field: string): string | null {
+function optionalText(headers: Untrusted, own: Own, field: string): string | null {
   const value = headers[field]
   if (typeof value === 'string') return value
   if (value === null || value === undefined) return null
-  throw invalid(field, 'text', value)
+  throw invalid(own, field, 'text', value)
 }
 
-function optionalFlag(headers: Untrusted, field: string): boolean | null {
+function optionalFlag(headers: Untrusted, own: Own, field: string): boolean | null {
   const value = headers[field]
   if (typeof value === 'boolean') return value
   if (value === null || value === undefined) return null
-  throw invalid(field, 'true, false or null', value)
+  throw invalid(own, field, 'true, false or null', value)
 }
 
-function optionalCount(headers: Untrusted, field: string): number | null {
+function optionalCount(headers: Untrusted, own: Own, field: string): number | null {
   const value = headers[field]
   if (value === null || value === undefined) return null
   if (isCount(value)) return value
-  throw invalid(field, 'an integer from 0 to 2147483647', value)
+  throw invalid(own, field, 'an integer from 0 to 2147483647', value)
 }
 
-function optionalTime(headers: Untrusted, field: string): string | null {
+function optionalTime(headers: Untrusted, own: Own, field: string): string | null {
   const value = headers[field]
   if (value === null || value === undefined) return null
   if (typeof value === 'string' && parseIsoTime(value) !== undefined) return value
-  throw invalid(field, 'an ISO 8601 time', value)
+  throw invalid(own, field, 'an ISO 8601 time', value)
 }
 
-function timeLimits(headers: Untrusted): TaskHeaders['timelimit'] {
+function timeLimits(headers: Untrusted, own: Own): TaskHeaders['timelimit'] {
   const value = headers['timelimit']
   if (value === null || value === undefined) return NO_LIMITS
-  if (!Array.isArray(value) || value.length !== 2) throw invalid('timelimit', '[hard, soft]', value)
+  if (!Array.isArray(value) || value.length !== 2) throw invalid(own, 'timelimit', '[hard, soft]', value)
   const [hard, soft] = value as readonly unknown[]
   if (hard === null && soft === null) return NO_LIMITS
-  return [timeLimit(hard), timeLimit(soft)]
+  return [timeLimit(own, hard), timeLimit(own, soft)]
 }
 
-function timeLimit(value: unknown): number | null {
+function timeLimit(own: Own, value: unknown): number | null {
   if (value === null || value === 0) return null
   if (isTimeLimit(value)) return value
-  throw invalid('timelimit', `seconds from 0 to ${MAX_TIME_LIMIT}, or null`, value)
+  throw invalid(own, 'timelimit', `seconds from 0 to ${MAX_TIME_LIMIT}, or null`, value)
 }
 
-function stampedHeaders(headers: Untrusted): readonly string[] | null {
+function stampedHeaders(headers: Untrusted, own: Own): readonly string[] | null {
   const value = headers['stamped_headers']
   if (value === null || value === undefined) return null
   if (Array.isArray(value) && value.every((name) => typeof name === 'string')) return value
-  throw invalid('stamped_headers', 'a list of names', value)
+  throw invalid(own, 'stamped_headers', 'a list of names', value)
 }
 
-function stamps(headers: Untrusted): Untrusted {
+function stamps(headers: Untrusted, own: Own): Untrusted {
   const value = headers['stamps']
   if (value === null || value === undefined) return {}
   if (isRecord(value)) return value
-  throw invalid('stamps', 'an object', value)
+  throw invalid(own, 'stamps', 'an object', value)
 }
 
 function withoutCompression(headers: TaskHeaders): TaskHeaders {
@@ -124,6 +143,7 @@ function withoutCompression(headers: TaskHeaders): TaskHeaders {
   return rest as TaskHeaders
 }
 
-function invalid(field: string, expected: string, found: unknown): InvalidTaskMessageError {
-  return new InvalidTaskMessageError(`headers.${field}`, expected, found)
+function invalid(own: Own, field: string, expected: string, found: unknown): InvalidTaskMessageError {
+  const place = own === undefined || Object.hasOwn(own, field) ? 'headers' : 'body'
+  return new InvalidTaskMessageError(`${place}.${field}`, expected, found)
 }

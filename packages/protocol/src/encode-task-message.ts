@@ -1,3 +1,4 @@
+import type { FleetVersion } from '@celery/serialization'
 import { formatIsoTime } from './iso-time.ts'
 import { argsRepr, kwargsRepr } from './python-repr.ts'
 import type { SignatureData } from './signature-data.ts'
@@ -17,7 +18,7 @@ export interface TaskCall {
   readonly parentId?: string | null
   readonly groupId?: string | null
   readonly groupIndex?: number | null
-  /** Milliseconds since 1970 before which it is not to run. */
+  /** Milliseconds since 1970 before which it is not to run; a fraction counts as far as microseconds. */
   readonly etaMs?: number
   /** Milliseconds since 1970 after which it is not to run. */
   readonly expiresMs?: number
@@ -65,6 +66,11 @@ export interface TaskMessage {
   readonly body: readonly [args: readonly unknown[], kwargs: Readonly<Record<string, unknown>>, embed: TaskEmbed]
 }
 
+export interface EncodeTaskOptions {
+  /** Before 5.2, nothing tells RabbitMQ to drop an expired message: a worker does, and says so. @defaultValue `'5.6'` */
+  readonly fleetVersion?: FleetVersion
+}
+
 const NO_EMBED: TaskEmbed = { callbacks: null, errbacks: null, chain: null, chord: null }
 const NO_LIMITS: TaskHeaders['timelimit'] = [null, null]
 const NO_STAMPS: Readonly<Record<string, unknown>> = Object.freeze({})
@@ -73,7 +79,7 @@ const NO_STAMPS: Readonly<Record<string, unknown>> = Object.freeze({})
  * The protocol 2 message of a call, with all headers of Celery 5.6; older workers ignore those they do not know.
  * @throws RangeError where `etaMs` or `expiresMs` is outside of the years 1 to 9999.
  */
-export function encodeTaskMessage(call: TaskCall): TaskMessage {
+export function encodeTaskMessage(call: TaskCall, options?: EncodeTaskOptions): TaskMessage {
   const { id, args, kwargs, expiresMs } = call
   const headers: TaskHeaders = {
     lang: 'js',
@@ -85,7 +91,7 @@ export function encodeTaskMessage(call: TaskCall): TaskMessage {
     group: call.groupId ?? null,
     group_index: call.groupIndex ?? null,
     retries: call.retries ?? 0,
-    timelimit: timeLimits(call),
+    timelimit: timeLimitsOf(call),
     root_id: call.rootId ?? id,
     parent_id: call.parentId ?? null,
     argsrepr: call.argsrepr ?? argsRepr(args),
@@ -98,12 +104,13 @@ export function encodeTaskMessage(call: TaskCall): TaskMessage {
   }
   return {
     headers: call.headers === undefined ? headers : { ...headers, ...call.headers },
-    properties: properties(call),
+    properties: propertiesOf(call, options),
     body: [args, kwargs, embed(call)],
   }
 }
 
-function timeLimits({ timeLimit, softTimeLimit }: TaskCall): TaskHeaders['timelimit'] {
+/** For every protocol. */
+export function timeLimitsOf({ timeLimit, softTimeLimit }: TaskCall): TaskHeaders['timelimit'] {
   if (timeLimit === undefined && softTimeLimit === undefined) return NO_LIMITS
   return [timeLimit ?? null, softTimeLimit ?? null]
 }
@@ -113,14 +120,16 @@ function embed({ callbacks, errbacks, chain, chord }: TaskCall): TaskEmbed {
   return { callbacks: callbacks ?? null, errbacks: errbacks ?? null, chain: chain ?? null, chord: chord ?? null }
 }
 
-function properties(call: TaskCall): MessageProperties {
+/** For every protocol. */
+export function propertiesOf(call: TaskCall, options: EncodeTaskOptions | undefined): MessageProperties {
   const base: MessageProperties = {
     correlation_id: call.correlationId ?? call.id,
     reply_to: call.replyTo ?? '',
     delivery_mode: call.persistent === false ? 1 : 2,
     priority: call.priority ?? 0,
   }
-  if (call.expiresMs === undefined) return call.properties === undefined ? base : { ...base, ...call.properties }
+  if (call.expiresMs === undefined || options?.fleetVersion === '4.3')
+    return call.properties === undefined ? base : { ...base, ...call.properties }
   // RabbitMQ drops the message itself then; it wants milliseconds as text, and none below 0.
   const left = Math.max(Math.ceil(call.expiresMs - (call.nowMs ?? Date.now())), 0)
   return { ...base, expiration: String(left), ...call.properties }

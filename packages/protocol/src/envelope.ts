@@ -91,15 +91,17 @@ function withoutAddress(properties: MessageProperties): MessageProperties {
  */
 export function decodeEnvelope(payload: string | Uint8Array, options?: DecodeEnvelopeOptions): WireMessage {
   const envelope = parsePayload(payload, options)
-  if (!isRecord(envelope)) throw new InvalidEnvelopeError('not a JSON object')
+  if (!isRecord(envelope)) throw new InvalidEnvelopeError('expected a JSON object')
   const contentType = envelope['content-type']
-  if (typeof contentType !== 'string') throw new InvalidEnvelopeError('content-type is missing or not text')
+  if (typeof contentType !== 'string')
+    throw new InvalidEnvelopeError('content-type: expected text such as "application/json"')
   // Python takes a message without encoding for UTF-8 as well.
   const contentEncoding = envelope['content-encoding'] ?? 'utf-8'
-  if (typeof contentEncoding !== 'string') throw new InvalidEnvelopeError('content-encoding is not text')
+  if (typeof contentEncoding !== 'string')
+    throw new InvalidEnvelopeError('content-encoding: expected text such as "utf-8"')
   // Messages of protocol 1 come without headers.
   const headers = envelope['headers'] ?? {}
-  if (!isRecord(headers)) throw new InvalidEnvelopeError('headers is not an object')
+  if (!isRecord(headers)) throw new InvalidEnvelopeError('headers: expected an object')
   const properties = decodeProperties(envelope['properties'])
   const body = decodeBody(envelope['body'], properties['body_encoding'])
   return { body, contentType, contentEncoding, headers, properties }
@@ -123,20 +125,21 @@ function sizeExceeds(payload: string | Uint8Array, maxBytes: number): boolean {
 }
 
 function decodeProperties(value: unknown): MessageProperties {
-  if (!isRecord(value)) throw new InvalidEnvelopeError('properties is missing or not an object')
+  if (!isRecord(value)) throw new InvalidEnvelopeError('properties: expected an object')
   const { delivery_tag, delivery_info } = value
   if (typeof delivery_tag !== 'string' || delivery_tag === '') {
-    throw new InvalidEnvelopeError('properties.delivery_tag is missing or not text')
+    throw new InvalidEnvelopeError('properties.delivery_tag: expected text')
   }
-  if (!isRecord(delivery_info)) throw new InvalidEnvelopeError('properties.delivery_info is missing or not an object')
+  if (!isRecord(delivery_info))
+    throw new InvalidEnvelopeError('properties.delivery_info: expected an object with exchange and routing_key')
   checkText(delivery_info, 'exchange', 'properties.delivery_info.exchange')
   checkText(delivery_info, 'routing_key', 'properties.delivery_info.routing_key')
   const { redelivered = null, priority: deliveredWith = null } = delivery_info
   if (redelivered !== null && typeof redelivered !== 'boolean') {
-    throw new InvalidEnvelopeError('properties.delivery_info.redelivered is not true or false')
+    throw new InvalidEnvelopeError('properties.delivery_info.redelivered: expected true or false')
   }
   if (deliveredWith !== null && !Number.isInteger(deliveredWith)) {
-    throw new InvalidEnvelopeError('properties.delivery_info.priority is not an integer')
+    throw new InvalidEnvelopeError('properties.delivery_info.priority: expected an integer')
   }
   return (checkProperties(value) ? withoutNulls(value) : value) as MessageProperties
 }
@@ -170,7 +173,7 @@ const OPTIONAL_TEXT = ['correlation_id', 'reply_to', 'expiration'] as const
 const OPTIONAL: ReadonlySet<string> = new Set([...OPTIONAL_TEXT, 'delivery_mode', 'priority'])
 
 function checkText(holder: Readonly<Record<string, unknown>>, key: string, field: string): void {
-  if (typeof holder[key] !== 'string') throw new InvalidEnvelopeError(`${field} is missing or not text`)
+  if (typeof holder[key] !== 'string') throw new InvalidEnvelopeError(`${field}: expected text`)
 }
 
 /** Python writes null for what is not set. */
@@ -179,10 +182,10 @@ function withoutNulls(properties: Readonly<Record<string, unknown>>): Readonly<R
 }
 
 function decodeBody(body: unknown, encoding: unknown): string | Uint8Array {
-  if (typeof body !== 'string') throw new InvalidEnvelopeError('body is missing or not text')
+  if (typeof body !== 'string') throw new InvalidEnvelopeError('body: expected text')
   if (encoding === 'base64') return fromBase64(body)
   if (encoding === undefined || encoding === null) return body
-  throw new InvalidEnvelopeError('properties.body_encoding is not one we know')
+  throw new InvalidEnvelopeError('properties.body_encoding: expected "base64" or nothing')
 }
 
 function toBase64(body: string | Uint8Array): string {
@@ -196,7 +199,7 @@ function fromBase64(text: string): Uint8Array {
   // Some writers break the lines.
   const joined = text.replace(/[\r\n]/g, '')
   if (joined.length !== text.length && bytes.length === decodedLength(joined)) return bytes
-  throw new InvalidEnvelopeError('body is not base64')
+  throw new InvalidEnvelopeError('body: expected base64')
 }
 
 /** How many bytes good base64 of this length stands for. Node skips what is not base64, and so ends up with fewer. */

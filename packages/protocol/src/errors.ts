@@ -44,7 +44,7 @@ export class InvalidTaskMessageError extends CeleryError {
   readonly reason: string
 
   constructor(field: string, expected: string, found: unknown) {
-    const reason = `expected ${expected}, found ${pythonRepr(found, { maxLength: 80 })}`
+    const reason = `expected ${expected}, found ${found === undefined ? 'nothing' : pythonRepr(found, { maxLength: 80 })}`
     super(`invalid task message: ${field}: ${reason}`)
     this.field = field
     this.reason = reason

@@ -52,6 +52,14 @@ describe('writing times', () => {
     expect(formatIsoTime(Date.UTC(2030, 0, 2, 3, 4, 5, 67))).toBe('2030-01-02T03:04:05.067000+00:00')
   })
 
+  test('a fraction of a millisecond, as far as microseconds', () => {
+    const at = Date.UTC(2030, 0, 2, 3, 4, 5)
+    expect(formatIsoTime(at + 678.9)).toBe('2030-01-02T03:04:05.678900+00:00')
+    expect(formatIsoTime(at + 0.0004)).toBe('2030-01-02T03:04:05+00:00')
+    expect(formatIsoTime(at - 0.0004)).toBe('2030-01-02T03:04:05+00:00')
+    expect(formatIsoTime(-0.5)).toBe('1969-12-31T23:59:59.999500+00:00')
+  })
+
   test('what was written is read as the same', () => {
     fc.assert(
       fc.property(fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_999 }), (ms) => {

@@ -48,11 +48,14 @@ export function isWritableTime(epochMs: number): boolean {
 
 /**
  * Writes a time as Python's `isoformat()` does in UTC: `2030-01-02T03:04:05.678000+00:00`, without the fraction where
- * it is zero. Never `Z`, which Python before 3.11 cannot read.
+ * it is zero; a fraction of a millisecond goes as far as microseconds. Never `Z`, which Python before 3.11 cannot read.
  * @throws RangeError outside of the years 1 to 9999, which Python knows.
  */
 export function formatIsoTime(epochMs: number): string {
   if (!isWritableTime(epochMs)) throw new RangeError(`not a time of the years 1 to 9999: ${epochMs}`)
-  const text = new Date(epochMs).toISOString()
-  return text.endsWith('.000Z') ? `${text.slice(0, 19)}+00:00` : `${text.slice(0, 23)}000+00:00`
+  const floor = Math.floor(epochMs)
+  const micros = Math.round((epochMs - floor) * 1000)
+  const text = new Date(micros === 1000 ? floor + 1 : floor).toISOString()
+  const fraction = `${text.slice(20, 23)}${micros === 1000 ? '000' : String(micros).padStart(3, '0')}`
+  return fraction === '000000' ? `${text.slice(0, 19)}+00:00` : `${text.slice(0, 19)}.${fraction}+00:00`
 }

@@ -1,10 +1,11 @@
+import { DateTime } from '@celery/serialization'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ErrorRegistry } from './error-registry.ts'
 import { InvalidResultRecordError } from './errors.ts'
 import { decodeExceptionForm, errorFromForm, exceptionForm, tracebackText } from './exception-form.ts'
 import { RemoteTaskError } from './remote-task-error.ts'
-import { decodeResultRecord, encodeResultRecord } from './result-codec.ts'
+import { decodeResultRecord, encodeResultRecord, readResultRecord, resultRecordData } from './result-codec.ts'
 import type { ResultRecord } from './result-record.ts'
 import { decodeResultTuple, encodeResultTuple, type ResultReference } from './result-tuple.ts'
 import {
@@ -49,6 +50,35 @@ describe('result records', () => {
 
   test('a result of undefined is null', () => {
     expect(decodeResultRecord(encodeResultRecord({ ...record, result: undefined })).result).toBeNull()
+  })
+
+  test.each([
+    ['2026-11-22T06:46:48.074150+00:00', '2026-11-22T06:46:48.074150'],
+    ['2026-11-22T06:46:48', '2026-11-22T06:46:48'],
+    ['2026-11-22T07:46:48.074+01:00', '2026-11-22T06:46:48.074000'],
+    ['2026-11-22T06:46:48Z', '2026-11-22T06:46:48'],
+    ['0001-01-01T00:00:00+01:00', '0001-01-01T00:00:00+01:00'],
+    ['lately', 'lately'],
+    [null, null],
+  ])('%s is %s before Celery 5.5', (date_done, older) => {
+    for (const fleetVersion of ['4.3', '5.2'] as const) {
+      const text = encodeResultRecord({ ...record, date_done }, { fleetVersion })
+      expect(decodeResultRecord(text)).toEqual({ ...record, date_done: older })
+    }
+    expect(resultRecordData({ ...record, date_done })).toEqual({ ...record, date_done })
+  })
+
+  test('a time may be one where the format knows times', () => {
+    const at = new Date(Date.UTC(2026, 10, 22, 6, 46, 48, 74))
+    expect(readResultRecord({ ...record, date_done: at }).date_done).toBe('2026-11-22T06:46:48.074000+00:00')
+    expect(readResultRecord({ ...record, date_done: new DateTime('2026-11-22T06:46:48.074150') }).date_done).toBe(
+      '2026-11-22T06:46:48.074150',
+    )
+    for (const date_done of [new Date(Number.NaN), new Date(8.64e15)]) {
+      expect(() => readResultRecord({ ...record, date_done })).toThrow(
+        expect.objectContaining({ code: 'ERR_CELERY_INVALID_RESULT_RECORD', field: 'date_done' }),
+      )
+    }
   })
 
   test('what an rpc reply leaves out is null, and null groups are absent', () => {

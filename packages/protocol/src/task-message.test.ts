@@ -46,6 +46,13 @@ describe('a call as a message', () => {
     expect(encodeTaskMessage({ ...call, expiresMs, nowMs: expiresMs + 5 }).properties.expiration).toBe('0')
   })
 
+  test('before 5.2, nobody told the broker to drop what has expired', () => {
+    const expired = { ...call, expiresMs: Date.UTC(2030, 0, 2), properties: { extra: 7 } }
+    expect(encodeTaskMessage(expired, { fleetVersion: '4.3' }).properties).not.toHaveProperty('expiration')
+    expect(encodeTaskMessage(expired, { fleetVersion: '4.3' }).properties).toHaveProperty('extra', 7)
+    expect(encodeTaskMessage(expired, { fleetVersion: '5.2' }).properties).toHaveProperty('expiration')
+  })
+
   test('takes headers and properties of the user beside ours', () => {
     const { headers, properties } = encodeTaskMessage({
       ...call,
@@ -211,6 +218,9 @@ describe('headers', () => {
     expect(readTaskId({ id: 'id-1', eta: {} })).toBe('id-1')
     expect(readTaskId({ id: 5 })).toBeUndefined()
     expect(readTaskId(null)).toBeUndefined()
+    expect(readTaskId({}, { id: 'id-2' })).toBe('id-2')
+    expect(readTaskId({ id: 'id-1' }, { id: 'id-2' })).toBe('id-1')
+    expect(readTaskId({ id: {} }, [1])).toBeUndefined()
   })
 })
 
@@ -226,6 +236,11 @@ describe('body', () => {
     ['body', { a: 1 }],
     ['body', null],
     ['body', [[], {}]],
+    ['body.args', { args: {} }],
+    ['body.kwargs', { args: [], kwargs: [] }],
+    ['body.callbacks', { args: [], callbacks: {} }],
+    ['body.errbacks[0].task', { args: [], errbacks: [{}] }],
+    ['body.chord', { task: 't', chord: 5 }],
     ['body', [[], {}, {}, {}]],
     ['body.args', [{}, {}, {}]],
     ['body.kwargs', [[], [], {}]],
@@ -236,6 +251,17 @@ describe('body', () => {
     ['body.embed.chord', [[], {}, { chord: [] }]],
   ])('a bad %s is refused and named (H-18)', (field, body) => {
     expect(() => decodeTaskBody(body)).toThrow(expect.objectContaining({ field }))
+  })
+
+  test('an object is a call as well, its signatures beside the arguments', () => {
+    const callbacks = [{ task: 't' }]
+    expect(decodeTaskBody({ args: [1], kwargs: { a: 2 }, callbacks })).toEqual(
+      decodeTaskBody([[1], { a: 2 }, { callbacks }]),
+    )
+    for (const body of [{ args: null }, { kwargs: {} }, { task: 't' }]) {
+      expect(decodeTaskBody(body)).toEqual(decodeTaskBody([[], {}, null]))
+    }
+    expect(() => decodeTaskBody(JSON.parse('{"__proto__": {"args": []}}'))).toThrow(InvalidTaskMessageError)
   })
 
   test('10,000 signatures are the most', () => {
@@ -294,6 +320,10 @@ describe('signatures', () => {
     expect(options.link?.[0]).toMatchObject({ task: 'b', args: [] })
     expect(options.link_error?.[0]).toMatchObject({ task: 'c', immutable: true })
     expect(options.chord).toMatchObject({ task: 'd', chord_size: 3 })
+  })
+
+  test('the size of a chord that is none is left out', () => {
+    expect(decodeSignature({ task: 'a', chord_size: null })).not.toHaveProperty('chord_size')
   })
 
   test('null options are dropped where null says nothing', () => {

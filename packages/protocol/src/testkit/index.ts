@@ -1,0 +1,1 @@
+export { type Mutation, mutateEnvelope } from './mutate-envelope.ts'
