@@ -1,13 +1,31 @@
-import { type AbortableOptions, abortable, anySignal, type Clock, sleep, systemClock } from '@celery/promises'
-import { type BrokerConnection, ConnectionClosedError, type OpenOptions, parseBrokerUrl } from '@celery/transport'
+import {
+  type AbortableOptions,
+  abortable,
+  anySignal,
+  type Clock,
+  type RetryPolicy,
+  retry,
+  sleep,
+  systemClock,
+} from '@celery/promises'
+import {
+  type BrokerAddress,
+  type BrokerConnection,
+  ConnectionClosedError,
+  type OpenOptions,
+  parseBrokerUrl,
+} from '@celery/transport'
+import { Failover, type FailoverStrategy } from './failover.ts'
 import { retryPauseMs } from './retry-pause.ts'
-import { isTemporary } from './temporary-errors.ts'
+import { isConnectionLost, isTemporary } from './temporary-errors.ts'
 import type { TransportRegistry } from './transport-registry.ts'
 
 export interface ConnectionOptions {
-  /** Broker URLs; where one cannot be reached the next one is tried. */
+  /** Broker URLs, each of which may name several brokers; where one cannot be reached the next one is tried. */
   readonly urls: readonly string[]
   readonly transports: TransportRegistry
+  /** Which one is next (`broker_failover_strategy`). @defaultValue `'round-robin'` */
+  readonly failoverStrategy?: FailoverStrategy | undefined
   /** Handed to the driver. */
   readonly open?: OpenOptions
   /** Called for every failed attempt and every lost connection, before the next attempt. */
@@ -22,6 +40,11 @@ export interface ReconnectInfo {
   readonly retryInMs: number | undefined
 }
 
+export interface EnsureOptions extends AbortableOptions {
+  /** How often to try again, and when; Celery's names, in seconds. @defaultValue as `untilBroker`: until it succeeds or `signal` aborts */
+  readonly retryPolicy?: RetryPolicy | undefined
+}
+
 /**
  * One supervised connection to a broker. At most one connection of the driver is alive at a time; a failed one is
  * discarded whole and replaced. Drivers never reconnect by themselves.
@@ -31,22 +54,51 @@ export class Connection implements AsyncDisposable {
   readonly address: string
   readonly #options: ConnectionOptions
   readonly #clock: Clock
+  readonly #failover: Failover
   readonly #closing = new AbortController()
   #current: Promise<BrokerConnection> | undefined
   /** What `#current` has come to. */
   #live: BrokerConnection | undefined
 
-  /** @throws InvalidBrokerUrlError where the first of the URLs cannot be read. */
+  /** @throws InvalidBrokerUrlError where one of the URLs cannot be read; RangeError for an unknown failover strategy. */
   constructor(options: ConnectionOptions) {
-    const [first] = options.urls
+    const addresses = options.urls.map((url) => parseBrokerUrl(url))
+    const [first] = addresses
     if (first === undefined) throw new RangeError('a connection needs at least one broker URL')
-    this.address = parseBrokerUrl(first).toString()
+    this.address = first.toString()
     this.#options = options
     this.#clock = options.clock ?? systemClock
+    const servers = addresses.flatMap((address) => [address, ...address.alternates])
+    this.#failover = new Failover(servers, options.failoverStrategy ?? 'round-robin')
+  }
+
+  /** The brokers there are. Show no password when printed. */
+  get servers(): readonly BrokerAddress[] {
+    return this.#failover.servers
+  }
+
+  /** The broker that is used, or the one that is tried next. */
+  get server(): BrokerAddress {
+    return this.#failover.current
+  }
+
+  /** The driver's connection, while there is one that nobody has found failed. */
+  get live(): BrokerConnection | undefined {
+    return this.#live
+  }
+
+  /** Milliseconds a delivery stays ours without renewal. */
+  get leaseMs(): number {
+    return this.#options.open?.leaseMs ?? 30_000
+  }
+
+  /** Another connection to the same brokers, of its own. The caller closes it. */
+  clone(changes: Partial<ConnectionOptions> = {}): Connection {
+    return new Connection({ ...this.#options, ...changes })
   }
 
   /**
-   * The live connection; opens one if there is none, trying each URL once.
+   * The live connection; opens one if there is none, trying each broker once.
    * @throws ConnectionLostError where none of the brokers can be reached.
    */
   async broker(options?: AbortableOptions): Promise<BrokerConnection> {
@@ -70,6 +122,35 @@ export class Connection implements AsyncDisposable {
         await sleep(retryInMs, { signal: ended.signal, clock: this.#clock })
       }
     }
+  }
+
+  /**
+   * Runs something on the live connection, and again where that was lost or the broker was busy: kombu's `ensure` and
+   * `autoretry`. It may have taken effect when it is run again, so it must be harmless to repeat. A try that hangs is not
+   * ended by this: hand `options.signal` on.
+   */
+  async ensure<T>(run: (broker: BrokerConnection) => Promise<T>, options: EnsureOptions = {}): Promise<T> {
+    using ended = anySignal(options.signal, this.#closing.signal)
+    const { signal } = ended
+    return await retry(
+      async () => {
+        const broker = await this.broker({ signal })
+        try {
+          return await run(broker)
+        } catch (error) {
+          if (isConnectionLost(error)) await this.discard(broker)
+          throw error
+        }
+      },
+      {
+        policy: options.retryPolicy ?? growingPauses(),
+        retryOn: isTemporary,
+        onRetry: ({ error, retries, delayMs }) =>
+          this.#options.onError?.(error, { attempt: retries + 1, retryInMs: delayMs }),
+        signal,
+        clock: this.#clock,
+      },
+    )
   }
 
   /** Gives up a connection on which something failed; the next `broker()` opens a new one. */
@@ -107,17 +188,24 @@ export class Connection implements AsyncDisposable {
 
   async #openFirst(signal: AbortSignal): Promise<BrokerConnection> {
     const failures: unknown[] = []
-    for (const url of this.#options.urls) {
+    for (let tries = 0; tries < this.#failover.servers.length; tries++) {
       try {
-        const broker = await this.#options.transports.open(url, { ...this.#options.open, signal })
+        const { current } = this.#failover
+        const broker = await this.#options.transports.openAddress(current, { ...this.#options.open, signal })
         if (!signal.aborted) return broker
         await broker.close()
         throw signal.reason
       } catch (error) {
         if (!isTemporary(error)) throw error
         failures.push(error)
+        this.#failover.advance()
       }
     }
     throw failures[0]
   }
+}
+
+/** Seconds, for ever. */
+function* growingPauses(): Iterable<number> {
+  for (let retries = 0; ; retries++) yield retryPauseMs(retries) / 1_000
 }

@@ -1,20 +1,22 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type Clock, type Deferred, deferred, sleep, unlessAborted } from '@celery/promises'
+import { type AbortableOptions, type Clock, type Deferred, deferred, sleep, unlessAborted } from '@celery/promises'
 import { decodeEnvelope, type WireMessage } from '@celery/protocol'
 import type { BrokerConnection, Delivery, QueueDeclaration } from '@celery/transport'
 import type { Connection } from './connection.ts'
 import { retryPauseMs } from './retry-pause.ts'
-import { isConnectionLost, isTemporary } from './temporary-errors.ts'
+import { isConnectionClosed, isConnectionLost, isTemporary } from './temporary-errors.ts'
 
 export interface ConsumerOptions {
   readonly connection: Connection
-  /** Declared on every new connection, then consumed. */
+  /** Declared on every new connection, then consumed; `setQueues` changes them. */
   readonly queues: readonly QueueDeclaration[]
+  /** Declares what is to be consumed, on every new connection. @defaultValue declares the queues, and nothing else */
+  readonly declare?: (broker: BrokerConnection, options: AbortableOptions) => Promise<void>
   /** How many more messages can be taken now; asked before every fetch. Call `wake()` when it grew. */
   readonly capacity: () => number
   /** Gets every batch that was fetched. Must not throw. */
   readonly onMessages: (messages: readonly IncomingMessage[]) => void
-  /** Something failed on the connection; the consumer goes on with a new one. */
+  /** Something failed on the connection; the consumer goes on with a new one, unless its owner closed the connection. */
   readonly onError: (error: unknown) => void
   /** A connection is up and its queues are declared; also after every reconnect. */
   readonly onConsuming?: (broker: BrokerConnection) => void
@@ -38,7 +40,8 @@ export type IncomingMessage =
 
 /**
  * Takes messages from queues as fast as its owner has room for them. Survives the broker: a failed connection is
- * discarded, and on the next one the same queues are declared and consumed again.
+ * discarded, and on the next one the same queues are declared and consumed again. Ends when it is stopped, or with a
+ * connection that its owner closes.
  */
 export class Consumer {
   readonly #options: ConsumerOptions
@@ -48,9 +51,13 @@ export class Consumer {
   /** Connections in a row that failed before they delivered anything. */
   #failures = 0
   #room: Deferred<void> | undefined
+  #queues: readonly QueueDeclaration[]
+  /** Ends a fetch that waits for other queues than it should. */
+  #round = new AbortController()
 
   constructor(options: ConsumerOptions) {
     this.#options = options
+    this.#queues = options.queues
   }
 
   /** Begins to consume. Resolves when the queues are declared; rejects where no later attempt could do that. Safe twice. */
@@ -67,9 +74,17 @@ export class Consumer {
     this.#room?.resolve()
   }
 
+  /** Consumes these queues from now on; declares them before. None is allowed. */
+  setQueues(queues: readonly QueueDeclaration[]): void {
+    this.#queues = queues
+    this.#round.abort(queuesChanged)
+    this.wake()
+  }
+
   /** Takes no further message; resolves when no fetch is under way. Safe twice and before `start`. */
   async stop(): Promise<void> {
     this.#stop.abort(stopped)
+    this.#round.abort(stopped)
     this.wake()
     await this.#running
   }
@@ -81,7 +96,7 @@ export class Consumer {
       let broker: BrokerConnection | undefined
       try {
         broker = await this.#options.connection.untilBroker({ signal })
-        for (const queue of this.#options.queues) await broker.declareQueue(queue, { signal })
+        await this.#declare(broker, { signal })
         isReady = true
         ready.resolve()
         this.#options.onConsuming?.(broker)
@@ -94,6 +109,8 @@ export class Consumer {
           ready.reject(error)
           return
         }
+        // Closed by its owner: there will be no other one.
+        if (broker === undefined && isConnectionClosed(error)) return
         // A busy broker keeps its connection: giving it up would give back all that is held, and run it twice.
         if (broker !== undefined && (!isTemporary(error) || isConnectionLost(error))) {
           await this.#options.connection.discard(broker)
@@ -107,30 +124,50 @@ export class Consumer {
     ready.resolve()
   }
 
+  async #declare(broker: BrokerConnection, options: AbortableOptions): Promise<void> {
+    if (this.#options.declare !== undefined) await this.#options.declare(broker, options)
+    else for (const queue of this.#queues) await broker.declareQueue(queue, options)
+  }
+
   async #consume(broker: BrokerConnection): Promise<void> {
     const { signal } = this.#stop
-    const names = this.#options.queues.map(({ name }) => name)
+    let names = this.#queues.map(({ name }) => name)
     while (!signal.aborted) {
-      const max = this.#options.capacity()
+      if (this.#round.signal.aborted) {
+        this.#round = new AbortController()
+        names = this.#queues.map(({ name }) => name)
+        await this.#declare(broker, { signal })
+      }
+      const max = this.#capacity()
       if (max <= 0) {
         this.#room = deferred()
         // Between the question and the promise room may have come.
-        if (this.#options.capacity() <= 0) await this.#room.promise
+        if (this.#capacity() <= 0 && !this.#round.signal.aborted) await this.#room.promise
         this.#room = undefined
         continue
       }
-      const deliveries = await broker.fetch(names, { max, signal })
-      this.#failures = 0
-      this.#options.onMessages(deliveries.map(decodeDelivery))
+      try {
+        const deliveries = await broker.fetch(names, { max, signal: this.#round.signal })
+        this.#failures = 0
+        this.#options.onMessages(deliveries.map(decodeDelivery))
+      } catch (error) {
+        if (error !== queuesChanged) throw error
+      }
       // A fetch that need not wait must not starve sockets and timers.
       await nextTurn()
     }
   }
+
+  #capacity(): number {
+    return this.#queues.length === 0 ? 0 : this.#options.capacity()
+  }
 }
 
 const stopped = new Error('the consumer was stopped')
+const queuesChanged = new Error('the consumer has other queues now')
 
-function decodeDelivery({ deadReason, fence, payload, queue, redeliveries, tag }: Delivery): IncomingMessage {
+/** The one guarded decode. */
+export function decodeDelivery({ deadReason, fence, payload, queue, redeliveries, tag }: Delivery): IncomingMessage {
   const delivery: ReceivedDelivery =
     deadReason === undefined ? { queue, tag, fence, redeliveries } : { queue, tag, fence, redeliveries, deadReason }
   if (typeof payload === 'object' && !(payload instanceof Uint8Array)) {

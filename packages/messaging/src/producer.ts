@@ -20,10 +20,24 @@ export interface PublishRetryPolicy {
   readonly intervalMax: number
 }
 
+export interface PublishOptions {
+  /** Milliseconds after which it rejects when it is not confirmed. @defaultValue the producer's */
+  readonly timeoutMs?: number | undefined
+  /** How often to try again; `null` does not. @defaultValue the producer's */
+  readonly retryPolicy?: PublishRetryPolicy | null | undefined
+}
+
+interface Limits {
+  readonly timeoutMs: number
+  readonly retryPolicy: PublishRetryPolicy | undefined
+}
+
 interface Waiting {
   readonly publication: Publication
   readonly done: Deferred<void>
   readonly deadline: number
+  /** One object for a whole batch. */
+  readonly limits: Limits
 }
 
 /**
@@ -32,15 +46,15 @@ interface Waiting {
  */
 export class Producer {
   readonly #connection: Connection
-  readonly #publishTimeoutMs: number
-  readonly #retryPolicy: PublishRetryPolicy | undefined
+  readonly #limits: Limits
+  /** Messages under way with limits of their own, which no batch can have. */
+  readonly #single = new Set<Promise<void>>()
   readonly #newTag = deliveryTags()
   readonly #batcher: Batcher<Waiting>
 
   constructor(options: ProducerOptions) {
     this.#connection = options.connection
-    this.#publishTimeoutMs = options.publishTimeoutMs ?? 10_000
-    this.#retryPolicy = options.retryPolicy
+    this.#limits = { timeoutMs: options.publishTimeoutMs ?? 10_000, retryPolicy: options.retryPolicy }
     // What is sent in one go comes in one turn; a message alone need not wait for the end of it.
     this.#batcher = new Batcher({
       run: (batch) => this.#publishAll(batch),
@@ -50,21 +64,37 @@ export class Producer {
   }
 
   /**
-   * Resolves when the broker has the message.
+   * Resolves when the broker has the message. One with limits of its own travels alone, and may overtake those that wait.
    * @throws PublishTimeoutError where it did not confirm in time: the message may or may not be there.
    * @throws ConnectionLostError where it could not be reached within the retry policy.
    */
-  publish(publication: Publication): Promise<void> {
+  publish(publication: Publication, options?: PublishOptions): Promise<void> {
     const done = deferred()
     // The tag makes a repeated publish the same message, so that a retry after a lost answer does not duplicate it.
     const tagged = publication.tag === undefined ? { ...publication, tag: this.#newTag() } : publication
-    this.#batcher.add({ publication: tagged, done, deadline: performance.now() + this.#publishTimeoutMs })
+    const limits = options === undefined ? this.#limits : this.#limitsOf(options)
+    const waiting = { publication: tagged, done, deadline: performance.now() + limits.timeoutMs, limits }
+    if (limits === this.#limits) this.#batcher.add(waiting)
+    else this.#publishSingly(waiting)
     return done.promise
   }
 
   /** Resolves when nothing is waiting for a confirmation. */
   async idle(): Promise<void> {
-    await this.#batcher.idle()
+    await Promise.all([this.#batcher.idle(), ...this.#single])
+  }
+
+  #limitsOf({ timeoutMs, retryPolicy }: PublishOptions): Limits {
+    if (timeoutMs === undefined && retryPolicy === undefined) return this.#limits
+    return {
+      timeoutMs: timeoutMs ?? this.#limits.timeoutMs,
+      retryPolicy: retryPolicy === undefined ? this.#limits.retryPolicy : (retryPolicy ?? undefined),
+    }
+  }
+
+  #publishSingly(waiting: Waiting): void {
+    const published = this.#publishAll([waiting]).finally(() => this.#single.delete(published))
+    this.#single.add(published)
   }
 
   async #publishAll(batch: readonly Waiting[]): Promise<void> {
@@ -87,21 +117,22 @@ export class Producer {
   async #expire(batch: readonly Waiting[]): Promise<void> {
     // A timer of Node's can fire up to a millisecond before its time.
     const now = Math.max(performance.now(), batch[0]?.deadline ?? 0)
-    for (const { publication, done, deadline } of batch) {
-      if (deadline <= now) done.reject(new PublishTimeoutError(this.#publishTimeoutMs, publication))
+    for (const { publication, done, deadline, limits } of batch) {
+      if (deadline <= now) done.reject(new PublishTimeoutError(limits.timeoutMs, publication))
     }
     const later = batch.filter(({ deadline }) => deadline > now)
     if (later.length > 0) await this.#publishAll(later)
   }
 
   async #publishBatch(batch: readonly Waiting[]): Promise<void> {
-    const deadline = batch[0]?.deadline ?? performance.now()
-    const timeout = new PublishTimeoutError(this.#publishTimeoutMs, batch[0]?.publication)
+    const { deadline, limits, publication } = batch[0] as Waiting
+    const timeout = new PublishTimeoutError(limits.timeoutMs, publication)
     const timer = new AbortController()
     const cancel = setTimeout(() => timer.abort(timeout), Math.max(0, Math.ceil(deadline - performance.now())))
     try {
       await this.#withRetries(
-        batch.map(({ publication }) => publication),
+        batch.map((waiting) => waiting.publication),
+        limits.retryPolicy,
         { signal: timer.signal },
       )
     } finally {
@@ -109,7 +140,11 @@ export class Producer {
     }
   }
 
-  async #withRetries(publications: readonly Publication[], options: AbortableOptions): Promise<void> {
+  async #withRetries(
+    publications: readonly Publication[],
+    policy: PublishRetryPolicy | undefined,
+    options: AbortableOptions,
+  ): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
         const broker = await this.#connection.broker(options)
@@ -123,7 +158,6 @@ export class Producer {
         }
       } catch (error) {
         options.signal?.throwIfAborted()
-        const policy = this.#retryPolicy
         if (!isTemporary(error) || policy === undefined) throw error
         if (policy.maxRetries !== null && attempt >= policy.maxRetries) throw error
         const seconds = Math.min(policy.intervalStart + policy.intervalStep * attempt, policy.intervalMax)
@@ -143,7 +177,7 @@ export class PublishTimeoutError extends CeleryError {
   readonly exchange: string | undefined
   readonly routingKey: string | undefined
 
-  constructor(timeoutMs: number, publication: Publication | undefined) {
+  constructor(timeoutMs: number, publication: Pick<Publication, 'exchange' | 'routingKey'> | undefined) {
     const target = publication === undefined ? '' : ` to ${publication.exchange || 'queue'} "${publication.routingKey}"`
     super(
       `the broker did not confirm the message${target} within ${timeoutMs} ms; is it reachable and accepting writes?`,

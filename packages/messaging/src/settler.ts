@@ -1,19 +1,19 @@
-import { type Clock, sleep, unlessAborted } from '@celery/promises'
-import { deliveryTags, type Settlement, type SettleResult } from '@celery/transport'
+import { abortable, type Clock, unlessAborted } from '@celery/promises'
+import { type BrokerConnection, deliveryTags, type Settlement, type SettleResult } from '@celery/transport'
+import { Attempts } from './attempts.ts'
 import { Batcher } from './batcher.ts'
 import type { Connection } from './connection.ts'
-import { retryPauseMs } from './retry-pause.ts'
-import { isConnectionLost, isTemporary } from './temporary-errors.ts'
+import { isConnectionClosed, isConnectionLost, isTemporary } from './temporary-errors.ts'
 
 export interface SettlerOptions<About> {
   readonly connection: Connection
-  /** A batch failed and will be tried again. */
+  /** The broker cannot be reached, or a batch failed; it is tried again unless the connection was closed by its owner. */
   readonly onError: (error: unknown) => void
   /** A batch leaves now. A broker that can takes what is asked of it in the same turn into one transaction. */
   readonly onLeave?: (() => void) | undefined
   /** The broker refuses this settlement for good: what it publishes cannot be routed, for example. It was left undone. */
   readonly onRefused: (refused: PendingSettlement<About>, error: unknown) => void
-  /** Whose time passes between two attempts. @defaultValue `systemClock` */
+  /** Whose time passes between two attempts, and until the end of the grace. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined
 }
 
@@ -23,24 +23,25 @@ export interface PendingSettlement<About = unknown> {
   /** What its owner wants to know again if it is refused. */
   about: About | undefined
   sent: boolean
-  /** Called with the broker's answer; not called when the settler is closed before that. */
+  /** Called with the broker's answer; not called when the settler is closed before that. Must not throw. */
   readonly onSettled: ((result: SettleResult) => void) | undefined
 }
 
 /**
  * Settles deliveries in batches: whatever comes in one turn of the event loop, or while a batch is under way, leaves
  * as the next one. A batch that fails is repeated, less and less often (at most every 1.5 s), until it succeeds or the
- * settler is closed; the fence makes that safe.
+ * settler is closed; the fence makes that safe. Only what the broker itself refuses is given up before.
  */
 export class Settler<About = unknown> {
   readonly #options: SettlerOptions<About>
-  readonly #closing = new AbortController()
+  readonly #attempts: Attempts
   readonly #newTag = deliveryTags()
   readonly #batcher: Batcher<PendingSettlement<About>>
   #unsettled = 0
 
   constructor(options: SettlerOptions<About>) {
     this.#options = options
+    this.#attempts = new Attempts(options.clock)
     this.#batcher = new Batcher({ run: (batch) => this.#settle(batch), linger: 8, onLeave: options.onLeave })
   }
 
@@ -64,12 +65,16 @@ export class Settler<About = unknown> {
     await this.#batcher.idle()
   }
 
-  /** Gives up what is not settled within `graceMs`; resolves to how many settlements that were. Safe twice. */
+  /** Tries at once what has failed, and again and again for `graceMs`. What is not settled until then is given up. */
+  hurry(graceMs: number): void {
+    this.#attempts.hurry(graceMs)
+  }
+
+  /** As `hurry`, and nothing may be added any more; resolves to how many settlements were given up. Safe twice. */
   async close(graceMs: number): Promise<number> {
-    const timer = setTimeout(() => this.#closing.abort(closed), graceMs)
+    this.hurry(graceMs)
     await this.#batcher.idle()
-    clearTimeout(timer)
-    this.#closing.abort(closed)
+    this.#attempts.end()
     return this.#unsettled
   }
 
@@ -78,31 +83,34 @@ export class Settler<About = unknown> {
       entry.sent = true
       entry.settlement = repeatable(entry.settlement, this.#newTag)
     }
-    const { signal } = this.#closing
-    for (let retries = 0; !signal.aborted; retries++) {
+    const { connection, onError } = this.#options
+    for await (const signal of this.#attempts.each()) {
+      let broker: BrokerConnection
       try {
-        const broker = await this.#options.connection.untilBroker({ signal })
-        try {
-          const results = await broker.settle(
-            batch.map((entry) => entry.settlement),
-            { signal },
-          )
-          for (let index = 0; index < batch.length; index++) batch[index]?.onSettled?.(results[index] ?? 'stale')
-          return
-        } catch (error) {
-          if (isConnectionLost(error)) await this.#options.connection.discard(broker)
-          throw error
-        }
+        broker = await connection.broker({ signal })
       } catch (error) {
         if (signal.aborted) break
-        if (isTemporary(error)) {
-          this.#options.onError(error)
-          await sleep(retryPauseMs(retries), { signal, clock: this.#options.clock }).catch(unlessAborted(signal))
-        } else {
-          await this.#refuse(batch, error)
-          return
-        }
+        onError(error)
+        // No attempt will ever find another one.
+        if (isConnectionClosed(error)) break
+        continue
       }
+      let results: readonly SettleResult[]
+      try {
+        const settlements = batch.map((entry) => entry.settlement)
+        // A driver that is deaf to the signal must not hold up the stop.
+        results = await abortable(broker.settle(settlements, { signal }), signal)
+      } catch (error) {
+        if (signal.aborted) break
+        // Closed: whoever else uses the connection has discarded it meanwhile.
+        const isGone = isConnectionLost(error) || isConnectionClosed(error)
+        if (!isGone && !isTemporary(error)) return this.#refuse(batch, error)
+        onError(error)
+        if (isGone) await abortable(connection.discard(broker), signal).catch(unlessAborted(signal))
+        continue
+      }
+      for (let index = 0; index < batch.length; index++) batch[index]?.onSettled?.(results[index] ?? 'stale')
+      return
     }
     this.#unsettled += batch.length
   }
@@ -136,5 +144,3 @@ function refusedIndex(error: unknown): number | undefined {
   const index = typeof error === 'object' && error !== null && 'index' in error ? error.index : undefined
   return typeof index === 'number' ? index : undefined
 }
-
-const closed = new Error('the settler was closed')

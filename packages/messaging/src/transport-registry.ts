@@ -1,5 +1,6 @@
 import type { AbortableOptions } from '@celery/promises'
 import {
+  type BrokerAddress,
   type BrokerConnection,
   type OpenOptions,
   parseBrokerUrl,
@@ -38,11 +39,8 @@ export class TransportRegistry {
     const address = parseBrokerUrl(url)
     let lost: unknown
     for (const candidate of [address, ...address.alternates]) {
-      const load = this.#byScheme.get(candidate.scheme)
-      if (load === undefined) throw new UnknownTransportError(candidate.scheme, this.schemes)
-      const transport = await load(options)
       try {
-        return await transport.open(candidate, options)
+        return await this.openAddress(candidate, options)
       } catch (error) {
         options?.signal?.throwIfAborted()
         if (!isConnectionLost(error)) throw error
@@ -50,5 +48,16 @@ export class TransportRegistry {
       }
     }
     throw lost
+  }
+
+  /**
+   * Opens one connection to this broker and no other.
+   * @throws UnknownTransportError, ConnectionLostError
+   */
+  async openAddress(address: BrokerAddress, options?: OpenOptions): Promise<BrokerConnection> {
+    const load = this.#byScheme.get(address.scheme)
+    if (load === undefined) throw new UnknownTransportError(address.scheme, this.schemes)
+    const transport = await load(options)
+    return transport.open(address, options)
   }
 }

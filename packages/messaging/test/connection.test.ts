@@ -272,3 +272,134 @@ test('only a lost connection and a busy broker are worth another try', () => {
   expect([lost, busy, closed, new Error('x'), undefined].map(isTemporary)).toEqual([true, true, false, false, false])
   expect([lost, busy, closed].map(isConnectionLost)).toEqual([true, false, false])
 })
+
+describe('several brokers', () => {
+  const urls = ['faulty://a', 'faulty://b', 'faulty://c']
+
+  async function reconnect(connection: Connection): Promise<string | undefined> {
+    await connection.discard(await connection.broker())
+    return (await connection.broker()).domain
+  }
+
+  test('may stand in one URL or in several', () => {
+    const { connection } = setUp({ urls: ['faulty://a;faulty://b', 'faulty://c'] })
+    expect(connection.servers.map(({ host }) => host)).toEqual(['a', 'b', 'c'])
+    expect(connection.server.host).toBe('a')
+  })
+
+  test('are taken in turn: the one that answered last is asked first', async () => {
+    const { transport, connection } = setUp({ urls })
+    transport.reach('a', false)
+    expect((await connection.broker()).domain).toBe('memory:b')
+    transport.reach('a', true)
+    expect(await reconnect(connection)).toBe('memory:b')
+    transport.reach('b', false)
+    expect(await reconnect(connection)).toBe('memory:c')
+    transport.reach('c', false)
+    expect(await reconnect(connection)).toBe('memory:a')
+    expect(connection.server.host).toBe('a')
+    expect(transport.mostOpen).toBe(1)
+  })
+
+  test('are shuffled where that is asked for, each once before any a second time', async () => {
+    const { transport, connection } = setUp({ urls, failoverStrategy: 'shuffle' })
+    for (const host of ['a', 'b', 'c']) transport.reach(host, false)
+    for (let round = 0; round < 20; round++) await connection.broker().catch(() => {})
+    const orders = new Set<string>()
+    for (let first = 0; first < 60; first += 3) {
+      const hosts = transport.calls.slice(first, first + 3).map(({ host }) => host)
+      expect([...hosts].sort()).toEqual(['a', 'b', 'c'])
+      orders.add(hosts.join(''))
+    }
+    // That all 20 rounds come in one of the six orders happens once in 6 ** 19 times.
+    expect(orders.size).toBeGreaterThan(1)
+  })
+
+  test('come in the order that a function of ours yields', async () => {
+    const seen: (string | undefined)[][] = []
+    const { transport, connection } = setUp({
+      urls,
+      *failoverStrategy(servers) {
+        seen.push(servers.map(({ host }) => host))
+        yield* [...servers].reverse()
+      },
+    })
+    for (const host of ['a', 'b', 'c']) transport.reach(host, false)
+    await connection.broker().catch(() => {})
+    await connection.broker().catch(() => {})
+    expect(transport.calls.map(({ host }) => host)).toEqual(['c', 'b', 'a', 'c', 'b', 'a'])
+    expect(seen[0]).toEqual(['a', 'b', 'c'])
+  })
+
+  test('need a strategy that there is, and that yields one', () => {
+    expect(() => setUp({ failoverStrategy: 'best' as 'shuffle' })).toThrow('there is no failover strategy "best"')
+    expect(() => setUp({ failoverStrategy: () => [] })).toThrow('the failover strategy yields no broker')
+  })
+
+  test('can be used by another connection', async () => {
+    const { connection } = setUp({ urls })
+    const other = connection.clone({ failoverStrategy: (servers) => servers.slice(1) })
+    expect((await connection.broker()).domain).toBe('memory:a')
+    expect((await other.broker()).domain).toBe('memory:b')
+    await other.close()
+    expect(connection.live).toBeDefined()
+    expect(other.live).toBeUndefined()
+  })
+})
+
+describe('ensuring', () => {
+  test('runs on the live connection and gives what comes of it', async () => {
+    const { connection } = setUp()
+    expect(await connection.ensure(async (broker) => broker.domain)).toBe('memory:')
+    expect(connection.live).toBeDefined()
+  })
+
+  test('runs again on a new connection where the old one was lost', async () => {
+    const clock = new ManualClock()
+    const infos: ReconnectInfo[] = []
+    const { transport, connection } = setUp({ clock, onError: (_error, info) => infos.push(info) })
+    transport.inject('declareQueue', { type: 'lose answer' })
+    const ensured = connection.ensure((broker) => broker.declareQueue({ name: 'q' }))
+    await clock.whenPending()
+    await clock.advanceAsync(100)
+    expect((await ensured).name).toBe('q')
+    expect(transport.sizes('open')).toHaveLength(2)
+    expect(infos).toMatchObject([{ attempt: 1 }])
+  })
+
+  test('keeps the connection of a broker that is busy', async () => {
+    const { transport, connection } = setUp()
+    transport.inject('declareQueue', { type: 'refuse', error: new BrokerBusyError('faulty://', 'locked') })
+    await connection.ensure((broker) => broker.declareQueue({ name: 'q' }), { retryPolicy: {} })
+    expect(transport.sizes('open')).toHaveLength(1)
+  })
+
+  test('gives up where its policy ends, and at once for what another try does not heal', async () => {
+    const { transport, connection } = setUp()
+    const lost = new ConnectionLostError('faulty://')
+    transport.inject('open', ...Array.from({ length: 9 }, () => ({ type: 'refuse', error: lost }) as const))
+    const run = (): Promise<never> => Promise.reject(new Error('never asked'))
+    const policy = { maxRetries: 2, intervalStart: 0, intervalStep: 0 }
+    await expect(connection.ensure(run, { retryPolicy: policy })).rejects.toBe(lost)
+    expect(transport.sizes('open')).toHaveLength(3)
+    const wrong = new Error('no such thing')
+    const { connection: other } = setUp()
+    await expect(other.ensure(() => Promise.reject(wrong))).rejects.toBe(wrong)
+  })
+
+  test('ends with its signal, and with the connection', async () => {
+    const clock = new ManualClock()
+    const { transport, connection } = setUp({ clock })
+    transport.reach('', false)
+    const reason = new Error('enough')
+    const abort = new AbortController()
+    const ensured = connection.ensure(async () => {}, { signal: abort.signal })
+    await clock.whenPending()
+    abort.abort(reason)
+    await expect(ensured).rejects.toBe(reason)
+    const waiting = connection.ensure(async () => {})
+    await clock.whenPending()
+    await connection.close()
+    await expect(waiting).rejects.toBeInstanceOf(ConnectionClosedError)
+  })
+})

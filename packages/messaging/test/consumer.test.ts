@@ -339,14 +339,17 @@ describe('what no new connection can help', () => {
   })
 
   test('a connection closed by its owner ends the consumer', async () => {
+    const clock = new ManualClock()
     const { transport, connection } = setUpConnection()
-    const failed = deferred<unknown>()
-    const { consumer } = setUp({ connection, onError: failed.resolve })
+    const { consumer, errors } = setUp({ connection, clock })
     await consumer.start()
     await transport.called('fetch')
     await connection.close()
-    expect(await failed.promise).toBeInstanceOf(ConnectionClosedError)
-    await consumer.stop()
+    // The fetch failed, then the search for another connection, and that was the last one.
+    await clock.advanceAsync(3_600_000)
+    expect(errors).toEqual([expect.any(ConnectionClosedError), expect.any(ConnectionClosedError)])
+    expect(clock.pending).toBe(0)
     expect(transport.sizes('open')).toHaveLength(1)
+    await consumer.stop()
   })
 })

@@ -229,3 +229,28 @@ function fakeTime(): void {
 function expectTimeout(published: Promise<void>, routingKey: string): Promise<void> {
   return expect(published).rejects.toMatchObject({ code: 'ERR_CELERY_PUBLISH_TIMEOUT', routingKey })
 }
+
+describe('limits of one message', () => {
+  test('a policy of its own is its own', async () => {
+    const { transport, producer } = setUp({ retryPolicy: atOnce })
+    transport.inject('publish', { type: 'refuse', error: lost }, { type: 'refuse', error: lost })
+    await expect(producer.publish(publication('1'), { retryPolicy: null })).rejects.toBe(lost)
+    await producer.publish(publication('2'))
+    expect(transport.sizes('publish')).toHaveLength(3)
+  })
+
+  test('a time of its own is its own, and is waited for', async () => {
+    const { transport, producer } = setUp({ publishTimeoutMs: 60_000 })
+    transport.inject('publish', { type: 'hang' })
+    const published = producer.publish(publication('1'), { timeoutMs: 30 })
+    const idle = producer.idle()
+    await expect(published).rejects.toMatchObject({ code: 'ERR_CELERY_PUBLISH_TIMEOUT', timeoutMs: 30 })
+    await idle
+  })
+
+  test('with none of its own it travels with the others', async () => {
+    const { transport, producer } = setUp()
+    await Promise.all([producer.publish(publication('1'), {}), producer.publish(publication('2'))])
+    expect(transport.sizes('publish')).toEqual([2])
+  })
+})

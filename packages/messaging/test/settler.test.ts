@@ -1,6 +1,7 @@
 import { type Clock, deferred, ManualClock } from '@celery/promises'
 import {
   BrokerBusyError,
+  ConnectionClosedError,
   ConnectionLostError,
   type Delivery,
   type Settlement,
@@ -12,6 +13,7 @@ import { type PendingSettlement, Settler } from '../src/index.ts'
 import { held, passPause, publication, ready, setUp as setUpConnection } from './set-up.ts'
 
 const lost = new ConnectionLostError('faulty://')
+const busy = new BrokerBusyError('faulty://', 'locked')
 
 /** A settler, and `count` deliveries to settle. */
 async function setUp(count: number, clock?: Clock) {
@@ -146,9 +148,8 @@ describe('a batch that fails', () => {
   test('F-17 is repeated less and less often, at most every 1.5 s', async () => {
     const clock = new ManualClock()
     const { transport, settle, deliveries, errors } = await setUp(2, clock)
-    const busy = { type: 'refuse', error: new BrokerBusyError('faulty://', 'locked') } as const
     const longest = [100, 200, 400, 800, 1_500, 1_500]
-    transport.inject('settle', ...longest.map(() => busy))
+    transport.inject('settle', ...longest.map(() => ({ type: 'refuse', error: busy }) as const))
     const settled = settle({ delivery: deliveries[0]! })
     for (const [index, longestMs] of longest.entries()) {
       const pauseMs = await passPause(clock)
@@ -160,7 +161,7 @@ describe('a batch that fails', () => {
     expect(await settled).toBe('done')
     expect(errors).toHaveLength(longest.length)
     // The next batch begins anew.
-    transport.inject('settle', busy)
+    transport.inject('settle', { type: 'refuse', error: busy })
     const next = settle({ delivery: deliveries[1]! })
     expect(await passPause(clock)).toBeLessThanOrEqual(101)
     expect(await next).toBe('done')
@@ -175,7 +176,7 @@ describe('a batch that fails', () => {
 
   test('is repeated over the same connection where the broker was only busy', async () => {
     const { transport, settle, deliveries, errors } = await setUp(1)
-    transport.inject('settle', { type: 'refuse', error: new BrokerBusyError('faulty://', 'locked') })
+    transport.inject('settle', { type: 'refuse', error: busy })
     expect(await settle({ delivery: deliveries[0]! })).toBe('done')
     expect(errors).toHaveLength(1)
     expect(transport.sizes('open')).toHaveLength(1)
@@ -193,6 +194,35 @@ describe('a batch that fails', () => {
     transport.inject('settle', { type: 'lose answer' })
     await settle({ publish: [publication('1', 'follow-up')] })
     expect(await ready(other, 'follow-up')).toBe(1)
+  })
+
+  test('P-1 goes on whatever keeps it from the next connection, also where there is one settlement only', async () => {
+    const { transport, connection, broker, settle, errors, refused } = await setUp(0)
+    await connection.discard(broker)
+    const denied = new RangeError('nobody has heard of this')
+    transport.inject('open', { type: 'refuse', error: denied }, { type: 'refuse', error: denied })
+    expect(await settle({ publish: [publication('1', 'follow-up')] })).toBe('done')
+    expect(errors).toEqual([denied, denied])
+    expect(refused).toEqual([])
+  })
+
+  test('goes on where somebody else has discarded the connection meanwhile', async () => {
+    const { transport, settle, refused, other } = await setUp(0)
+    transport.inject('settle', { type: 'refuse', error: new ConnectionClosedError('faulty://') })
+    expect(await settle({ publish: [publication('1', 'follow-up')] })).toBe('done')
+    expect(refused).toEqual([])
+    expect(transport.sizes('open')).toHaveLength(2)
+    expect(await ready(other, 'follow-up')).toBe(1)
+  })
+
+  test('is given up, and not refused, where the connection was closed by its owner', async () => {
+    const { connection, settler, deliveries, errors, refused } = await setUp(1)
+    await connection.close()
+    settler.add({ delivery: deliveries[0]! })
+    await settler.idle()
+    expect(errors).toEqual([expect.any(ConnectionClosedError)])
+    expect(refused).toEqual([])
+    expect(await settler.close(0)).toBe(1)
   })
 
   test('is not refused because somebody else gave up waiting for the same connection', async () => {
@@ -289,14 +319,80 @@ describe('closing', () => {
     expect(await settler.close(10)).toBe(1)
   })
 
-  test('does not wait for the next attempt', async () => {
+  test('does not wait for the next attempt but makes it at once', async () => {
     const clock = new ManualClock()
     const { transport, settler, deliveries } = await setUp(1, clock)
-    transport.inject('settle', { type: 'refuse', error: new BrokerBusyError('faulty://', 'locked') })
+    transport.inject('settle', { type: 'refuse', error: busy })
     settler.add({ delivery: deliveries[0]! })
     await clock.whenPending()
-    expect(await settler.close(0)).toBe(1)
+    expect(await settler.close(10_000)).toBe(0)
+    expect(transport.sizes('settle')).toHaveLength(2)
     expect(clock.pending).toBe(0)
+  })
+
+  test('P-10 reconnects at once where the broker is back, however long it was away', async () => {
+    const clock = new ManualClock()
+    const { transport, settler, deliveries } = await setUp(1, clock)
+    transport.reach('', false)
+    await transport.cut()
+    settler.add({ delivery: deliveries[0]! })
+    for (let opens = 2; opens <= 7; opens++) {
+      await passPause(clock)
+      await transport.called('open', opens)
+    }
+    await clock.whenPending()
+    transport.reach('', true)
+    expect(await settler.close(10_000)).toBe(0)
+    expect(transport.sizes('open')).toHaveLength(8)
+  })
+
+  test('tries every 0.1 s at least, however long the broker was busy before', async () => {
+    const clock = new ManualClock()
+    const { transport, settler, deliveries } = await setUp(1, clock)
+    transport.inject('settle', ...Array(9).fill({ type: 'refuse', error: busy }))
+    settler.add({ delivery: deliveries[0]! })
+    for (let attempts = 1; attempts <= 5; attempts++) {
+      await transport.called('settle', attempts)
+      await passPause(clock)
+    }
+    await transport.called('settle', 6)
+    await clock.whenPending()
+    const closing = settler.close(10_000)
+    for (let attempts = 7; attempts <= 9; attempts++) {
+      await transport.called('settle', attempts)
+      // The pause, and the two of the grace.
+      await clock.whenPending(3)
+      clock.advance(100)
+    }
+    expect(await closing).toBe(0)
+    expect(transport.sizes('settle')).toHaveLength(10)
+  })
+
+  test.each([
+    { outcome: 'succeeds', failures: 2, givenUp: 0 },
+    { outcome: 'fails', failures: 3, givenUp: 1 },
+  ])('makes a last attempt before it gives up, which $outcome', async ({ failures, givenUp }) => {
+    const clock = new ManualClock()
+    const { transport, settler, deliveries } = await setUp(1, clock)
+    transport.inject('settle', ...Array(failures).fill({ type: 'refuse', error: busy }))
+    settler.add({ delivery: deliveries[0]! })
+    await clock.whenPending()
+    const closing = settler.close(110)
+    await transport.called('settle', 2)
+    await clock.whenPending(3)
+    // 0.1 s before the end, and before the end of the pause.
+    clock.advance(10)
+    expect(await closing).toBe(givenUp)
+    expect(transport.sizes('settle')).toHaveLength(3)
+    expect(clock.pending).toBe(0)
+  })
+
+  test('gives up also where the driver does not hear of it', async () => {
+    const { transport, settler, deliveries } = await setUp(1)
+    transport.inject('settle', { type: 'hang' })
+    settler.add({ delivery: deliveries[0]! })
+    await transport.called('settle')
+    expect(await settler.close(10)).toBe(1)
   })
 
   test('is safe twice, and says the same', async () => {

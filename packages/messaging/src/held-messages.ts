@@ -1,0 +1,157 @@
+import { type Clock, type Deferred, deferred, systemClock } from '@celery/promises'
+import type { DeliveryRef, SettleAction, SettleResult } from '@celery/transport'
+import type { BodyCodec } from './codecs.ts'
+import type { Connection } from './connection.ts'
+import type { IncomingMessage } from './consumer.ts'
+import { Message, type MessageOwner } from './message.ts'
+import { Settler } from './settler.ts'
+
+export interface HeldMessagesOptions {
+  readonly connection: Connection
+  readonly codec: BodyCodec
+  readonly accept: ReadonlySet<string>
+  readonly onError: (error: unknown) => void
+  /** A message was settled or lost: there is room for another one. */
+  readonly onRoom: () => void
+  readonly clock: Clock | undefined
+}
+
+/** Messages between their delivery and their settlement: renews their leases, settles them, and knows how many there are. */
+export class HeldMessages implements MessageOwner {
+  readonly codec: BodyCodec
+  readonly accept: ReadonlySet<string>
+  readonly #options: HeldMessagesOptions
+  readonly #clock: Clock
+  readonly #settler: Settler<Deferred<boolean>>
+  readonly #held = new Map<Message, DeliveryRef>()
+  /** Settlements that the broker has not answered. */
+  readonly #answers = new Set<Deferred<boolean>>()
+  /** Being requeued: their place is to be theirs again before the next one is fetched. */
+  #returning = 0
+  #cancelRenewal: (() => void) | undefined
+  #isRenewing = false
+  #closed = false
+
+  constructor(options: HeldMessagesOptions) {
+    const { connection, clock, onError } = options
+    this.codec = options.codec
+    this.accept = options.accept
+    this.#options = options
+    this.#clock = clock ?? systemClock
+    this.#settler = new Settler<Deferred<boolean>>({
+      connection,
+      clock,
+      onError,
+      onRefused: ({ about }, error) => {
+        onError(error)
+        if (about !== undefined) this.#answer(about, false)
+      },
+    })
+  }
+
+  /** Messages that are neither settled nor lost, and those that are on their way back. */
+  get size(): number {
+    return this.#held.size + this.#returning
+  }
+
+  /** Takes charge of a delivery. */
+  admit(incoming: IncomingMessage): Message {
+    const { queue, tag, fence } = incoming.delivery
+    const message = new Message(incoming, this)
+    this.#held.set(message, { queue, tag, fence })
+    this.#scheduleRenewal()
+    return message
+  }
+
+  async settle(message: Message, action: SettleAction): Promise<boolean> {
+    const delivery = this.#held.get(message)
+    if (delivery === undefined || this.#closed) return false
+    const answer = deferred<boolean>()
+    this.#answers.add(answer)
+    this.#settler.add({ delivery, action }, (result) => this.#answer(answer, result === 'done'), answer)
+    const isReturning = action.type === 'requeue'
+    if (isReturning) this.#returning++
+    this.#drop(message)
+    const done = await answer.promise
+    if (isReturning) {
+      this.#returning--
+      this.#options.onRoom()
+    }
+    return done
+  }
+
+  /** Gives messages back that nobody has looked at. */
+  giveBack(messages: Iterable<Message>): void {
+    for (const message of messages) {
+      const delivery = this.#held.get(message)
+      if (delivery === undefined) continue
+      this.#settler.add({ delivery, action: { type: 'requeue', counted: false } })
+      this.#drop(message)
+    }
+  }
+
+  /** The connection that delivered them is gone, and they are somebody else's by now or soon. */
+  loseAll(): void {
+    this.#held.clear()
+    this.#cancelRenewal?.()
+    this.#cancelRenewal = undefined
+    this.#options.onRoom()
+  }
+
+  /** Gives back what is not settled, and waits for the broker to answer, so many milliseconds at most. Safe twice. */
+  async close(graceMs: number): Promise<void> {
+    if (!this.#closed) {
+      this.#closed = true
+      for (const [message, delivery] of this.#held) {
+        this.#settler.add({ delivery, action: { type: 'requeue', counted: true } })
+        this.#drop(message)
+      }
+    }
+    await this.#settler.close(graceMs)
+    for (const answer of this.#answers) this.#answer(answer, false)
+  }
+
+  #answer(answer: Deferred<boolean>, done: boolean): void {
+    this.#answers.delete(answer)
+    answer.resolve(done)
+  }
+
+  #drop(message: Message): void {
+    this.#held.delete(message)
+    if (this.#held.size === 0) {
+      this.#cancelRenewal?.()
+      this.#cancelRenewal = undefined
+    }
+    this.#options.onRoom()
+  }
+
+  /** Three times per lease, while there is anything to renew. */
+  #scheduleRenewal(): void {
+    if (this.#held.size === 0 || this.#isRenewing || this.#cancelRenewal !== undefined) return
+    this.#cancelRenewal = this.#clock.schedule(this.#options.connection.leaseMs / 3, () => void this.#renew())
+  }
+
+  async #renew(): Promise<void> {
+    this.#cancelRenewal = undefined
+    this.#isRenewing = true
+    const held = [...this.#held]
+    const results = await this.#renewAll(held.map(([, delivery]) => delivery))
+    held.forEach(([message, delivery], index) => {
+      if (results[index] === 'stale' && this.#held.get(message) === delivery) this.#drop(message)
+    })
+    this.#isRenewing = false
+    this.#scheduleRenewal()
+  }
+
+  async #renewAll(deliveries: readonly DeliveryRef[]): Promise<readonly SettleResult[]> {
+    // Without a connection nothing is ours any more; whoever fetches opens the next one.
+    const { live } = this.#options.connection
+    if (live === undefined || !live.capabilities.leases) return []
+    try {
+      return await live.renew(deliveries)
+    } catch (error) {
+      this.#options.onError(error)
+      return []
+    }
+  }
+}
