@@ -6,6 +6,8 @@ import { OrphanWatchdog } from './watchdog.ts'
 
 export interface CrewOptions {
   readonly spec: ChildSpec
+  /** Whether children could live on when this process is killed. */
+  readonly canBeOrphaned: boolean
   readonly size: number
   readonly startTimeoutMs: number
   readonly exitTimeoutMs: number
@@ -70,7 +72,7 @@ export class Crew {
   /** Resolves when all children are ready. @throws ChildStartError for the first that fails; the others are killed. */
   open(): Promise<void> {
     this.#opened = deferred<void>()
-    this.#watchdog.start()
+    if (this.#options.canBeOrphaned) this.#watchdog.start()
     this.#backoff.ready(0, this.#options.clock.monotonic())
     this.#fill()
     this.#settleOpen()
@@ -163,6 +165,7 @@ export class Crew {
   }
 
   #tellWatchdog(): void {
+    if (!this.#options.canBeOrphaned) return
     this.#watchdog.watch([...this.children].flatMap(({ pid }) => (pid === 0 ? [] : [pid])))
   }
 

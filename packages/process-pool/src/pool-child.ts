@@ -1,8 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { createRequire } from 'node:module'
-import type { Socket } from 'node:net'
 import type { Clock } from '@celery/promises'
 import type { InitHeader } from './child/serve-jobs.ts'
+import type { ChildLink, ConnectChild } from './child-link.ts'
 import { type ChildErrorInfo, CorruptFrameError, readErrorInfo } from './errors.ts'
 import { FrameDecoder, FrameKind, type FrameView, FrameWriter, PROTOCOL_VERSION } from './frame.ts'
 import type { JobEntry } from './job-entry.ts'
@@ -13,12 +11,8 @@ import { RunTimes } from './run-times.ts'
 export interface ChildSpec {
   /** File URL or path. */
   readonly module: string
-  readonly env: NodeJS.ProcessEnv
-  readonly execArgv: readonly string[]
-  readonly cwd: string | undefined
-  readonly stdout: 'inherit' | 'ignore' | number
-  readonly stderr: 'inherit' | 'ignore' | number
   readonly init: InitHeader
+  readonly connect: ConnectChild
 }
 
 /** Why a child ended. */
@@ -52,12 +46,10 @@ export interface ChildListener {
 
 /** Milliseconds that a process which ended gets until its pipe has ended too, and the other way round. */
 const SETTLE_MS = 1_000
-/** Milliseconds after which a killed process is given up: it hangs in the kernel, and its pipe is closed to it. */
+/** Milliseconds after which a killed child is given up: a process that hangs in the kernel, a thread in native code. */
 const ABANDON_MS = 5_000
 
-const require = createRequire(import.meta.url)
-
-/** One child process and the jobs it has been given. Knows nothing of other children. */
+/** One child and the jobs it has been given. Knows nothing of other children. */
 export class PoolChild {
   readonly pid: number
   state: 'starting' | 'ready' | 'leaving' | 'gone' = 'starting'
@@ -84,11 +76,10 @@ export class PoolChild {
   softAt: number = Number.POSITIVE_INFINITY
   hardAt: number = Number.POSITIVE_INFINITY
 
-  readonly #process: ChildProcess
+  readonly #link: ChildLink
   readonly #clock: Clock
   readonly #listener: ChildListener
   readonly #writer: FrameWriter
-  readonly #replies: Socket | undefined
   #seq = 0
   #ending: ChildEndReason | undefined
   /** The job for whose sake it was killed. */
@@ -98,32 +89,26 @@ export class PoolChild {
   #cancelAnswers: (() => void)[] = []
   #status: { readonly exitCode: number | null; readonly signal: string | null } | undefined
   #drained = false
+  /** Nothing could end it, and it may be running still. */
+  #isAbandoned = false
   #cancelTimer: (() => void) | undefined
 
   constructor(spec: ChildSpec, clock: Clock, listener: ChildListener) {
     this.#clock = clock
     this.#listener = listener
-    const main = require.resolve('@celery/process-pool/child-main')
-    this.#process = spawn(process.execPath, [...spec.execArgv, main, spec.module], {
-      cwd: spec.cwd,
-      env: spec.env,
-      // Descriptors 3 and 4: see frame.ts.
-      stdio: ['ignore', spec.stdout, spec.stderr, 'pipe', 'pipe'],
-      windowsHide: true,
-    })
-    this.pid = this.#process.pid ?? 0
-    // Without a free file descriptor there is no `stdio`; an 'error' event follows.
-    const [, , , jobs, replies] = (this.#process.stdio ?? []) as unknown as (Socket | undefined)[]
-    this.#replies = replies
-    this.#writer = new FrameWriter((bytes, done) => jobs?.write(bytes, done))
-    // A write to a child that has ended fails; that it has ended is told by its other pipe and its exit status.
-    jobs?.on('error', () => {})
-    this.#process.on('error', (error) => this.#onSpawnError(error))
-    this.#process.on('exit', (exitCode, signal) => this.#onExit(exitCode, signal))
     const decoder = new FrameDecoder((frame) => this.#onFrame(frame))
-    replies?.on('data', (chunk: Buffer) => this.#onChunk(decoder, chunk))
-    replies?.on('error', () => {})
-    replies?.on('close', () => this.#onDrained())
+    const link = spec.connect(spec.module, {
+      onBytes: (chunk) => this.#onChunk(decoder, chunk),
+      onStartError: (error) => this.#onStartError(error),
+      onError: (error) => {
+        this.#error ??= error
+      },
+      onExit: (exitCode, signal) => this.#onExit(exitCode, signal),
+      onDrained: () => this.#onDrained(),
+    })
+    this.#link = link
+    this.pid = link.pid
+    this.#writer = new FrameWriter((bytes, done) => link.write(bytes, done))
     this.#writer.append(FrameKind.init, 0, 0, JSON.stringify(spec.init))
     this.#writer.flush()
   }
@@ -184,16 +169,17 @@ export class PoolChild {
     this.#after(withinMs, () => this.kill('closed'))
   }
 
-  /** SIGKILL. The running job ends with `outcome`, if given, unless its reply was already on the way. */
+  /** Without asking. The running job ends with `outcome`, if given, unless its reply was already on the way. */
   kill(reason: ChildEndReason, outcome?: JobOutcome): void {
     if (this.state === 'gone') return
     const entry = this.running
     if (entry !== undefined && outcome !== undefined) this.#victim ??= { entry, outcome }
     this.#ending ??= reason
-    this.#process.kill('SIGKILL')
+    this.#link.kill()
     this.#after(ABANDON_MS, () => {
+      this.#isAbandoned = this.#status === undefined
       this.#status ??= { exitCode: null, signal: 'SIGKILL' }
-      this.#replies?.destroy()
+      this.#link.abandon()
       this.#onDrained()
     })
     this.retire(reason === 'start-failed' || reason === 'corrupt')
@@ -309,8 +295,7 @@ export class PoolChild {
     this.loadMs = this.jobs.length === 0 ? 0 : this.loadMs - entry.expectedMs
   }
 
-  #onSpawnError(error: Error): void {
-    if (this.#process.pid !== undefined) return
+  #onStartError(error: Error): void {
     this.#error = { name: error.name, message: error.message }
     this.#status = { exitCode: null, signal: null }
     this.#onDrained()
@@ -321,7 +306,7 @@ export class PoolChild {
     this.retire(true)
     if (this.#drained) this.#onGone()
     // A process of the user's code may have inherited the pipe and hold it open.
-    else this.#after(SETTLE_MS, () => this.#replies?.destroy())
+    else this.#after(SETTLE_MS, () => this.#link.abandon())
   }
 
   #onDrained(): void {
@@ -344,7 +329,9 @@ export class PoolChild {
     this.jobs.length = 0
     if (running !== undefined) {
       const lost = { type: 'lost', pid: this.pid, exitCode, signal, ...error } as const
-      this.#listener.onDone(this, running, this.#victim?.entry === running ? this.#victim.outcome : lost)
+      const outcome = this.#victim?.entry === running ? this.#victim.outcome : lost
+      const isStuck = this.#isAbandoned && outcome.type === 'timeout'
+      this.#listener.onDone(this, running, isStuck ? { ...outcome, stuck: true } : outcome)
     }
     this.#listener.onGone(this, { pid: this.pid, exitCode, signal, reason, ...error }, unstarted)
     for (const answer of this.#cancelAnswers.splice(0)) answer()

@@ -63,6 +63,8 @@ export interface JobTimedOut {
   readonly type: 'timeout'
   readonly pid: number
   readonly limitMs: number
+  /** The child could not be ended: its code may be running still, in a thread's native code for example. */
+  readonly stuck?: true
 }
 
 /** The owner killed it with `ProcessPool.kill`. */

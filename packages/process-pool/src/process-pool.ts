@@ -1,10 +1,12 @@
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { systemClock } from '@celery/promises'
+import type { ConnectChild } from './child-link.ts'
 import { Crew } from './crew.ts'
 import { Dispatcher } from './dispatcher.ts'
 import { PoolClosedError } from './errors.ts'
 import type { PoolJob } from './pool-job.ts'
 import { type ChildInfo, inheritedExecArgv, type ProcessPoolOptions } from './pool-options.ts'
+import { type ProcessSpec, processLinks } from './process-link.ts'
 
 /** Runs jobs in child processes, each of which can crash, block or leak without harm to the others or to this one. */
 export class ProcessPool implements AsyncDisposable {
@@ -14,7 +16,8 @@ export class ProcessPool implements AsyncDisposable {
   #terminated: Promise<void> | undefined
   #started: Promise<void> | undefined
 
-  constructor(options: ProcessPoolOptions) {
+  /** @param connect @internal how children are started */
+  constructor(options: ProcessPoolOptions, connect?: ConnectChild) {
     const clock = options.clock ?? systemClock
     const events = options.events ?? {}
     const onError = (error: Error): void => {
@@ -33,16 +36,13 @@ export class ProcessPool implements AsyncDisposable {
     const crew = {
       spec: {
         module: moduleUrl(options.module),
-        env: options.env ?? process.env,
-        execArgv: options.execArgv ?? inheritedExecArgv(),
-        cwd: options.cwd,
-        stdout: options.stdout ?? 'inherit',
-        stderr: options.stderr ?? 'inherit',
         init: {
           init: options.init,
           ...(options.maxMemoryPerChildBytes === undefined ? {} : { maxMemoryBytes: options.maxMemoryPerChildBytes }),
         },
+        connect: connect ?? processLinks(processSpec(options)),
       },
+      canBeOrphaned: connect === undefined,
       size: options.size,
       startTimeoutMs: options.startTimeoutMs ?? 30_000,
       exitTimeoutMs: options.exitTimeoutMs ?? 5_000,
@@ -180,6 +180,16 @@ export class ProcessPool implements AsyncDisposable {
     const recalled = this.#dispatcher.recall(() => true)
     await this.#crew.terminate()
     await recalled
+  }
+}
+
+function processSpec({ cwd, env, execArgv, stderr, stdout }: ProcessPoolOptions): ProcessSpec {
+  return {
+    env: env ?? process.env,
+    execArgv: execArgv ?? inheritedExecArgv(),
+    cwd,
+    stdout: stdout ?? 'inherit',
+    stderr: stderr ?? 'inherit',
   }
 }
 

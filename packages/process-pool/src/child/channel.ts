@@ -7,8 +7,15 @@ const JOBS_FD = 3
 /** Replies leave here, by plain blocking writes: what was written has reached the pool even if the process dies next. */
 const REPLIES_FD = 4
 
-/** The child's ends of the two pipes to its pool. */
-export class ParentChannel {
+/** A child's end of the way to its pool. */
+export interface Channel {
+  readonly writer: FrameWriter
+  /** Reads what has arrived by now, without waiting and without a turn of the event loop. */
+  poll(): void
+}
+
+/** A process's ends of the two pipes to its pool. */
+export class ParentChannel implements Channel {
   readonly writer: FrameWriter = new FrameWriter(writeToParent)
   readonly #decoder: FrameDecoder
   readonly #spare: Buffer = Buffer.allocUnsafeSlow(64 * 1024)
@@ -38,7 +45,6 @@ export class ParentChannel {
     socket.resume()
   }
 
-  /** Reads what has arrived by now, without waiting and without a turn of the event loop. */
   poll(): void {
     for (;;) {
       let length: number

@@ -12,7 +12,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {
   if (process.platform !== 'win32' || signal !== 'SIGQUIT') process.on(signal, () => {})
 }
 
-markAsPoolChild()
+markAsPoolChild('process')
 import(process.argv[2] as string).catch((error: unknown) => {
   const writer = new FrameWriter(writeToParent)
   writer.append(FrameKind.startFailed, 0, 0, JSON.stringify(describeError(error)))

@@ -1,7 +1,8 @@
 import { CorruptFrameError, describeError, NotInPoolError, SoftTimeLimitExceeded } from '../errors.ts'
 import { checkMessage, FrameKind, type FrameView, PROTOCOL_VERSION } from '../frame.ts'
-import { ParentChannel } from './channel.ts'
-import { isPoolChild } from './pool-child-mark.ts'
+import { type Channel, ParentChannel } from './channel.ts'
+import { type PoolChildKind, poolChildKind } from './pool-child-mark.ts'
+import { ThreadChannel } from './thread-channel.ts'
 
 /** One job as the child sees it. */
 export interface Job {
@@ -36,15 +37,16 @@ export interface InitHeader {
 }
 
 /**
- * Makes this process serve its pool: prepares with `setup`, then runs jobs one at a time until the pool lets it go.
+ * Makes this process or thread serve its pool: prepares with `setup`, then runs jobs one at a time until the pool lets it go.
  * Call it once, in the module named to the pool.
  *
- * @throws NotInPoolError in any other process
+ * @throws NotInPoolError anywhere else
  */
 export function serveJobs(setup: (init: unknown) => Handler | Promise<Handler>, options: ServeJobsOptions = {}): void {
+  const kind = poolChildKind()
   // Elsewhere the descriptors of the pipes could be anybody's.
-  if (!isPoolChild()) throw new NotInPoolError()
-  new JobServer(setup, options)
+  if (kind === undefined) throw new NotInPoolError()
+  new JobServer(kind, setup, options)
 }
 
 /** Milliseconds of jobs after which waiting control frames are looked for. One look costs about 10 µs. */
@@ -57,7 +59,8 @@ const MEMORY_EVERY_MS = 20
 class JobServer {
   readonly #setup: (init: unknown) => Handler | Promise<Handler>
   readonly #options: ServeJobsOptions
-  readonly #channel: ParentChannel
+  readonly #channel: Channel
+  readonly #kind: PoolChildKind
   #handler: Handler | undefined
   #queue: QueuedJob[] = []
   #current: QueuedJob | undefined
@@ -69,10 +72,12 @@ class JobServer {
   #turnedAt = 0
   #weighedAt = 0
 
-  constructor(setup: (init: unknown) => Handler | Promise<Handler>, options: ServeJobsOptions) {
+  constructor(kind: PoolChildKind, setup: (init: unknown) => Handler | Promise<Handler>, options: ServeJobsOptions) {
+    this.#kind = kind
     this.#setup = setup
     this.#options = options
-    this.#channel = new ParentChannel(
+    const Way = kind === 'thread' ? ThreadChannel : ParentChannel
+    this.#channel = new Way(
       (frame) => this.#onFrame(frame),
       () => {
         this.#turnedAt = this.#polledAt = performance.now()
@@ -240,15 +245,22 @@ class JobServer {
     return false
   }
 
-  /** Asks to be replaced if this process has grown too large, and hands back what it has not started. */
+  /** Asks to be replaced if this child has grown too large, and hands back what it has not started. */
   #weigh(): void {
     if (this.#maxMemoryBytes === Number.POSITIVE_INFINITY || this.#retiring) return
     this.#weighedAt = this.#now
-    if (process.memoryUsage.rss() <= this.#maxMemoryBytes) return
+    if (memoryBytes(this.#kind) <= this.#maxMemoryBytes) return
     this.#retiring = true
     this.#channel.writer.append(FrameKind.retire, 0)
     this.#giveBack(FrameKind.returned, this.#queue.splice(0))
   }
+}
+
+/** The resident set belongs to the whole process: what a thread has of its own is its heap and what hangs on that. */
+function memoryBytes(kind: PoolChildKind): number {
+  if (kind === 'process') return process.memoryUsage.rss()
+  const { external, heapTotal } = process.memoryUsage()
+  return heapTotal + external
 }
 
 function isPromise(value: Reply | PromiseLike<Reply>): value is PromiseLike<Reply> {
