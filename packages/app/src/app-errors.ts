@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { CeleryError } from '@celery/promises'
-import { isName } from '@celery/protocol'
+import { exceptionForm, isName, pythonRepr } from '@celery/protocol'
 
 /** A setting or option that cannot be right. Celery's ImproperlyConfigured. */
 export class ImproperlyConfiguredError extends CeleryError {
@@ -161,6 +161,37 @@ export class Reject extends CeleryError {
     super(reason)
     this.requeue = options.requeue ?? false
   }
+}
+
+/** Ends this run of a task that runs again later. `context.retry()` throws it; one made by hand brings no new run and is a failure. */
+export class Retry extends CeleryError {
+  override readonly name = 'Retry'
+  readonly code = 'ERR_CELERY_RETRY'
+  /** Why: what `retry` was given as `exc`. */
+  readonly exc: unknown
+  /** When: seconds from the call of `retry`, or a moment in ISO 8601. */
+  readonly when: number | string | undefined
+
+  /** @param details - In Celery's words: `Retry in 3s: ValueError('x')`. */
+  constructor(details: { readonly exc?: unknown; readonly when?: number | string; readonly message?: string } = {}) {
+    const { exc, message, when } = details
+    super(message ?? retryText(when, exc), exc === undefined ? undefined : { cause: exc })
+    this.exc = exc
+    this.when = when
+  }
+}
+
+function retryText(when: number | string | undefined, exc: unknown): string {
+  const time = when === undefined ? '' : typeof when === 'number' ? ` in ${when}s` : ` at ${when}`
+  if (exc === undefined) return `Retry${time}`
+  const { exc_message, exc_type } = exceptionForm(exc)
+  return `Retry${time}: ${exc_type}(${exc_message.map((arg) => pythonRepr(arg)).join(', ')})`
+}
+
+/** A task asked to run again more often than `maxRetries` allows. */
+export class MaxRetriesExceededError extends CeleryError {
+  override readonly name = 'MaxRetriesExceededError'
+  readonly code = 'ERR_CELERY_MAX_RETRIES'
 }
 
 /** An option of a call cannot be right: no worker would take the message. Nothing was sent. */

@@ -12,24 +12,34 @@ import {
   signatureData,
   wireOptions,
 } from '@celery/canvas'
-import { Connection, type ConnectionOptions, Producer, TransportRegistry } from '@celery/messaging'
+import { type Connection, TransportRegistry } from '@celery/messaging'
 import { ErrorRegistry, type SignatureData } from '@celery/protocol'
 import { AsyncResult } from '@celery/results'
 import { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
-import { parseBrokerUrl } from '@celery/transport'
-import { AlreadyRegisteredError, AppClosedError, NoBackendError, SyncSubtaskError } from './app-errors.ts'
+import { AppConfiguration, type ConfigModuleOptions, type ConfigSourceOptions } from './app-configuration.ts'
+import { type AppConnectionOptions, AppConnections } from './app-connections.ts'
+import { AppClosedError, ImproperlyConfiguredError, SyncSubtaskError } from './app-errors.ts'
+import { AppEvent } from './app-event.ts'
+import { AppModules, type DiscoverOptions, type TaskFolders } from './app-modules.ts'
+import type { AppOptions } from './app-options.ts'
 import { AppResults } from './app-results.ts'
-import { parametersOf } from './arguments.ts'
-import { closestName } from './closest-name.ts'
-import { type Configuration, createConfiguration, type SettingsInput } from './configuration.ts'
+import { AppSignals } from './app-signals.ts'
+import { bugReport } from './bug-report.ts'
+import type { Configuration, SettingsInput } from './configuration.ts'
 import { createRemoteTask, createTask } from './create-task.ts'
-import { backendPackages, importBackend, importTransport, transportPackages } from './driver-packages.ts'
-import { localQueueUrl } from './local-queue.ts'
+import { DeclaredTask } from './declared-task.ts'
+import { registerDrivers } from './driver-packages.ts'
 import { Outgoing } from './outgoing.ts'
+import { addApp, removeApp, runWithApp, setCurrentApp, setDefaultApp } from './process-apps.ts'
 import { Router } from './router.ts'
 import { registerCeleryErrors } from './stored-errors.ts'
-import type { FittingParams, KwargsOf, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
-import { type TaskContext, workerTask } from './task-context.ts'
+import type { FittingBase, FittingParams, KwargsOf, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
+import { workerTask } from './task-context.ts'
+import type { AnyFunction, BoundArgs, BoundFunction } from './task-function.ts'
+import { TaskLog } from './task-logger.ts'
+import { taskNameOf } from './task-name.ts'
+import { declarationOf, type TaskObject } from './task-object.ts'
+import { type AnyTask, TaskRegistry } from './task-registry.ts'
 import { Tracer } from './tracer.ts'
 
 const lateTaskAdvice =
@@ -39,21 +49,6 @@ const lateTaskAdvice =
 /** Recognises apps of other installed copies of this package. */
 const appBrand = Symbol.for('celery.app')
 
-export interface AppOptions {
-  /** Broker URL, or several for failover. @defaultValue `CELERY_BROKER_URL`, else the embedded broker */
-  readonly broker?: string | readonly string[]
-  /** Result backend URL. @defaultValue `CELERY_RESULT_BACKEND`; with the embedded broker, the same file */
-  readonly backend?: string
-  /** Modules that a worker imports. */
-  readonly include?: readonly string[]
-  /** Settings, as with `app.conf.update()`. */
-  readonly settings?: SettingsInput
-  /** Folder from which the embedded broker's file and driver packages are found. @defaultValue the working directory */
-  readonly root?: string
-  /** Told what a user should know: the embedded broker's file, a setting without effect. @defaultValue `process.emitWarning` for warnings, standard error for notices */
-  readonly notify?: (message: string) => void
-}
-
 /**
  * A Celery application: declares tasks, sends them, reads their results. Everything it opens is opened when first
  * used and closed by `close()`, for good; until then open connections keep a program from ending.
@@ -61,10 +56,6 @@ export interface AppOptions {
 export class CeleryApp implements Dispatcher, AsyncDisposable {
   /** Name of the app, for people. */
   readonly main: string
-  /** Settings. */
-  readonly conf: Configuration
-  /** Tasks declared here, by name. */
-  readonly tasks: ReadonlyMap<string, RegisteredTask>
   /** Broker drivers by URL scheme. */
   readonly transports: TransportRegistry = new TransportRegistry()
   /** Result store drivers by URL scheme. */
@@ -73,40 +64,51 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   readonly compressions: CompressionRegistry = new CompressionRegistry()
   /** Error classes that are rebuilt from stored results. */
   readonly errors: ErrorRegistry = new ErrorRegistry()
+  /** Tells what happens to tasks: `app.signals.taskFailure.connect(({ sender, error }) => …)`. */
+  readonly signals: AppSignals = new AppSignals((signal, error) => {
+    this.taskLog.contained(`a receiver of ${signal}`, error)
+  })
+  /** What tasks log: how much of it is written, and where to. */
+  readonly taskLog: TaskLog = new TaskLog()
+  /** Told once, when the task registry is complete. */
+  readonly onAfterFinalize: AppEvent<{ readonly app: CeleryApp }> = new AppEvent()
   /** Runs received tasks; for workers. @internal */
   readonly tracer: Tracer
-  readonly #tasks = new Map<string, RegisteredTask>()
+  readonly #tasks = new TaskRegistry()
+  readonly #configuration: AppConfiguration
+  readonly #connections: AppConnections
+  readonly #modules: AppModules
   readonly #outgoing: Outgoing
   readonly #results: AppResults
   readonly #closed = new AbortController()
   readonly #root: string
   readonly #notify: (message: string) => void
-  #announced = false
+  readonly #autofinalize: boolean
   #finalized = false
-  #local: string | undefined
-  #connection: Connection | undefined
-  #producer: Producer | undefined
-  #backend: Promise<ResultBackend> | undefined
+  /** No further task is expected: a worker has started. */
+  #complete = false
 
   constructor(main: string, options: AppOptions = {}) {
     this.main = main
     Object.defineProperty(this, appBrand, { value: true })
     this.#root = options.root ?? process.cwd()
     this.#notify = options.notify ?? ((message) => process.stderr.write(`celery: ${message}\n`))
-    this.tasks = this.#tasks
-    const { conf, settings } = createConfiguration({ warn: this.#notify })
-    this.conf = conf
-    this.conf.brokerUrl = options.broker ?? process.env.CELERY_BROKER_URL
-    this.conf.resultBackend = options.backend ?? process.env.CELERY_RESULT_BACKEND
-    if (options.include !== undefined) this.conf.include = options.include
-    if (options.settings !== undefined) this.conf.update(options.settings)
+    this.#autofinalize = options.autofinalize ?? true
+    const { backend, broker, include, settings: given = {} } = options
+    const named = { brokerUrl: broker, resultBackend: backend, include }
+    this.#configuration = new AppConfiguration({ options: [named, given], warn: this.#notify })
+    const { conf, settings } = this.#configuration
+    this.#connections = new AppConnections({
+      configuration: this.#configuration,
+      transports: this.transports,
+      backends: this.backends,
+      root: this.#root,
+      notify: this.#notify,
+      closed: this.#closed.signal,
+    })
+    this.#modules = new AppModules(this.#root)
     registerCeleryErrors(this.errors)
-    for (const [scheme, driver] of Object.entries(transportPackages)) {
-      this.transports.register(scheme, () => importTransport(driver, scheme, this.#root))
-    }
-    for (const [scheme, driver] of Object.entries(backendPackages)) {
-      this.backends.register(scheme, () => importBackend(driver, scheme, this.#root))
-    }
+    registerDrivers(this.transports, this.backends, this.#root)
     const { serializers, compressions, errors } = this
     const task = (name: string): RegisteredTask | undefined => this.#tasks.get(name)
     this.#outgoing = new Outgoing({ settings, router: new Router(settings), serializers, compressions, task })
@@ -117,8 +119,11 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
       compressions,
       errors,
       outgoing: this.#outgoing,
+      signals: this.signals,
+      taskLog: this.taskLog,
+      backend: () => this.backend(),
       closestTask: (name) => this.closestTask(name),
-      keepsResults: () => this.#backendUrl !== undefined,
+      keepsResults: () => this.#connections.keepsResults,
     })
     this.#results = new AppResults(
       {
@@ -131,6 +136,39 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
       },
       this.#closed.signal,
     )
+    if (options.setAsCurrent ?? true) this.setCurrent()
+    addApp(this)
+    for (const fixup of options.fixups ?? []) this.#apply(fixup)
+  }
+
+  /** Settings. */
+  get conf(): Configuration {
+    return this.#configuration.conf
+  }
+
+  /**
+   * Tasks declared here, by name. Looking into it finalizes the app.
+   * @throws ImproperlyConfiguredError with `autofinalize: false`, until `finalize()`.
+   */
+  get tasks(): TaskRegistry {
+    if (!this.#finalized && !this.#autofinalize) {
+      throw new ImproperlyConfiguredError(
+        'autofinalize',
+        `contract breach: the app "${this.main}" is not finalized; call app.finalize() when all its tasks are declared`,
+      )
+    }
+    this.#finalizeOnce()
+    return this.#tasks
+  }
+
+  /** Told when the configuration is about to be read, which is when a setting is first used. */
+  get onConfigure(): AppConfiguration['onConfigure'] {
+    return this.#configuration.onConfigure
+  }
+
+  /** Told when the configuration has been read. */
+  get onAfterConfigure(): AppConfiguration['onAfterConfigure'] {
+    return this.#configuration.onAfterConfigure
   }
 
   /** Whether `value` is an app, of this or another installed copy of the package. */
@@ -148,7 +186,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   task<Run extends BoundFunction, const Params extends readonly string[] = readonly []>(
     name: string,
     fn: Run,
-    options: TaskOptions<Params> & FittingParams<Params, BoundArgs<Run>> & { readonly bind: true },
+    options: TaskOptions<Params> & FittingParams<Params, BoundArgs<Run>> & FittingBase<Run> & { readonly bind: true },
   ): Task<BoundArgs<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, BoundArgs<Run>>>
   task<Run extends AnyFunction, const Params extends readonly string[] = readonly []>(
     name: string,
@@ -156,19 +194,36 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     options?: TaskOptions<Params> & FittingParams<Params, Parameters<Run>> & { readonly bind?: false },
   ): Task<Parameters<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, Parameters<Run>>>
   task(name: string, fn: (...args: never[]) => unknown, options: TaskOptions = {}): Task<never[], unknown> {
-    if (this.#tasks.has(name)) throw new AlreadyRegisteredError(name)
-    if (this.#finalized) this.#notify(`the task "${name}" was declared after the worker had started; ${lateTaskAdvice}`)
-    const bound = options.bind === true
-    const body = fn as unknown as (...args: readonly unknown[]) => unknown
-    const registered: RegisteredTask = {
-      name,
-      options,
-      parameters: parametersOf(fn, bound, options.params),
-      arity: Math.max(0, fn.length - (bound ? 1 : 0)),
-      run: bound ? (context, args) => body(context, ...args) : (_context, args) => body(...args),
-    }
-    this.#tasks.set(name, registered)
-    return createTask(registered, this) as unknown as Task<never[], unknown>
+    const registered = new DeclaredTask(name, fn, options, () => this.#configuration.settings.taskAnnotations)
+    const callable = createTask(registered, this, this.taskLog) as unknown as AnyTask
+    this.#tasks.register(registered, callable)
+    if (this.#complete) this.#notify(`the task "${name}" was declared after the worker had started; ${lateTaskAdvice}`)
+    return callable
+  }
+
+  /**
+   * Declares a task that is an object, or a class to make one of: its method `run` is the function, its other members are
+   * options and handlers. Without a `name` it is called after its class by `genTaskName`, which needs the module.
+   * @param module - the `import.meta.url` of where it stands
+   */
+  registerTask<Declared extends TaskObject>(
+    task: Declared | (new () => Declared),
+    module?: string,
+  ): Task<Parameters<Declared['run']>, Awaited<ReturnType<Declared['run']>>> {
+    const { name, options, run } = declarationOf(task, (given) => this.#nameOf(given, module))
+    return this.task(name, run, options) as unknown as Task<never[], never>
+  }
+
+  /** Declares a task of all apps, unless this one has a task of that name. @internal */
+  shareTask(name: string, fn: (...args: never[]) => unknown, options: TaskOptions): void {
+    if (this.#tasks.has(name)) return
+    this.task(name, fn, options as TaskOptions<readonly []>)
+    this.#tasks.markShared(name)
+  }
+
+  /** The name of a task that is given none: `proj.tasks.add` for `add` of the module `proj/tasks.ts`. Yours to override. */
+  genTaskName(name: string, module: string): string {
+    return taskNameOf(name, module, { root: this.#root, main: this.main })
   }
 
   /** Types a task that lives elsewhere: `app.remote<[x: number, y: number], number>('proj.add')`. */
@@ -202,17 +257,23 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   /** Sends a planned call. @throws AppClosedError @internal */
   async send(plan: CallPlan): Promise<AsyncResult> {
     this.#closed.signal.throwIfAborted()
+    this.#configuration.read()
     // A call made inside of a task belongs to its workflow.
-    const publication = this.#outgoing.publication(plan.call, workerTask()?.request)
-    this.#producer ??= this.#openProducer()
-    await this.#producer.publish(publication)
-    return this.resultOf(plan.steps)
+    const parent = workerTask()
+    const publication = this.#outgoing.publication(plan.call, parent?.request)
+    await this.#connections.producer.publish(publication)
+    const result = this.resultOf(plan.steps)
+    parent?.addChild(result.asTuple())
+    return result
   }
 
   /** @internal */
   resultOf(steps: readonly SignatureData[]): AsyncResult {
     return resultLine(steps, ({ task, options }, parent) => {
-      const ignored = options.ignore_result ?? this.#tasks.get(task)?.options.ignoreResult ?? this.conf.taskIgnoreResult
+      const ignored =
+        options.ignore_result ??
+        this.#tasks.get(task)?.options.ignoreResult ??
+        this.#configuration.settings.taskIgnoreResult
       return new AsyncResult(options.task_id as string, this.#results, { parent, ignored })
     })
   }
@@ -224,53 +285,116 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
 
   /** The registered task name that `name` is most likely meant to be. */
   closestTask(name: string): string | undefined {
-    return closestName(name, this.#tasks.keys())
+    return this.#tasks.closest(name)
   }
 
   /** Says that all tasks are declared: from now on, declaring one is worth a notice. A worker calls it when it starts. */
   finalize(): void {
-    this.#finalized = true
+    this.#configuration.read()
+    this.#complete = true
+    this.#finalizeOnce()
+  }
+
+  /**
+   * Takes settings from an object, which is read when a setting is first used, or from a module, which is imported now: await
+   * it. They take the place of those that were taken before, and of changes made since those were read.
+   */
+  configFromObject(source: Readonly<Record<string, unknown>>, options?: ConfigSourceOptions): void
+  configFromObject(module: string | URL, options?: ConfigModuleOptions): Promise<void>
+  configFromObject(source: object | string, options: ConfigModuleOptions = {}): Promise<void> | undefined {
+    const isModule = typeof source === 'string' || source instanceof URL
+    if (isModule) return this.#configuration.fromModule(source, options)
+    this.#configuration.fromObject(source, options)
+    return undefined
+  }
+
+  /** As `configFromObject` of the module that an environment variable names. @throws ImproperlyConfiguredError where it is not set. */
+  configFromEnvVar(variable: string, options: ConfigModuleOptions = {}): Promise<void> {
+    return this.#configuration.fromEnvironment(variable, options)
+  }
+
+  /** Loads the settings that `CELERY_CONFIG_MODULE` names, unless the app has some. The command line calls it. */
+  async configure(): Promise<void> {
+    if (this.#configuration.hasSource) return
+    await this.#configuration.fromEnvironment('CELERY_CONFIG_MODULE', {
+      silent: process.env.CELERY_CONFIG_MODULE === undefined,
+    })
+  }
+
+  /** Puts defaults above the built-in ones; a function is asked when a setting is first used. */
+  addDefaults(defaults: SettingsInput | (() => SettingsInput)): void {
+    this.#configuration.addDefaults(defaults)
+  }
+
+  /**
+   * Finds modules with tasks when a worker starts, or with `force` now: in folders, installed packages and globs, from the
+   * app's root. `['video', 'apps/*']` is `video/tasks.ts`, `apps/mail/tasks.ts` and so on.
+   */
+  autodiscoverTasks(entries: TaskFolders, options: DiscoverOptions & { readonly force: true }): Promise<void>
+  autodiscoverTasks(entries: TaskFolders, options?: DiscoverOptions & { readonly force?: false }): void
+  autodiscoverTasks(
+    entries: TaskFolders,
+    { force = false, relatedName = 'tasks' }: DiscoverOptions & { readonly force?: boolean } = {},
+  ): Promise<void> | undefined {
+    if (force) return this.#modules.discover(entries, relatedName)
+    this.#modules.discoverLater(entries, relatedName)
+    return undefined
+  }
+
+  /** Imports the modules of the settings `imports` and `include`, those that were discovered, and `more`. A worker calls it. */
+  loadModules(more: readonly string[] = []): Promise<void> {
+    const { imports, include } = this.conf
+    return this.#modules.load([...imports, ...include, ...more])
   }
 
   /** The result store, opened at the first call. @throws NoBackendError where none is configured; AppClosedError. */
   backend(): Promise<ResultBackend> {
-    if (this.#closed.signal.aborted) return Promise.reject(this.#closed.signal.reason)
-    const url = this.#backendUrl
-    if (url === undefined) return Promise.reject(new NoBackendError())
-    this.#backend ??= this.backends
-      .open(url, { transportOptions: this.conf.resultBackendTransportOptions })
-      .catch((error: unknown) => {
-        this.#backend = undefined
-        throw error
-      })
-    return this.#backend
+    return this.#connections.backend()
   }
 
   /** The result store, or `undefined` where results are not kept. */
   async backendIfConfigured(): Promise<ResultBackend | undefined> {
-    return this.#backendUrl === undefined ? undefined : this.backend()
+    return this.#connections.keepsResults ? this.backend() : undefined
   }
 
   /** A new connection to the broker, for consuming. The caller closes it. */
-  connectionForRead(options: Pick<ConnectionOptions, 'onError'> = {}): Connection {
-    return this.#connect(options)
+  connectionForRead(options?: AppConnectionOptions): Connection {
+    return this.#connections.connect('read', options)
   }
 
   /** A new connection to the broker, for publishing. The caller closes it. */
-  connectionForWrite(options: Pick<ConnectionOptions, 'onError'> = {}): Connection {
-    return this.#connect(options)
+  connectionForWrite(options?: AppConnectionOptions): Connection {
+    return this.#connections.connect('write', options)
   }
 
   /** Where messages go, with the password masked. */
   get brokerAddress(): string {
-    const addresses = this.#brokerUrls.map((url) => parseBrokerUrl(url))
-    return addresses.flatMap((address) => [address, ...address.alternates]).join(';')
+    return this.#connections.brokerAddress
   }
 
   /** Where results go, with the password masked; `undefined` where they are not kept. */
   get backendAddress(): string | undefined {
-    const url = this.#backendUrl
-    return url === undefined ? undefined : parseBrokerUrl(url).toString()
+    return this.#connections.backendAddress
+  }
+
+  /** What to put into a bug report: versions, platform, drivers, and the settings that were made, without secrets. */
+  bugreport(): string {
+    return bugReport({ conf: this.conf, broker: this.brokerAddress, backend: this.backendAddress })
+  }
+
+  /** Makes it the app of `currentApp()`. */
+  setCurrent(): void {
+    setCurrentApp(this)
+  }
+
+  /** Makes it the app of `currentApp()` where no other made itself current. */
+  setDefault(): void {
+    setDefaultApp(this)
+  }
+
+  /** Runs `body`, and all that it awaits, with this app as `currentApp()`. */
+  run<T>(body: () => T): T {
+    return runWithApp(this, body)
   }
 
   /**
@@ -279,15 +403,10 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
    */
   async close(): Promise<void> {
     this.#closed.abort(new AppClosedError(this.main))
-    await this.#producer?.idle()
-    this.#producer = undefined
-    const [connection, backend] = [this.#connection, this.#backend]
-    this.#connection = undefined
-    this.#backend = undefined
+    removeApp(this)
+    await this.#connections.idle()
     await this.#results.close()
-    await connection?.close()
-    // One that could not be opened has told whoever asked for it.
-    await (await backend?.catch(() => undefined))?.close()
+    await this.#connections.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -298,55 +417,25 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     return `<Celery ${this.main}>`
   }
 
-  get #brokerUrls(): readonly string[] {
-    const { brokerUrl } = this.conf
-    if (brokerUrl === undefined) return [this.#localUrl]
-    return typeof brokerUrl === 'string' ? [brokerUrl] : brokerUrl
+  #finalizeOnce(): void {
+    if (this.#finalized) return
+    this.#finalized = true
+    this.onAfterFinalize.happen({ app: this })
   }
 
-  /** With the embedded broker results are kept in the same file, so that the two share its transactions. */
-  get #backendUrl(): string | undefined {
-    const { brokerUrl, resultBackend } = this.conf
-    if (resultBackend !== undefined) return resultBackend
-    return brokerUrl === undefined ? this.#localUrl : undefined
+  #nameOf(name: string, module: string | undefined): string {
+    if (module !== undefined && name !== '') return this.genTaskName(name, module)
+    throw new ImproperlyConfiguredError(
+      'name',
+      `a task needs a name: give it a property name, or a class with a name and the module: registerTask(task, import.meta.url)`,
+    )
   }
 
-  get #localUrl(): string {
-    this.#local ??= localQueueUrl(this.#root)
-    return this.#local
-  }
-
-  #connect(options: Pick<ConnectionOptions, 'onError'>): Connection {
-    this.#closed.signal.throwIfAborted()
-    const { conf } = this
-    const urls = this.#brokerUrls
-    if (conf.brokerUrl === undefined && !this.#announced) {
-      this.#announced = true
-      this.#notify(`no broker is configured; using the embedded one in ${parseBrokerUrl(urls[0] ?? '').path}`)
+  #apply(fixup: (app: CeleryApp) => void): void {
+    try {
+      fixup(this)
+    } catch (error) {
+      this.#notify(`the fix-up ${fixup.name} failed: ${error instanceof Error ? error.message : String(error)}`)
     }
-    return new Connection({
-      ...options,
-      urls,
-      transports: this.transports,
-      open: { leaseMs: conf.leaseMs, transportOptions: conf.brokerTransportOptions },
-    })
-  }
-
-  #openProducer(): Producer {
-    const { conf } = this
-    this.#connection ??= this.connectionForWrite()
-    return new Producer({
-      connection: this.#connection,
-      publishTimeoutMs: conf.publishTimeoutMs,
-      retryPolicy: conf.taskPublishRetry ? conf.taskPublishRetryPolicy : undefined,
-    })
   }
 }
-
-// The function is inferred whole, not its arguments: a default's type then needs no annotation.
-type AnyFunction = (...args: never[]) => unknown
-type BoundFunction = (context: TaskContext, ...args: never[]) => unknown
-/** `(context, x: number) => …` → `[x: number]` */
-type BoundArgs<Run extends BoundFunction> = Run extends (context: TaskContext, ...args: infer Args) => unknown
-  ? Args
-  : never

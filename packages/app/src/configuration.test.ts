@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ImproperlyConfiguredError } from './app-errors.ts'
-import { celerySettings } from './celery-settings.ts'
 import { createConfiguration } from './configuration.ts'
-import { defaultSettings } from './settings.ts'
+import { defaultSettings, settingDefinitions } from './settings.ts'
 
 function setUp() {
   const warnings: string[] = []
@@ -85,32 +84,224 @@ describe('a name that is no setting', () => {
   })
 })
 
-describe("a setting of Celery's without effect here", () => {
-  test('is kept, and told of once', () => {
+describe('a setting without effect', () => {
+  test('of a later release is kept, and told of once', () => {
     const { conf, warnings } = setUp()
-    conf.update({ worker_hijack_root_logger: false })
-    conf.update({ workerHijackRootLogger: true })
-    expect(Reflect.get(conf, 'workerHijackRootLogger')).toBe(true)
-    expect(warnings).toEqual(['the setting workerHijackRootLogger has no effect in this release'])
-    conf.update({ beatMaxLoopInterval: 1 })
+    conf.update({ database_short_lived_sessions: true })
+    conf.update({ databaseShortLivedSessions: false })
+    conf.databaseShortLivedSessions = true
+    expect(Reflect.get(conf, 'database_short_lived_sessions')).toBe(true)
+    expect(warnings).toEqual(['the setting databaseShortLivedSessions has no effect in this release'])
+    conf.update({ cacheBackend: 'memory' })
     expect(warnings).toHaveLength(2)
   })
 
-  test('a setting with effect is told of never', () => {
+  test('that never will have one says why', () => {
+    const { conf, warnings } = setUp()
+    conf.update({ worker_hijack_root_logger: false })
+    expect(conf.workerHijackRootLogger).toBe(false)
+    expect(warnings).toEqual([
+      'the setting workerHijackRootLogger has no effect here: there is no root logger to replace',
+    ])
+  })
+
+  test('is not told of where it is given its default', () => {
     const { conf, warnings } = setUp()
     conf.update({ ...defaultSettings })
     expect(warnings).toEqual([])
   })
 })
 
-test('every setting with effect that is not marked as ours is one of Celery', () => {
-  const ours = [
-    'taskDisableSyncSubtasks',
-    'reliability',
-    'prefetchAheadMs',
-    'leaseMs',
-    'publishTimeoutMs',
-    'maxRedeliveries',
-  ]
-  expect(Object.keys(defaultSettings).filter((name) => !celerySettings.has(name))).toEqual(ours)
+describe('the value of a setting', () => {
+  test.each<[string, unknown, string]>([
+    ['task_time_limit', '10', "taskTimeLimit must be a number of seconds, 0 or more, not '10'"],
+    ['taskTimeLimit', -1, 'taskTimeLimit must be a number of seconds, 0 or more, not -1'],
+    ['taskTimeLimit', Number.NaN, 'taskTimeLimit must be a number of seconds, 0 or more, not NaN'],
+    ['leaseMs', '1', "leaseMs must be a number of milliseconds, 0 or more, not '1'"],
+    ['workerConcurrency', 1.5, 'workerConcurrency must be a whole number, 0 or more, not 1.5'],
+    ['workerConcurrency', -1, 'workerConcurrency must be a whole number, 0 or more, not -1'],
+    ['taskDefaultPriority', 'high', "taskDefaultPriority must be a whole number, not 'high'"],
+    ['taskAcksLate', 'yes', "taskAcksLate must be true or false, not 'yes'"],
+    ['taskAcksLate', null, 'taskAcksLate must be true or false, not null'],
+    ['taskSerializer', 7, 'taskSerializer must be a text, not 7'],
+    ['acceptContent', 'json', "acceptContent must be a list of texts, not 'json'"],
+    ['imports', ['a', 1], "imports must be a list of texts, not [ 'a', 1 ]"],
+    ['reliability', 'sure', "reliability must be one of 'celery', 'safe', not 'sure'"],
+    ['taskProtocol', 3, 'taskProtocol must be one of 1, 2, not 3'],
+    ['brokerTransportOptions', [], 'brokerTransportOptions must be an object, not []'],
+    ['brokerUseSsl', 'on', "brokerUseSsl must be true, false or an object, not 'on'"],
+    ['taskDefaultRateLimit', true, "taskDefaultRateLimit must be a rate such as '10/m', or a number, not true"],
+    ['resultExpires', 'never', "resultExpires must be a number of seconds, 0 or more or null, not 'never'"],
+    ['taskPublishRetryPolicy', { max_retires: 1 }, 'taskPublishRetryPolicy must be an object with some of maxRetries'],
+    ['taskRoutes', 7, 'taskRoutes must be an object, a list or a function, not 7'],
+  ])('%s cannot be %j', (name, value, message) => {
+    const { conf } = setUp()
+    const before = { ...conf.table({ withDefaults: true }) }
+    expect(() => conf.update({ taskDefaultQueue: 'other', [name]: value })).toThrow(ImproperlyConfiguredError)
+    expect(() => Reflect.set(conf, name, value)).toThrow(`the setting ${message}`)
+    expect(conf.table({ withDefaults: true })).toEqual(before)
+  })
+
+  test.each(['brokerUrl', 'resultBackend', 'redisPassword', 's3SecretAccessKey', 'broker_password'])(
+    'of %s is in no error',
+    (name) => {
+      const { conf } = setUp()
+      const secret = { toString: () => 'hunter2', hunter2: 1 }
+      const set = () => conf.update({ [name]: secret })
+      expect(set).toThrow(/, not a object$/)
+      expect(set).not.toThrow(/hunter2/)
+    },
+  )
+
+  test('null is none, where that means something', () => {
+    const { conf } = setUp()
+    conf.update({ task_time_limit: 3, task_routes: null, resultExpires: null })
+    conf.update({ task_time_limit: null })
+    expect([conf.taskTimeLimit, conf.taskRoutes, conf.resultExpires]).toEqual([undefined, undefined, null])
+  })
+
+  test('undefined takes it back', () => {
+    const { conf } = setUp()
+    conf.update({ taskTimeLimit: 3 })
+    conf.taskTimeLimit = undefined
+    expect([conf.taskTimeLimit, conf.valueSetFor('taskTimeLimit')]).toEqual([undefined, false])
+    conf.update({ taskDefaultQueue: undefined as unknown as string })
+    expect(conf.taskDefaultQueue).toBe('celery')
+  })
+
+  test('a part of the retry policy leaves the rest as it was, in either spelling', () => {
+    const { conf } = setUp()
+    conf.update({ task_publish_retry_policy: { max_retries: null, interval_start: 1 } })
+    expect(conf.taskPublishRetryPolicy).toEqual({
+      maxRetries: null,
+      intervalStart: 1,
+      intervalStep: 0.2,
+      intervalMax: 1,
+    })
+  })
+})
+
+describe('names of Celery 3', () => {
+  test.each([
+    ['CELERY_ACKS_LATE', 'taskAcksLate', true],
+    ['CELERYD_CONCURRENCY', 'workerConcurrency', 3],
+    ['CELERYBEAT_SCHEDULE', 'beatSchedule', { a: {} }],
+    ['BROKER_URL', 'brokerUrl', 'memory://'],
+    ['CELERY_RESULT_BACKEND', 'resultBackend', 'memory://'],
+    ['CELERY_TASK_RESULT_EXPIRES', 'resultExpires', 7],
+    ['CELERYD_TASK_TIME_LIMIT', 'taskTimeLimit', 8],
+    ['CELERY_TASK_SERIALIZER', 'taskSerializer', 'yaml'],
+    ['CELERY_SEND_EVENTS', 'workerSendTaskEvents', true],
+    ['CELERY_MAX_CACHED_RESULTS', 'resultCacheMax', 9],
+    ['CELERY_IMPORTS', 'imports', ['a']],
+    ['ENABLE_UTC', 'enableUtc', false],
+    ['S3_BUCKET', 's3Bucket', 'b'],
+  ])('%s is %s, and told of once', (old, name, value) => {
+    const { conf, warnings } = setUp()
+    conf.update({ [old]: value })
+    conf.update({ [old]: value })
+    expect([Reflect.get(conf, name), Reflect.get(conf, old)]).toEqual([value, value])
+    expect(warnings.filter((warning) => warning.includes('other names'))).toEqual([
+      `settings have other names since Celery 4: ${old} is ${name}`,
+    ])
+  })
+
+  test('mixed with new ones are refused, with what to rename', () => {
+    const { conf } = setUp()
+    expect(() => conf.update({ CELERY_ACKS_LATE: true, BROKER_URL: 'memory://', task_track_started: true })).toThrow(
+      'new names of settings cannot be mixed with old ones; rename CELERY_ACKS_LATE to taskAcksLate, BROKER_URL to brokerUrl',
+    )
+    expect(conf.taskTrackStarted).toBe(false)
+  })
+
+  test('may stand beside the new name of the same setting, which counts', () => {
+    const { conf } = setUp()
+    conf.update({ CELERY_TASK_RESULT_EXPIRES: 1, result_expires: 2, task_track_started: true })
+    expect([conf.resultExpires, conf.taskTrackStarted]).toEqual([2, true])
+  })
+})
+
+describe('showing settings', () => {
+  test('only what was set, secrets masked at any depth', () => {
+    const { conf } = setUp()
+    conf.declare('my_api')
+    conf.declare('_private')
+    conf.update({
+      broker_url: ['amqp://me:hunter2@one//', 'redis://:hunter2@two/0'],
+      brokerReadUrl: 'amqp://me:hunter2@one;amqp://me:hunter2@two',
+      resultBackend: 'redis://:hunter2@three/0?password=hunter2',
+      redisPassword: 'hunter2',
+      myApi: 'hunter2',
+      _private: 'hunter2',
+      brokerTransportOptions: { sentinelKwargs: { password: 'hunter2', db: 1 }, url: '://:hunter2@' },
+      taskTimeLimit: 5,
+    })
+    expect(conf.table()).toEqual({
+      brokerReadUrl: 'amqp://me:**@one;amqp://me:**@two',
+      brokerTransportOptions: { sentinelKwargs: { password: '********', db: 1 }, url: '********' },
+      brokerUrl: ['amqp://me:**@one//', 'redis://:**@two/0'],
+      myApi: '********',
+      redisPassword: '********',
+      resultBackend: 'redis://:**@three/0?password=**',
+      taskTimeLimit: 5,
+    })
+    expect(conf.humanize()).not.toContain('hunter2')
+    expect(conf.humanize().split('\n')).toContain('taskTimeLimit: 5')
+    expect(conf.humanize({ withDefaults: true })).toContain('workerPrefetchMultiplier: 4')
+    expect(conf.table({ censored: false })).toMatchObject({ redisPassword: 'hunter2' })
+    expect(conf.withoutDefaults()).toMatchObject({ redisPassword: 'hunter2', _private: 'hunter2' })
+  })
+
+  test('finds a setting by its name or the end of it', () => {
+    const { conf } = setUp()
+    conf.workerConcurrency = 3
+    expect(conf.findOption('disable_rate_limits')?.name).toBe('workerDisableRateLimits')
+    expect(conf.findOption('taskAcksLate')).toEqual({
+      name: 'taskAcksLate',
+      definition: { kind: 'boolean', default: false },
+    })
+    expect(conf.findOption('url')?.name).toBe(conf.findOption('url', 'nothing')?.name)
+    expect(conf.findOption('serializer', 'result')?.name).toBe('resultSerializer')
+    expect(conf.findOption('nothing_of_the_kind')).toBeUndefined()
+    expect([conf.findValueForKey('concurrency'), conf.getByParts('worker', 'concurrency')]).toEqual([3, 3])
+    expect([conf.valueSetFor('worker_concurrency'), conf.valueSetFor('workerPool')]).toEqual([true, false])
+  })
+})
+
+describe('layers', () => {
+  test('changes count first, then the environment, options, the source, further defaults, the built-in ones', () => {
+    const { conf, layers } = setUp()
+    const seen: unknown[] = [conf.taskTimeLimit]
+    layers.addDefaults()({ taskTimeLimit: 1 })
+    seen.push(conf.taskTimeLimit)
+    layers.addDefaults()({ task_time_limit: 2 })
+    seen.push(conf.taskTimeLimit)
+    for (const [index, layer] of (['source', 'options', 'environment', 'changes'] as const).entries()) {
+      layers.assign(layer, { taskTimeLimit: 3 + index })
+      seen.push(conf.taskTimeLimit)
+    }
+    expect(seen).toEqual([undefined, 1, 2, 3, 4, 5, 6])
+    layers.addDefaults()({ taskTimeLimit: 9 })
+    expect(conf.taskTimeLimit).toBe(6)
+    for (const layer of ['changes', 'environment', 'options', 'source'] as const) layers.clear(layer)
+    expect(conf.taskTimeLimit).toBe(9)
+  })
+
+  test('with a namespace, only what begins with it counts', () => {
+    const { conf, layers, warnings } = setUp()
+    const source = { CELERY_TASK_TIME_LIMIT: 4, CELERY_BROKER_URL: 'memory://', DEBUG: true, task_time_limit: 5 }
+    layers.assign('source', source, 'CELERY')
+    expect([conf.taskTimeLimit, conf.brokerUrl, warnings]).toEqual([4, 'memory://', []])
+    expect(() => layers.assign('source', { CELERY_TASK_TIME_LIMTI: 1 }, 'CELERY')).toThrow(
+      'did you mean taskTimeLimit?',
+    )
+  })
+})
+
+test('every setting has a default that it may be set to', () => {
+  const { conf } = setUp()
+  for (const [name, { default: normal }] of Object.entries(settingDefinitions)) {
+    if (normal !== undefined) conf.update({ [name]: normal })
+    expect(Reflect.get(conf, name)).toEqual(normal)
+  }
 })

@@ -1,24 +1,55 @@
-import { ImproperlyConfiguredError } from './app-errors.ts'
-import { celerySettings } from './celery-settings.ts'
-import { closestName } from './closest-name.ts'
-import { defaultSettings, type Settings } from './settings.ts'
+import { SettingLayers } from './setting-layers.ts'
+import { camelCase, isOldStyle, isSetting, settingName, snakeCase } from './setting-names.ts'
+import { type SettingDefinition, type SettingName, type Settings, settingDefinitions } from './settings.ts'
+import { censorSettings, settingLines } from './show-settings.ts'
 
 /** Settings by name, read and written as properties: `app.conf.taskAcksLate = true`, `app.conf.task_acks_late`. */
 export type Configuration = Settings & ConfigurationMethods
 
+export interface ShowSettingsOptions {
+  /** Also what nobody set. @defaultValue `false` */
+  readonly withDefaults?: boolean
+  /** Masks secrets. @defaultValue `true` */
+  readonly censored?: boolean
+}
+
+export interface FoundOption {
+  readonly name: SettingName
+  readonly definition: SettingDefinition
+}
+
 export interface ConfigurationMethods {
-  /** Changes several settings at once. */
+  /** Changes several settings at once, or none where one of them cannot be right. */
   update(changes: SettingsInput): void
   /** Registers a name that a plug-in reads, so that setting it is no mistake. */
   declare(name: string): void
+  /** The settings as text, one to a line, secrets masked. */
+  humanize(options?: ShowSettingsOptions): string
+  /** The settings as a plain object, secrets masked; what a plug-in declared as `_name` is left out. */
+  table(options?: ShowSettingsOptions): Record<string, unknown>
+  /** What was set by somebody, as it is, secrets included. */
+  withoutDefaults(): Record<string, unknown>
+  /** Whether somebody set it. */
+  valueSetFor(name: string): boolean
+  /**
+   * The setting of that name, complete or without its first word, as in Celery: `disable_rate_limits`. Of several, the one of
+   * `namespace` (`'worker'`) comes first.
+   */
+  findOption(name: string, namespace?: string): FoundOption | undefined
+  /** The value of {@link findOption}. */
+  findValueForKey(name: string, namespace?: string): unknown
+  /** The value of the setting whose name has these parts: `getByParts('worker', 'disable_rate_limits')`. */
+  getByParts(...parts: string[]): unknown
 }
 
 /** Settings as a user may write them: either spelling of any of them. */
 export type SettingsInput = Partial<Settings> & { readonly [name: string]: unknown }
 
 export interface ConfigurationOptions {
-  /** Told once for each setting that is known and has no effect. */
+  /** Told once for each setting that is known and has no effect, and for each old name. */
   readonly warn: (message: string) => void
+  /** Called before a setting is read. */
+  readonly beforeRead?: () => void
 }
 
 export interface CreatedConfiguration {
@@ -26,60 +57,83 @@ export interface CreatedConfiguration {
   readonly conf: Configuration
   /** The same values, live, without the cost of a proxy: for what is read with every message. */
   readonly settings: Readonly<Settings>
+  readonly layers: SettingLayers
 }
 
 /** Makes the settings of an app. Unknown names are refused, with the nearest known one. */
-export function createConfiguration(options: ConfigurationOptions): CreatedConfiguration {
-  const values: Record<string, unknown> = { ...defaultSettings }
-  const declared = new Set<string>()
-  const warned = new Set<string>()
-
-  function known(name: string): string {
-    const canonical = camelCase(name)
-    if (Object.hasOwn(defaultSettings, canonical) || declared.has(canonical)) return canonical
-    if (celerySettings.has(canonical)) return canonical
-    const names = [...Object.keys(defaultSettings), ...celerySettings, ...declared]
-    const closest = closestName(canonical, names)
-    const hint = closest === undefined ? 'see the list of settings in the documentation' : `did you mean ${closest}?`
-    throw new ImproperlyConfiguredError(name, `there is no setting "${name}"; ${hint}`)
-  }
-
-  function set(name: string, value: unknown): void {
-    const canonical = known(name)
-    if (celerySettings.has(canonical) && !Object.hasOwn(defaultSettings, canonical) && !warned.has(canonical)) {
-      warned.add(canonical)
-      options.warn(`the setting ${canonical} has no effect in this release`)
-    }
-    values[canonical] = value
-  }
-
-  const methods: ConfigurationMethods = {
-    update(changes) {
-      for (const [name, value] of Object.entries(changes)) set(name, value)
-    },
-    declare(name) {
-      declared.add(camelCase(name))
-    },
-  }
-
-  const conf = new Proxy(values, {
+export function createConfiguration({ beforeRead, warn }: ConfigurationOptions): CreatedConfiguration {
+  const layers = new SettingLayers(warn)
+  const methods = configurationMethods(layers, () => beforeRead?.())
+  const conf = new Proxy(layers.values, {
     get(target, name) {
       if (typeof name === 'symbol') return Reflect.get(target, name)
       if (Object.hasOwn(methods, name)) return methods[name as keyof ConfigurationMethods]
-      return target[camelCase(name)]
+      const canonical = canonicalName(name, layers)
+      if (canonical === undefined) return undefined
+      beforeRead?.()
+      return target[canonical]
     },
     set(_target, name, value) {
       if (typeof name === 'symbol') return false
-      set(name, value)
+      if (value === undefined) layers.unset(settingName(name, layers.declared))
+      else layers.assign('changes', { [name]: value })
       return true
     },
-    has: (target, name) => typeof name === 'string' && camelCase(name) in target,
+    has: (_target, name) => typeof name === 'string' && canonicalName(name, layers) !== undefined,
   }) as unknown as Configuration
-  return { conf, settings: values as unknown as Settings }
+  return { conf, settings: layers.values as unknown as Settings, layers }
 }
 
-function camelCase(name: string): string {
-  return name.includes('_')
-    ? name.toLowerCase().replace(/_+([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
-    : name
+function configurationMethods(layers: SettingLayers, read: () => void): ConfigurationMethods {
+  const { values } = layers
+  const table = ({ censored = true, withDefaults = false }: ShowSettingsOptions = {}): Record<string, unknown> => {
+    read()
+    const shown = Object.entries(withDefaults ? values : layers.given()).filter(([name]) => !name.startsWith('_'))
+    return censored ? censorSettings(Object.fromEntries(shown)) : Object.fromEntries(shown)
+  }
+  const findValueForKey = (name: string, namespace?: string): unknown => {
+    const found = findOption(name, namespace)
+    read()
+    return found === undefined ? undefined : values[found.name]
+  }
+  return {
+    update: (changes) => layers.assign('changes', changes),
+    declare: (name) => void layers.declared.add(camelCase(name)),
+    table,
+    humanize: (options) => settingLines(table(options)),
+    withoutDefaults() {
+      read()
+      return layers.given()
+    },
+    valueSetFor(name) {
+      read()
+      return Object.hasOwn(layers.given(), settingName(name, layers.declared))
+    },
+    findOption,
+    findValueForKey,
+    getByParts: (...parts) => findValueForKey(parts.filter((part) => part !== '').join('_')),
+  }
+}
+
+function findOption(name: string, namespace = ''): FoundOption | undefined {
+  const wanted = camelCase(name)
+  const ending = `_${snakeCase(wanted)}`
+  const names = Object.keys(settingDefinitions) as SettingName[]
+  const endings = names.filter((each) => snakeCase(each).endsWith(ending))
+  const preferred = namespace === '' ? undefined : endings.find((each) => each.startsWith(namespace.toLowerCase()))
+  const found = preferred ?? (isSetting(wanted) ? wanted : endings[0])
+  return found === undefined ? undefined : { name: found, definition: settingDefinitions[found] }
+}
+
+/** The name under which it is kept, or `undefined` for what is no setting: reading one is no error in JavaScript. */
+function canonicalName(name: string, layers: SettingLayers): string | undefined {
+  if (Object.hasOwn(layers.values, name)) return name
+  const canonical = camelCase(name)
+  if (Object.hasOwn(layers.values, canonical) || layers.declared.has(canonical)) return canonical
+  if (!isOldStyle(name)) return undefined
+  try {
+    return settingName(name, layers.declared)
+  } catch {
+    return undefined
+  }
 }

@@ -10,18 +10,25 @@ import {
 import type { AsyncResult } from '@celery/results'
 import { checkArguments, type Parameters } from './arguments.ts'
 import type { RegisteredTask, RemoteTask, Task } from './task.ts'
-import { directContext, runInTask } from './task-context.ts'
+import { DirectContext, runInTask } from './task-context.ts'
+import type { TaskLog } from './task-logger.ts'
 
-/** The callable task object of a registered task. */
-export function createTask(registered: RegisteredTask, dispatcher: Dispatcher): Task<AnyArgs, unknown, object> {
-  const { name, options, parameters, run } = registered
+/** The callable task object of a registered task; `log` is where it logs to when it is called as a function. */
+export function createTask(
+  registered: RegisteredTask,
+  dispatcher: Dispatcher,
+  log: TaskLog,
+): Task<AnyArgs, unknown, object> {
+  const { name, parameters } = registered
   const call = (...args: readonly unknown[]): unknown => {
-    const context = directContext(name, args, () => dispatcher.newId())
-    return runInTask(context, () => run(context, args))
+    const context = new DirectContext(registered, args, () => dispatcher.newId(), log)
+    return runInTask(context, () => registered.run(context, args))
   }
   // A function's own `name` is read-only unless redefined; stack traces then name the task too.
   Object.defineProperty(call, 'name', { value: name })
-  return Object.assign(call, { options }, sendable(name, parameters, dispatcher)) as Task<AnyArgs, unknown, object>
+  // Annotations may be made after the task.
+  Object.defineProperty(call, 'options', { enumerable: true, get: () => registered.options })
+  return Object.assign(call, sendable(name, parameters, dispatcher)) as unknown as Task<AnyArgs, unknown, object>
 }
 
 /** A task that is only known by its name. */

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { BackendDriver } from '@celery/backend'
+import type { BackendDriver, BackendRegistry } from '@celery/backend'
+import type { TransportRegistry } from '@celery/messaging'
 import type { Transport } from '@celery/transport'
 import { DriverMissingError } from './app-errors.ts'
 
@@ -21,6 +22,16 @@ export interface DriverPackage {
   readonly package: string
   /** Name under which it exports the driver. */
   readonly export: string
+}
+
+/** Lets an app find our drivers among the packages installed at `root`. */
+export function registerDrivers(transports: TransportRegistry, backends: BackendRegistry, root: string): void {
+  for (const [scheme, driver] of Object.entries(transportPackages)) {
+    transports.register(scheme, () => importTransport(driver, scheme, root))
+  }
+  for (const [scheme, driver] of Object.entries(backendPackages)) {
+    backends.register(scheme, () => importBackend(driver, scheme, root))
+  }
 }
 
 /**

@@ -10,10 +10,11 @@ import { ModuleNotFoundError } from './app-errors.ts'
  * @throws ModuleNotFoundError; what a module itself throws comes through as it is.
  */
 export async function importModules(modules: readonly string[]): Promise<void> {
-  for (const name of modules) await import(moduleUrl(name))
+  for (const name of modules) await import(findModule(name))
 }
 
-function moduleUrl(name: string): string {
+/** The URL of a module named as in {@link importModules}. @throws ModuleNotFoundError */
+export function findModule(name: string): string {
   if (name.startsWith('data:') || isBuiltin(name)) return name
   const file = name.startsWith('file:') ? fileURLToPath(name) : resolve(name)
   if (isFile(file)) return name.startsWith('file:') ? name : pathToFileURL(file).href

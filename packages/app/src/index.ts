@@ -1,15 +1,19 @@
 export type { CallOptions } from '@celery/canvas'
+export type { ConfigModuleOptions, ConfigSourceOptions } from './app-configuration.ts'
+export type { AppConnectionOptions } from './app-connections.ts'
 export {
   AlreadyRegisteredError,
   AppClosedError,
   DriverMissingError,
   Ignore,
   ImproperlyConfiguredError,
+  MaxRetriesExceededError,
   ModuleNotFoundError,
   NoBackendError,
   NoBrokerError,
   NotRegisteredError,
   Reject,
+  Retry,
   SoftTimeLimitExceededError,
   SyncSubtaskError,
   TaskArgumentsError,
@@ -18,8 +22,52 @@ export {
   TimeLimitExceededError,
   WorkerLostError,
 } from './app-errors.ts'
-export { type AppOptions, CeleryApp, CeleryApp as Celery } from './celery-app.ts'
-export type { Configuration, SettingsInput } from './configuration.ts'
-export type { Settings, TaskRoute } from './settings.ts'
-export type { KwargsOf, NoKwargs, RemoteTask, Task, TaskOptions } from './task.ts'
-export { currentTask, type TaskContext, type TaskRequest } from './task-context.ts'
+export type { AppEvent } from './app-event.ts'
+export type { DiscoverOptions, TaskFolders } from './app-modules.ts'
+export type { AppOptions } from './app-options.ts'
+export type {
+  AfterTaskPublishEvent,
+  AppSignals,
+  BeforeTaskPublishEvent,
+  TaskEvent,
+  TaskFailureEvent,
+  TaskPostrunEvent,
+  TaskRejectedEvent,
+  TaskRetryEvent,
+  TaskRevokedEvent,
+  TaskSuccessEvent,
+  TaskUnknownEvent,
+} from './app-signals.ts'
+export { CeleryApp, CeleryApp as Celery } from './celery-app.ts'
+export { parseConfigOverrides } from './config-overrides.ts'
+export type { Configuration, SettingsInput, ShowSettingsOptions } from './configuration.ts'
+export { appOrDefault, currentApp } from './current-app.ts'
+export type { TaskRoute } from './setting-kinds.ts'
+export type { Settings } from './settings.ts'
+export { sharedTask } from './shared-task.ts'
+export type { ConnectOptions, Receiver, Signal, SignalEvent } from './signal.ts'
+export {
+  type AnnotationSource,
+  type ErrorMatch,
+  type KwargsOf,
+  type NoKwargs,
+  type RemoteTask,
+  type RetryOptions,
+  type Task,
+  type TaskAnnotation,
+  type TaskAnnotations,
+  TaskBase,
+  type TaskFunction,
+  type TaskOptions,
+} from './task.ts'
+export {
+  currentTask,
+  getTaskLogger,
+  type TaskContext,
+  type TaskRequest,
+  type UpdateStateOptions,
+} from './task-context.ts'
+export type { TaskHandlers } from './task-handlers.ts'
+export type { LogLevel, TaskLog, TaskLogger, TaskLogRecord } from './task-logger.ts'
+export type { TaskObject } from './task-object.ts'
+export type { TaskRegistry } from './task-registry.ts'

@@ -1,4 +1,5 @@
-import type { Settings, TaskRoute } from './settings.ts'
+import type { TaskRoute } from './setting-kinds.ts'
+import type { Settings } from './settings.ts'
 
 /** Where one message goes. */
 export interface Destination {

@@ -1,127 +1,568 @@
-import type { PublishRetryPolicy } from '@celery/messaging'
+import type { SettingKinds } from './setting-kinds.ts'
+
+/** What is known of a setting. */
+export interface SettingDefinition {
+  readonly kind: keyof SettingKinds
+  /** `undefined`: none. */
+  readonly default: unknown
+  /** Of the kind `choice`: what it may be. */
+  readonly choices?: readonly (string | number)[]
+  /** `null` means something of its own. */
+  readonly orNull?: true
+  /** Accepted, and said once to be without effect: what it is for comes with a later release. */
+  readonly later?: true
+  /** Accepted, and said once to be without effect, for this reason. */
+  readonly declined?: string
+  /** Celery has no such setting. */
+  readonly ours?: true
+}
 
 /**
- * The settings that have an effect, with Celery's names in camelCase (snake_case is accepted too) and Celery's units:
- * seconds unless the name ends in its unit.
+ * Every setting, with Celery's names in camelCase and Celery's units: seconds unless the name ends in its unit. The types,
+ * the checks, the defaults and `docs/settings.md` are made of this table; the comments are the documentation.
  */
-export interface Settings {
-  /** Where messages go: a URL, several for failover, or `undefined` for the embedded broker. @defaultValue `undefined` */
-  brokerUrl: string | readonly string[] | undefined
-  /** Given to the broker's driver. @defaultValue `{}` */
-  brokerTransportOptions: Readonly<Record<string, unknown>>
-  /** Where results go: a URL; `undefined` keeps none, except that the embedded broker keeps them beside the messages. @defaultValue `undefined` */
-  resultBackend: string | undefined
-  /** Given to the result store's driver. @defaultValue `{}` */
-  resultBackendTransportOptions: Readonly<Record<string, unknown>>
-  /** Seconds after which a result may be forgotten; 0 or `null` keeps it. @defaultValue `86_400` */
-  resultExpires: number | null
-  /** Stores name, arguments, worker, retries and queue with each result. @defaultValue `false` */
-  resultExtended: boolean
-  /** Serializers, by name or content type, that a worker decodes. @defaultValue `['json']` */
-  acceptContent: readonly string[]
-  /** @defaultValue `'json'` */
-  taskSerializer: string
-  /** Compression of task messages, by name. @defaultValue `undefined` */
-  taskCompression: string | undefined
-  /** Queue of tasks without a route. @defaultValue `'celery'` */
-  taskDefaultQueue: string
-  /** Which queue a task goes to: names or globs (`'video.*'`) to routes. @defaultValue `undefined` */
-  taskRoutes: Readonly<Record<string, string | TaskRoute>> | undefined
-  /** 0 to 9; on the embedded broker and RabbitMQ the highest runs first. @defaultValue `undefined` */
-  taskDefaultPriority: number | undefined
-  /** Stores neither states nor results. @defaultValue `false` */
-  taskIgnoreResult: boolean
-  /** Stores errors although results are ignored. @defaultValue `false` */
-  taskStoreErrorsEvenIfIgnored: boolean
-  /** Stores STARTED when a task starts. @defaultValue `false` */
-  taskTrackStarted: boolean
-  /** Acknowledges after the task ran instead of just before. @defaultValue `false` */
-  taskAcksLate: boolean
-  /** With late acks: puts the message back when the process that ran it died. @defaultValue `false` */
-  taskRejectOnWorkerLost: boolean
-  /** With late acks: acknowledges also what failed or timed out; else it is dead-lettered. @defaultValue `true` */
-  taskAcksOnFailureOrTimeout: boolean
-  /** Hard limit in seconds: the process that runs the task is killed. @defaultValue `undefined` */
-  taskTimeLimit: number | undefined
-  /** Soft limit in seconds: the task's signal aborts. @defaultValue `undefined` */
-  taskSoftTimeLimit: number | undefined
-  /** Tries again when the broker is away while publishing. @defaultValue `true` */
-  taskPublishRetry: boolean
-  /** How often and when. @defaultValue `{ maxRetries: 3, intervalStart: 0, intervalStep: 0.2, intervalMax: 1 }` */
-  taskPublishRetryPolicy: PublishRetryPolicy
-  /** Refuses `get()` inside a task, which can wait for itself. @defaultValue `true` */
-  taskDisableSyncSubtasks: boolean
-  /** `prefork`, `async` (or `gevent`, `eventlet`) … @defaultValue `'prefork'` */
-  workerPool: string
-  /** Tasks run at the same time. @defaultValue number of processors */
-  workerConcurrency: number | undefined
-  /** Messages fetched ahead for each slot. @defaultValue `4` */
-  workerPrefetchMultiplier: number
-  /** Replaces a pool process after so many tasks. @defaultValue `undefined` */
-  workerMaxTasksPerChild: number | undefined
-  /** Replaces a pool process above so many KiB of resident memory. @defaultValue `undefined` */
-  workerMaxMemoryPerChild: number | undefined
-  /** Modules that a worker imports. @defaultValue `[]` */
-  imports: readonly string[]
-  /** Modules that a worker imports after `imports`. @defaultValue `[]` */
-  include: readonly string[]
+const settingTable = {
+  // General, time
+  /** Serializers, by name or content type, that a worker decodes. */
+  acceptContent: { kind: 'list', default: ['json'] },
+  /** Serializers, by name or content type, that are decoded from the result store; else those of `acceptContent`. */
+  resultAcceptContent: { kind: 'list', default: undefined, later: true },
+  /** Times in messages are in UTC; else in the local zone. */
+  enableUtc: { kind: 'boolean', default: true, later: true },
+  /** IANA name of the zone in which beat reads schedules and logs show times; else UTC. */
+  timezone: { kind: 'text', default: undefined, later: true },
+  /** Modules that a worker imports. */
+  imports: { kind: 'list', default: [] },
+  /** Modules that a worker imports after `imports`. */
+  include: { kind: 'list', default: [] },
 
-  /** `'safe'`: late acks, requeue on a lost worker up to `maxRedeliveries`, nothing prefetched. Ours. @defaultValue `'celery'` */
-  reliability: 'celery' | 'safe'
-  /**
-   * Milliseconds of work for which a worker may hold more messages than the prefetch multiplier says, while tasks are
-   * short; 0 holds to the multiplier. Ours. @defaultValue `25`
-   */
-  prefetchAheadMs: number
-  /** Milliseconds that a fetched message stays ours without renewal. Ours. @defaultValue `30_000` */
-  leaseMs: number
-  /** Milliseconds after which an unconfirmed publish rejects. Ours. @defaultValue `10_000` */
-  publishTimeoutMs: number
-  /** How often a message may come back from lost workers before it is dead-lettered. Ours. @defaultValue `5` */
-  maxRedeliveries: number
-}
+  // Tasks
+  /** Options and handlers that are laid over those of tasks: names or `'*'` to options, a function of name and options, or a list of these. */
+  taskAnnotations: { kind: 'annotations', default: undefined },
+  /** Compression of task messages, by name. */
+  taskCompression: { kind: 'text', default: undefined },
+  /** Version of the task messages that are sent. */
+  taskProtocol: { kind: 'choice', choices: [1, 2], default: 2, later: true },
+  /** Serializer of tasks, by name. */
+  taskSerializer: { kind: 'text', default: 'json' },
+  /** Tries again when the broker is away while publishing. */
+  taskPublishRetry: { kind: 'boolean', default: true },
+  /** How often and when: `{ maxRetries, intervalStart, intervalStep, intervalMax }`, in seconds. */
+  taskPublishRetryPolicy: {
+    kind: 'retryPolicy',
+    default: { maxRetries: 3, intervalStart: 0, intervalStep: 0.2, intervalMax: 1 },
+  },
+  /** `delay` and `applyAsync` run the task here and now; its arguments still travel through the serializer. */
+  taskAlwaysEager: { kind: 'boolean', default: false, later: true },
+  /** A task that is run eagerly throws its error. */
+  taskEagerPropagates: { kind: 'boolean', default: false, later: true },
+  /** Stores results of tasks that are run eagerly. */
+  taskStoreEagerResult: { kind: 'boolean', default: false, later: true },
+  /** Errors that `get()` throws carry the worker's stack. */
+  taskRemoteTracebacks: { kind: 'boolean', default: false, later: true },
+  /** Stores neither states nor results. */
+  taskIgnoreResult: { kind: 'boolean', default: false },
+  /** Stores errors although results are ignored. */
+  taskStoreErrorsEvenIfIgnored: { kind: 'boolean', default: false },
+  /** Stores STARTED when a task starts. */
+  taskTrackStarted: { kind: 'boolean', default: false },
+  /** Hard limit in seconds: the process that runs the task is killed. */
+  taskTimeLimit: { kind: 'seconds', default: undefined },
+  /** Soft limit in seconds: the task's signal aborts. */
+  taskSoftTimeLimit: { kind: 'seconds', default: undefined },
+  /** `linkError` on a chord is linked to the tasks of its header too. */
+  taskAllowErrorCbOnChordHeader: { kind: 'boolean', default: false, later: true },
+  /** Acknowledges after the task ran instead of just before. */
+  taskAcksLate: { kind: 'boolean', default: false },
+  /** With late acks: acknowledges also what failed or timed out; else it is dead-lettered. */
+  taskAcksOnFailureOrTimeout: { kind: 'boolean', default: true },
+  /** With late acks: acknowledges what failed; else as `taskAcksOnFailureOrTimeout`. */
+  taskAcksOnFailure: { kind: 'boolean', default: undefined, later: true },
+  /** With late acks: acknowledges what timed out; else as `taskAcksOnFailureOrTimeout`. */
+  taskAcksOnTimeout: { kind: 'boolean', default: undefined, later: true },
+  /** With late acks: puts the message back when the process that ran it died. */
+  taskRejectOnWorkerLost: { kind: 'boolean', default: false },
+  /** Rate limit of tasks without one of their own: `'10/m'`, or a number for each second. */
+  taskDefaultRateLimit: { kind: 'rate', default: undefined },
 
-export interface TaskRoute {
-  readonly queue?: string
-  readonly exchange?: string
-  readonly routingKey?: string
-  readonly priority?: number
-}
+  // Results
+  /** Where results go: a URL; without one none are kept, except that the embedded broker keeps them beside the messages. */
+  resultBackend: { kind: 'text', default: undefined },
+  /** Tries again when the store is away, with growing pauses. */
+  resultBackendAlwaysRetry: { kind: 'boolean', default: false, later: true },
+  /** Longest of these pauses, in milliseconds. */
+  resultBackendMaxSleepBetweenRetriesMs: { kind: 'milliseconds', default: 10_000, later: true },
+  /** Shortest of these pauses, in milliseconds. */
+  resultBackendBaseSleepBetweenRetriesMs: { kind: 'milliseconds', default: 10, later: true },
+  /** How often it is tried again. */
+  resultBackendMaxRetries: { kind: 'number', default: Number.POSITIVE_INFINITY as number, later: true },
+  /** One store object for all threads. */
+  resultBackendThreadSafe: { kind: 'boolean', default: false, declined: 'a program has one store object for an app' },
+  /** Given to the result store's driver. */
+  resultBackendTransportOptions: { kind: 'options', default: {} },
+  /** Serializer of results, by name. */
+  resultSerializer: { kind: 'text', default: 'json', later: true },
+  /** Compression of results, by name. */
+  resultCompression: { kind: 'text', default: undefined, later: true },
+  /** Stores name, arguments, worker, retries and queue with each result. */
+  resultExtended: { kind: 'boolean', default: false },
+  /** Seconds after which a result may be forgotten; 0 or `null` keeps it. */
+  resultExpires: { kind: 'seconds', default: 86_400, orNull: true },
+  /** Results that a client remembers: -1 none, 0 or `null` all. */
+  resultCacheMax: { kind: 'integer', default: -1, orNull: true, later: true },
+  /** Seconds to wait for the parts of a chord. */
+  resultChordJoinTimeout: { kind: 'seconds', default: 3, later: true },
+  /** Seconds between looks at the parts of a chord, where the store cannot count them. */
+  resultChordRetryInterval: { kind: 'seconds', default: 1, later: true },
+  /** Exchange of results that are messages. */
+  resultExchange: {
+    kind: 'text',
+    default: 'celeryresults',
+    declined: 'results of that kind are messages of the old amqp store, which Celery removed in 5.0',
+  },
+  /** Its type. */
+  resultExchangeType: {
+    kind: 'text',
+    default: 'direct',
+    declined: 'results of that kind are messages of the old amqp store, which Celery removed in 5.0',
+  },
+  /** Results that are messages survive a restart of the broker. */
+  resultPersistent: { kind: 'boolean', default: undefined, later: true },
+  /** Names of result stores to what serves them instead. */
+  overrideBackends: { kind: 'options', default: undefined, later: true },
 
-export const defaultSettings: Readonly<Settings> = {
-  brokerUrl: undefined,
-  brokerTransportOptions: {},
-  resultBackend: undefined,
-  resultBackendTransportOptions: {},
-  resultExpires: 86_400,
-  resultExtended: false,
-  acceptContent: ['json'],
-  taskSerializer: 'json',
-  taskCompression: undefined,
-  taskDefaultQueue: 'celery',
-  taskRoutes: undefined,
-  taskDefaultPriority: undefined,
-  taskIgnoreResult: false,
-  taskStoreErrorsEvenIfIgnored: false,
-  taskTrackStarted: false,
-  taskAcksLate: false,
-  taskRejectOnWorkerLost: false,
-  taskAcksOnFailureOrTimeout: true,
-  taskTimeLimit: undefined,
-  taskSoftTimeLimit: undefined,
-  taskPublishRetry: true,
-  taskPublishRetryPolicy: { maxRetries: 3, intervalStart: 0, intervalStep: 0.2, intervalMax: 1 },
-  taskDisableSyncSubtasks: true,
-  workerPool: 'prefork',
-  workerConcurrency: undefined,
-  workerPrefetchMultiplier: 4,
-  workerMaxTasksPerChild: undefined,
-  workerMaxMemoryPerChild: undefined,
-  imports: [],
-  include: [],
-  reliability: 'celery',
-  prefetchAheadMs: 25,
-  leaseMs: 30_000,
-  publishTimeoutMs: 10_000,
-  maxRedeliveries: 5,
-}
+  // Result stores
+  /** URL of the database, when `resultBackend` has none. */
+  databaseUrl: { kind: 'text', default: undefined, later: true },
+  /** Given to the database's driver. */
+  databaseEngineOptions: { kind: 'options', default: {}, later: true },
+  /** Called with the engine. */
+  databaseEngineCallback: {
+    kind: 'any',
+    default: undefined,
+    declined: 'it is a hook of SQLAlchemy; pass options to the driver with databaseEngineOptions',
+  },
+  /** A session for each operation. */
+  databaseShortLivedSessions: { kind: 'boolean', default: false, later: true },
+  /** Schemas of the tables `task` and `group`. */
+  databaseTableSchemas: { kind: 'options', default: {}, later: true },
+  /** Names of the tables `task` and `group`. */
+  databaseTableNames: { kind: 'options', default: {}, later: true },
+  /** Creates the tables at the start instead of at the first use. */
+  databaseCreateTablesAtSetup: { kind: 'boolean', default: true, later: true },
+  /** Where a cache keeps results; the old way to say it. */
+  cacheBackend: { kind: 'text', default: undefined, later: true },
+  /** Given to the memcached driver. */
+  cacheBackendOptions: { kind: 'options', default: {}, later: true },
+  /** `database`, `taskmeta_collection`, `groupmeta_collection`, `max_pool_size`, `options`. */
+  mongodbBackendSettings: { kind: 'options', default: undefined, later: true },
+  /** TLS to Redis: `ssl_cert_reqs`, `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`. */
+  redisBackendUseSsl: { kind: 'tls', default: undefined, later: true },
+  /** Seconds between health checks. */
+  redisBackendHealthCheckInterval: { kind: 'seconds', default: undefined, later: true },
+  /** Gives user name and password. */
+  redisBackendCredentialProvider: { kind: 'any', default: undefined, later: true },
+  /** Host of Redis, where no URL is given. */
+  redisHost: { kind: 'text', default: undefined, later: true },
+  /** Its port. */
+  redisPort: { kind: 'count', default: undefined, later: true },
+  /** Its database. */
+  redisDb: { kind: 'any', default: undefined, later: true },
+  /** Its password. */
+  redisPassword: { kind: 'text', default: undefined, later: true },
+  /** Its user. */
+  redisUsername: { kind: 'text', default: undefined, later: true },
+  /** Most connections to Redis. */
+  redisMaxConnections: { kind: 'count', default: undefined, later: true },
+  /** Seconds until a connection to Redis must be there. */
+  redisSocketConnectTimeout: { kind: 'seconds', default: undefined, later: true },
+  /** Seconds for a read or write. */
+  redisSocketTimeout: { kind: 'seconds', default: 120, later: true },
+  /** Tries again after such a timeout. */
+  redisRetryOnTimeout: { kind: 'boolean', default: false, later: true },
+  /** TCP keep-alive. */
+  redisSocketKeepalive: { kind: 'boolean', default: false, later: true },
+  /** Name that Redis shows. */
+  redisClientName: { kind: 'text', default: undefined, later: true },
+  /** Hosts. */
+  cassandraServers: { kind: 'list', default: undefined, later: true },
+  /** Secure bundle of Astra DB. */
+  cassandraSecureBundlePath: { kind: 'text', default: undefined, later: true },
+  /** Another name of `cassandraSecureBundlePath`. */
+  cassandraBundlePath: { kind: 'text', default: undefined, later: true },
+  /** Port. */
+  cassandraPort: { kind: 'number', default: 9042, later: true },
+  /** Key space. */
+  cassandraKeyspace: { kind: 'text', default: undefined, later: true },
+  /** Table. */
+  cassandraTable: { kind: 'text', default: undefined, later: true },
+  /** Such as `LOCAL_QUORUM`. */
+  cassandraReadConsistency: { kind: 'text', default: undefined, later: true },
+  /** Such as `LOCAL_QUORUM`. */
+  cassandraWriteConsistency: { kind: 'text', default: undefined, later: true },
+  /** Seconds after which a row is deleted. */
+  cassandraEntryTtl: { kind: 'seconds', default: undefined, later: true },
+  /** Name of the authentication provider. */
+  cassandraAuthProvider: { kind: 'text', default: undefined, later: true },
+  /** The provider's options. */
+  cassandraAuthKwargs: { kind: 'options', default: {}, later: true },
+  /** Given to the driver. */
+  cassandraOptions: { kind: 'options', default: {}, later: true },
+  /** Access key. */
+  s3AccessKeyId: { kind: 'text', default: undefined, later: true },
+  /** Secret key. */
+  s3SecretAccessKey: { kind: 'text', default: undefined, later: true },
+  /** Bucket. */
+  s3Bucket: { kind: 'text', default: undefined, later: true },
+  /** Key prefix. */
+  s3BasePath: { kind: 'text', default: undefined, later: true },
+  /** Endpoint of an S3-compatible service. */
+  s3EndpointUrl: { kind: 'text', default: undefined, later: true },
+  /** Region. */
+  s3Region: { kind: 'text', default: undefined, later: true },
+  /** Container. */
+  azureblockblobContainerName: { kind: 'text', default: 'celery', later: true },
+  /** Key prefix. */
+  azureblockblobBasePath: { kind: 'text', default: '', later: true },
+  /** Seconds before the first retry. */
+  azureblockblobRetryInitialBackoffSec: { kind: 'seconds', default: 2, later: true },
+  /** Each pause is so many times the one before. */
+  azureblockblobRetryIncrementBase: { kind: 'count', default: 2, later: true },
+  /** Most retries. */
+  azureblockblobRetryMaxAttempts: { kind: 'count', default: 3, later: true },
+  /** Seconds until a connection must be there. */
+  azureblockblobConnectionTimeout: { kind: 'seconds', default: 20, later: true },
+  /** Seconds for a read. */
+  azureblockblobReadTimeout: { kind: 'seconds', default: 120, later: true },
+  /** Bucket. */
+  gcsBucket: { kind: 'text', default: undefined, later: true },
+  /** Project. */
+  gcsProject: { kind: 'text', default: undefined, later: true },
+  /** Key prefix. */
+  gcsBasePath: { kind: 'text', default: '', later: true },
+  /** Seconds after which a result is deleted; needs a lifecycle rule of the bucket. */
+  gcsTtl: { kind: 'seconds', default: 0, later: true },
+  /** Operations at the same time. */
+  gcsThreadpoolMaxsize: { kind: 'count', default: 10, later: true },
+  /** Project of the Firestore that counts chords; else `gcsProject`. */
+  firestoreProject: { kind: 'text', default: undefined, later: true },
+  /** Tries another node after a timeout. */
+  elasticsearchRetryOnTimeout: { kind: 'boolean', default: undefined, later: true },
+  /** Most retries. */
+  elasticsearchMaxRetries: { kind: 'count', default: undefined, later: true },
+  /** Seconds for a request. */
+  elasticsearchTimeout: { kind: 'seconds', default: undefined, later: true },
+  /** Stores results as text. */
+  elasticsearchSaveMetaAsText: { kind: 'boolean', default: true, later: true },
+  /** Custom DynamoDB endpoint. */
+  dynamodbEndpointUrl: { kind: 'text', default: undefined, later: true },
+  /** `host`, `port`, `bucket`, `username`, `password`. */
+  couchbaseBackendSettings: { kind: 'options', default: undefined, later: true },
+  /** `host`, `port`, `database`, `collection`, `username`, `password`, `http_protocol`, `verify`. */
+  arangodbBackendSettings: { kind: 'options', default: undefined, later: true },
+  /** `host`, `port`, `bucket`, `protocol`. */
+  riakBackendSettings: { kind: 'options', default: undefined, declined: 'Celery removed the Riak store in 5.0' },
+  /** Database. */
+  cosmosdbsqlDatabaseName: { kind: 'text', default: 'celerydb', later: true },
+  /** Collection. */
+  cosmosdbsqlCollectionName: { kind: 'text', default: 'celerycol', later: true },
+  /** Consistency level. */
+  cosmosdbsqlConsistencyLevel: {
+    kind: 'choice',
+    choices: ['Strong', 'BoundedStaleness', 'Session', 'ConsistentPrefix', 'Eventual'],
+    default: 'Session',
+    later: true,
+  },
+  /** Retries per request. */
+  cosmosdbsqlMaxRetryAttempts: { kind: 'count', default: 9, later: true },
+  /** Seconds that all retries of a request may take. */
+  cosmosdbsqlMaxRetryWaitTime: { kind: 'seconds', default: 30, later: true },
+
+  // Routing
+  /** Queues that a worker consumes from, and that routes name. */
+  taskQueues: { kind: 'any', default: undefined, later: true },
+  /** Which queue a task goes to: names or globs (`'video.*'`) to routes. */
+  taskRoutes: { kind: 'routes', default: undefined },
+  /** Mirrored queues. */
+  taskQueueHaPolicy: {
+    kind: 'any',
+    default: undefined,
+    declined: 'RabbitMQ 4 has no mirrored queues; use quorum queues',
+  },
+  /** Priorities (`x-max-priority`) of queues that say nothing of it. */
+  taskQueueMaxPriority: { kind: 'count', default: undefined, later: true },
+  /** 0 to 9; on the embedded broker and RabbitMQ the highest runs first. */
+  taskDefaultPriority: { kind: 'integer', default: undefined },
+  /** A task's children get its priority. */
+  taskInheritParentPriority: { kind: 'boolean', default: false, later: true },
+  /** Each worker has a queue of its own too. */
+  workerDirect: { kind: 'boolean', default: false, later: true },
+  /** Queues that are not among `taskQueues` are made as they are named. */
+  taskCreateMissingQueues: { kind: 'boolean', default: true, later: true },
+  /** Type of these queues. */
+  taskCreateMissingQueueType: { kind: 'choice', choices: ['classic', 'quorum'], default: 'classic', later: true },
+  /** Type of their exchange. */
+  taskCreateMissingQueueExchangeType: { kind: 'text', default: undefined, later: true },
+  /** Queue of tasks without a route. */
+  taskDefaultQueue: { kind: 'text', default: 'celery' },
+  /** Type of the default queue. */
+  taskDefaultQueueType: { kind: 'choice', choices: ['classic', 'quorum'], default: 'classic', later: true },
+  /** Exchange of queues without one; else `taskDefaultQueue`. */
+  taskDefaultExchange: { kind: 'text', default: undefined, later: true },
+  /** Its type. */
+  taskDefaultExchangeType: { kind: 'text', default: 'direct', later: true },
+  /** Routing key of queues without one; else `taskDefaultQueue`. */
+  taskDefaultRoutingKey: { kind: 'text', default: undefined, later: true },
+  /** Whether messages survive a restart of the broker. */
+  taskDefaultDeliveryMode: { kind: 'choice', choices: [1, 2, 'transient', 'persistent'], default: 2, later: true },
+
+  // Broker
+  /** Where messages go: a URL, several for failover, or none for the embedded broker. */
+  brokerUrl: { kind: 'urls', default: undefined },
+  /** Broker to consume from; else `brokerUrl`. */
+  brokerReadUrl: { kind: 'urls', default: undefined },
+  /** Broker to publish to; else `brokerUrl`. */
+  brokerWriteUrl: { kind: 'urls', default: undefined },
+  /** Scheme of a broker URL without one. */
+  brokerTransport: { kind: 'text', default: undefined, later: true },
+  /** Host of a broker URL without one. */
+  brokerHost: { kind: 'text', default: undefined, later: true },
+  /** Its port. */
+  brokerPort: { kind: 'count', default: undefined, later: true },
+  /** Its user. */
+  brokerUser: { kind: 'text', default: undefined, later: true },
+  /** Its password. */
+  brokerPassword: { kind: 'text', default: undefined, later: true },
+  /** Its virtual host. */
+  brokerVhost: { kind: 'text', default: undefined, later: true },
+  /** Given to the broker's driver. */
+  brokerTransportOptions: { kind: 'options', default: {} },
+  /** Order of several brokers: `'round-robin'`, `'shuffle'` or a function. */
+  brokerFailoverStrategy: { kind: 'any', default: undefined, later: true },
+  /** Seconds between heartbeats on AMQP. */
+  brokerHeartbeat: { kind: 'seconds', default: 120, orNull: true, later: true },
+  /** Checks in each of these intervals. */
+  brokerHeartbeatCheckrate: { kind: 'number', default: 3, later: true },
+  /** TLS to the broker: `keyfile`, `certfile`, `ca_certs`, `cert_reqs`, or those of `redisBackendUseSsl`. */
+  brokerUseSsl: { kind: 'tls', default: false, later: true },
+  /** Most connections to the broker; 0 or `null`: no pool. */
+  brokerPoolLimit: { kind: 'count', default: 10, orNull: true, later: true },
+  /** Seconds to wait for one of them. */
+  brokerPoolAcquireTimeout: { kind: 'seconds', default: undefined, later: true },
+  /** Seconds until a connection must be there. */
+  brokerConnectionTimeout: { kind: 'seconds', default: 4, later: true },
+  /** Connects again after a loss. */
+  brokerConnectionRetry: { kind: 'boolean', default: true, later: true },
+  /** Tries again when the first connection fails; else as `brokerConnectionRetry`. */
+  brokerConnectionRetryOnStartup: { kind: 'boolean', default: undefined, later: true },
+  /** Most attempts; `null`: no limit. */
+  brokerConnectionMaxRetries: { kind: 'count', default: 100, orNull: true, later: true },
+  /** Connects again after an error of a channel too. */
+  brokerChannelErrorRetry: { kind: 'boolean', default: false, later: true },
+  /** Login method of AMQP. */
+  brokerLoginMethod: { kind: 'text', default: undefined, later: true },
+  /** Type of the queues that hold delayed tasks. */
+  brokerNativeDelayedDeliveryQueueType: {
+    kind: 'choice',
+    choices: ['classic', 'quorum'],
+    default: 'quorum',
+    later: true,
+  },
+
+  // Worker
+  /** An actor beside the consumer. */
+  workerAgent: { kind: 'any', default: undefined, declined: 'there are no actors' },
+  /** What grows and shrinks the pool. */
+  workerAutoscaler: { kind: 'any', default: undefined, later: true },
+  /** Ends tasks with late acks when the connection is lost. */
+  workerCancelLongRunningTasksOnConnectionLoss: { kind: 'boolean', default: false, later: true },
+  /** Seconds between a warm and a cold shutdown in which tasks may end; 0: none. */
+  workerSoftShutdownTimeout: { kind: 'seconds', default: 0 },
+  /** Waits so long also when nothing runs. */
+  workerEnableSoftShutdownOnIdle: {
+    kind: 'boolean',
+    default: false,
+    declined: 'delayed tasks stay with the broker: nothing is lost by an idle worker that stops',
+  },
+  /** Tasks run at the same time. */
+  workerConcurrency: { kind: 'count', default: undefined },
+  /** What consumes. */
+  workerConsumer: { kind: 'any', default: undefined, later: true },
+  /** No rate limit holds. */
+  workerDisableRateLimits: { kind: 'boolean', default: false },
+  /** Does not run again what was delivered twice and succeeded. */
+  workerDeduplicateSuccessfulTasks: { kind: 'boolean', default: false, later: true },
+  /** Listens to control commands. */
+  workerEnableRemoteControl: { kind: 'boolean', default: true, later: true },
+  /** Replaces the root logger's handlers. */
+  workerHijackRootLogger: { kind: 'boolean', default: true, declined: 'there is no root logger to replace' },
+  /** Colours in the log; else where it is a terminal. */
+  workerLogColor: { kind: 'boolean', default: undefined },
+  /** How a line of the log looks. */
+  workerLogFormat: { kind: 'text', default: undefined },
+  /** How a line of a task's logger looks. */
+  workerTaskLogFormat: { kind: 'text', default: undefined, later: true },
+  /** Seconds to wait for the result of a process that died. */
+  workerLostWait: {
+    kind: 'seconds',
+    default: 10,
+    declined: 'what a dead process had written is read to its end, which needs no waiting',
+  },
+  /** Replaces a pool process above so many KiB of resident memory. */
+  workerMaxMemoryPerChild: { kind: 'count', default: undefined },
+  /** Replaces a pool process after so many tasks. */
+  workerMaxTasksPerChild: { kind: 'count', default: undefined },
+  /** `prefork`, `async` (or `gevent`, `eventlet`) … */
+  workerPool: { kind: 'text', default: 'prefork' },
+  /** Hands the pool no more than it can run. */
+  workerPoolPutlocks: { kind: 'boolean', default: true, declined: 'the pool takes no more than it can run' },
+  /** Allows the command `pool_restart`. */
+  workerPoolRestarts: { kind: 'boolean', default: false, later: true },
+  /** Seconds until a new process must be up. */
+  workerProcAliveTimeout: { kind: 'seconds', default: 4, later: true },
+  /** Messages fetched ahead for each slot. */
+  workerPrefetchMultiplier: { kind: 'count', default: 4 },
+  /** Most messages that are held until their time. */
+  workerEtaTaskLimit: { kind: 'count', default: undefined },
+  /** Fetches only for free slots. */
+  workerDisablePrefetch: { kind: 'boolean', default: false },
+  /** Fetches less at first after a loss of the connection. */
+  workerEnablePrefetchCountReduction: { kind: 'boolean', default: true, later: true },
+  /** What tasks write to standard output goes to the log. */
+  workerRedirectStdouts: { kind: 'boolean', default: true, later: true },
+  /** At this level. */
+  workerRedirectStdoutsLevel: { kind: 'text', default: 'WARNING', later: true },
+  /** Sends events of tasks. */
+  workerSendTaskEvents: { kind: 'boolean', default: false, later: true },
+  /** File for revoked ids and the clock. */
+  workerStateDb: { kind: 'text', default: undefined, later: true },
+  /** What holds tasks until their time. */
+  workerTimer: { kind: 'any', default: undefined, declined: 'timers are of Node' },
+  /** Seconds that it sleeps at most. */
+  workerTimerPrecision: { kind: 'seconds', default: 1, declined: 'timers are of Node, precise to a millisecond' },
+  /** Prefetches for each consumer where a queue is a quorum queue. */
+  workerDetectQuorumQueues: { kind: 'boolean', default: true, later: true },
+  /** Log file of `celery worker`. */
+  workerLogfile: { kind: 'text', default: undefined },
+  /** Pid file of `celery worker`. */
+  workerPidfile: { kind: 'text', default: undefined },
+  /** User that `celery worker` becomes. */
+  workerUid: { kind: 'text', default: undefined },
+  /** Group that `celery worker` becomes. */
+  workerGid: { kind: 'text', default: undefined },
+  /** Mask of the files that `celery worker` makes. */
+  workerUmask: { kind: 'text', default: undefined },
+  /** Interpreter of a detached `celery worker`. */
+  workerExecutable: { kind: 'text', default: undefined, declined: 'a worker does not detach' },
+
+  // Events and control
+  /** Clients send an event for each task. */
+  taskSendSentEvent: { kind: 'boolean', default: false, later: true },
+  /** Seconds that an event waits in a monitor's queue. */
+  eventQueueTtl: { kind: 'seconds', default: 5, orNull: true, later: true },
+  /** Seconds after which a queue without a monitor is deleted. */
+  eventQueueExpires: { kind: 'seconds', default: 60, orNull: true, later: true },
+  /** With which the names of these queues begin. */
+  eventQueuePrefix: { kind: 'text', default: 'celeryev', later: true },
+  /** These queues survive a restart of the broker. */
+  eventQueueDurable: { kind: 'boolean', default: false, later: true },
+  /** These queues have one consumer. */
+  eventQueueExclusive: { kind: 'boolean', default: false, later: true },
+  /** Exchange of events. */
+  eventExchange: { kind: 'text', default: 'celeryev', later: true },
+  /** Serializer of events, by name. */
+  eventSerializer: { kind: 'text', default: 'json', later: true },
+  /** Log file of `celery events`. */
+  eventsLogfile: { kind: 'text', default: undefined, later: true },
+  /** Pid file of `celery events`. */
+  eventsPidfile: { kind: 'text', default: undefined, later: true },
+  /** User that `celery events` becomes. */
+  eventsUid: { kind: 'text', default: undefined, declined: 'let a supervisor such as systemd choose the user' },
+  /** Group that `celery events` becomes. */
+  eventsGid: { kind: 'text', default: undefined, declined: 'let a supervisor such as systemd choose the group' },
+  /** Mask of the files that `celery events` makes. */
+  eventsUmask: { kind: 'text', default: undefined, declined: 'the program does not detach; let a supervisor set it' },
+  /** Interpreter of a detached `celery events`. */
+  eventsExecutable: { kind: 'text', default: undefined, declined: 'the program does not detach' },
+  /** Seconds that a command or a reply waits. */
+  controlQueueTtl: { kind: 'seconds', default: 300, later: true },
+  /** Seconds after which a queue of commands or replies without a consumer is deleted. */
+  controlQueueExpires: { kind: 'seconds', default: 10, later: true },
+  /** With which the names of the exchanges of commands begin. */
+  controlExchange: { kind: 'text', default: 'celery', later: true },
+  /** These queues survive a restart of the broker. */
+  controlQueueDurable: { kind: 'boolean', default: false, later: true },
+  /** These queues have one consumer. */
+  controlQueueExclusive: { kind: 'boolean', default: false, later: true },
+
+  // Security, beat
+  /** File of the private key. */
+  securityKey: { kind: 'text', default: undefined, later: true },
+  /** That key's password. */
+  securityKeyPassword: { kind: 'any', default: undefined, later: true },
+  /** File of the certificate. */
+  securityCertificate: { kind: 'text', default: undefined, later: true },
+  /** Folder or glob of the certificates that are trusted. */
+  securityCertStore: { kind: 'text', default: undefined, later: true },
+  /** Digest of signatures. */
+  securityDigest: { kind: 'text', default: 'sha256', later: true },
+  /** Names to periodic tasks. */
+  beatSchedule: { kind: 'options', default: {}, later: true },
+  /** What decides what is due. */
+  beatScheduler: { kind: 'any', default: undefined, later: true },
+  /** File of the times of the last runs. */
+  beatScheduleFilename: { kind: 'text', default: 'celerybeat-schedule', later: true },
+  /** Writes that file after so many tasks; 0: every three minutes. */
+  beatSyncEvery: { kind: 'count', default: 0, later: true },
+  /** Seconds between looks at most; 0: as the scheduler says. */
+  beatMaxLoopInterval: { kind: 'seconds', default: 0, later: true },
+  /** Seconds for which a missed run is still made up for. */
+  beatCronStartingDeadline: { kind: 'seconds', default: undefined, later: true },
+  /** Log file of `celery beat`. */
+  beatLogfile: { kind: 'text', default: undefined, later: true },
+  /** Pid file of `celery beat`. */
+  beatPidfile: { kind: 'text', default: undefined, later: true },
+  /** User that `celery beat` becomes. */
+  beatUid: { kind: 'text', default: undefined, declined: 'let a supervisor such as systemd choose the user' },
+  /** Group that `celery beat` becomes. */
+  beatGid: { kind: 'text', default: undefined, declined: 'let a supervisor such as systemd choose the group' },
+  /** Mask of the files that `celery beat` makes. */
+  beatUmask: { kind: 'text', default: undefined, declined: 'the program does not detach; let a supervisor set it' },
+  /** Interpreter of a detached `celery beat`. */
+  beatExecutable: { kind: 'text', default: undefined, declined: 'the program does not detach' },
+
+  // Ours, without counterpart in Celery
+  /** `'safe'`: late acks, requeue on a lost worker up to `maxRedeliveries`, nothing prefetched. */
+  reliability: { kind: 'choice', choices: ['celery', 'safe'], default: 'celery', ours: true },
+  /** How often a message may come back from lost workers before it is dead-lettered. */
+  maxRedeliveries: { kind: 'count', default: 5, ours: true },
+  /** Milliseconds that a fetched message stays ours without renewal. */
+  leaseMs: { kind: 'milliseconds', default: 30_000, ours: true },
+  /** Milliseconds after which an unconfirmed publish rejects. */
+  publishTimeoutMs: { kind: 'milliseconds', default: 10_000, ours: true },
+  /** Milliseconds of work for which a worker may hold more messages than the prefetch multiplier says, while tasks are short; 0 holds to the multiplier. */
+  prefetchAheadMs: { kind: 'milliseconds', default: 25, ours: true },
+  /** Refuses `get()` inside a task, which can wait for itself. */
+  taskDisableSyncSubtasks: { kind: 'boolean', default: true, ours: true },
+} as const
+
+export type SettingName = keyof typeof settingTable
+
+export const settingDefinitions: Readonly<Record<SettingName, SettingDefinition>> = settingTable
+
+/** The value of every setting. */
+export type Settings = { -readonly [Name in SettingName]: SettingValue<(typeof settingTable)[Name]> }
+
+/** `{ kind: 'seconds', default: undefined }` → `number | undefined` */
+type SettingValue<Definition> =
+  | (Definition extends { choices: readonly (infer Choice)[] }
+      ? Choice
+      : Definition extends { kind: infer Kind extends keyof SettingKinds }
+        ? SettingKinds[Kind]
+        : never)
+  | (Definition extends { default: undefined } ? undefined : never)
+  | (Definition extends { orNull: true } ? null : never)
+
+export const defaultSettings: Readonly<Settings> = Object.fromEntries(
+  Object.entries(settingDefinitions).map(([name, definition]) => [name, definition.default]),
+) as unknown as Settings

@@ -1,6 +1,8 @@
 import type { ErrorRegistry } from '@celery/protocol'
 import {
+  MaxRetriesExceededError,
   NotRegisteredError,
+  Retry,
   SoftTimeLimitExceededError,
   TaskArgumentsError,
   TaskRevokedError,
@@ -40,6 +42,18 @@ export function registerCeleryErrors(errors: ErrorRegistry): void {
       module: celery,
       toArgs: (error) => [error.task],
       fromArgs: ([task]) => new NotRegisteredError(String(task)),
+    })
+  errors
+    .register(MaxRetriesExceededError, {
+      type: 'MaxRetriesExceededError',
+      module: celery,
+      fromArgs: ([text]) => new MaxRetriesExceededError(String(text)),
+    })
+    .register(Retry, {
+      type: 'Retry',
+      module: celery,
+      toArgs: (error) => [error.message],
+      fromArgs: ([text]) => new Retry({ message: String(text) }),
     })
   // Python's counterpart is a plain TypeError, which is also what it stores.
   errors.register(TaskArgumentsError, {

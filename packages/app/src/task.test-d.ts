@@ -1,7 +1,8 @@
 /** What the compiler says about tasks. Compiled, never run. */
 import type { AsyncResult } from '@celery/results'
+import { Retry } from './app-errors.ts'
 import { CeleryApp } from './celery-app.ts'
-import type { TaskOptions } from './task.ts'
+import { TaskBase, type TaskOptions } from './task.ts'
 import { currentTask, type TaskContext } from './task-context.ts'
 
 const app = new CeleryApp('types')
@@ -162,6 +163,123 @@ export async function options(): Promise<void> {
   app.task('extra', 7)
   // @ts-expect-error without `bind` the context does not come
   await app.task('unbound', (context: TaskContext, x: number) => context.request.retries + x).delay(1)
+}
+
+class Session extends TaskBase {
+  override readonly maxRetries = 5
+  readonly user = 'someone'
+  override onFailure(error: unknown, context: TaskContext): void {
+    context.logger.error(String(error))
+  }
+}
+
+declare class Connected extends TaskBase {
+  constructor(url: string)
+}
+
+export function bases(): void {
+  app.task('good', (context: TaskContext<Session>, n: number) => context.base.user + n, { bind: true, base: Session })
+  app.task('good', (context: TaskContext<Session>) => context.base.user, { bind: true, base: new Session() })
+  app.task('good', () => 0, { base: { afterReturn: (state) => void state.length } })
+  // @ts-expect-error the base is missing
+  app.task('bad', (context: TaskContext<Session>) => context.base.user, { bind: true })
+  // @ts-expect-error it is another base
+  app.task('bad', (context: TaskContext<Session>) => context.base.user, { bind: true, base: { maxRetries: 1 } })
+  // @ts-expect-error nobody said of which class the base is
+  app.task('bad', (context) => context.base.user, { bind: true, base: Session })
+  // @ts-expect-error a base has no such number of retries
+  app.task('bad', () => 0, { base: { maxRetries: 'five' } })
+  // @ts-expect-error a base is made without arguments
+  app.task('bad', () => 0, { base: Connected })
+}
+
+export function retries(): void {
+  app.task('good', () => 0, { autoretryFor: [TypeError, Retry], dontAutoretryFor: [(error) => error === 7] })
+  app.task('good', () => 0, { retryBackoff: 2, retryBackoffMax: 60, retryJitter: false, maxRetries: null })
+  app.task('good', () => 0, { retryKwargs: { countdown: 3, maxRetries: 9 }, throws: [RangeError], trail: false })
+  // @ts-expect-error a list
+  app.task('bad', () => 0, { autoretryFor: TypeError })
+  // @ts-expect-error classes of errors, and not their names
+  app.task('bad', () => 0, { autoretryFor: ['TypeError'] })
+  // @ts-expect-error not an error class
+  app.task('bad', () => 0, { throws: [Date] })
+  // @ts-expect-error yes, no or a factor
+  app.task('bad', () => 0, { retryBackoff: 'yes' })
+  // @ts-expect-error seconds are a number
+  app.task('bad', () => 0, { defaultRetryDelay: '3' })
+  // @ts-expect-error there is no such option of a retry
+  app.task('bad', () => 0, { retryKwargs: { countDown: 3 } })
+
+  app.task(
+    'good',
+    (context, x: number): number => {
+      if (x > 0) throw context.retry({ countdown: 3, exc: new Error('x'), args: [x - 1], queue: 'slow' })
+      const later: Retry = context.retry({ eta: new Date(), throw: false })
+      void later
+      // @ts-expect-error seconds are a number
+      context.retry({ countdown: '3' })
+      // @ts-expect-error a moment is a Date or text
+      context.retry({ eta: 3 })
+      // @ts-expect-error there is no such option
+      context.retry({ retries: 3 })
+      // @ts-expect-error it is thrown, and so gives nothing
+      void context.retry({ countdown: 1 }).exc
+      return context.retry()
+    },
+    { bind: true },
+  )
+}
+
+export function handlers(): void {
+  app.task('good', () => 0, {
+    beforeStart: async (context) => void (await context.updateState('SETUP', { step: 1 })),
+    onRetry: (retry) => void retry.exc,
+    onFailure: (error, context) => context.logger.warning(`${context.request.retries}: ${error}`),
+    afterReturn: (state) => void (state === 'SUCCESS'),
+  })
+  // @ts-expect-error the context comes first
+  app.task('bad', () => 0, { beforeStart: (id: string) => void id })
+  // @ts-expect-error it is not called after a retry
+  app.task('bad', () => 0, { afterReturn: (state) => void (state === 'RETRY') })
+  // @ts-expect-error a function
+  app.task('bad', () => 0, { onSuccess: 'log' })
+  // @ts-expect-error a state is text
+  app.task('bad', (context) => context.updateState(7), { bind: true })
+  // @ts-expect-error a line is text
+  app.task('bad', (context) => context.logger.info(7), { bind: true })
+}
+
+export function annotations(): void {
+  app.conf.taskAnnotations = { '*': { maxRetries: 1, onFailure: (error) => void error }, add: { rateLimit: '10/s' } }
+  app.conf.taskAnnotations = [(name) => (name === 'add' ? { '@run': (run) => run } : undefined)]
+  // @ts-expect-error a number
+  app.conf.taskAnnotations = { add: { maxRetries: 'one' } }
+  // @ts-expect-error a function around a function
+  app.conf.taskAnnotations = { add: { '@run': 7 } }
+}
+
+export function signals(): void {
+  const leave: () => void = app.signals.taskFailure.connect(({ error, request, sender }) => {
+    const id: string = request.id
+    void [error, id, sender.length]
+    // @ts-expect-error a failure has no result
+    void request.result
+  })
+  app.signals.taskPrerun.connect(async ({ request }) => void request.args, { sender: 'add', uid: 'once' })
+  app.signals.beforeTaskPublish.connect(({ headers }) => {
+    headers['trace'] = 'x'
+  })
+  // @ts-expect-error there is no such signal
+  app.signals.taskStarted.connect(() => {})
+  app.signals.taskSuccess.connect((event) => {
+    // @ts-expect-error what has happened is only read
+    event.result = 1
+  })
+  // @ts-expect-error the name of the sender is text
+  app.signals.taskSuccess.connect(() => {}, { sender: add })
+  // @ts-expect-error a receiver is a function
+  app.signals.taskSuccess.connect('log')
+  leave()
 }
 
 export async function byName(): Promise<void> {

@@ -2,15 +2,43 @@ import type { AnyArgs, CallOptions, GivenArgs, MissingArgs, Signature } from '@c
 import type { AsyncResult } from '@celery/results'
 import type { Parameters } from './arguments.ts'
 import type { TaskContext } from './task-context.ts'
+import type { TaskHandlers } from './task-handlers.ts'
 
-/** What a task is declared with; anything not set here comes from the settings. */
-export interface TaskOptions<Params extends readonly string[] = readonly string[]> {
-  /**
-   * Names of the parameters, with `?` after each that may be left out: `['name', 'greeting?']`. Keyword arguments bind to
-   * them, typed, from any language, and calls with too few arguments are refused. @defaultValue none: keyword arguments
-   * are refused, and only the compiler knows how many arguments are enough
-   */
-  readonly params?: Params
+/** An error class, or a function that recognises errors. */
+export type ErrorMatch = (abstract new (...args: never[]) => Error) | ((error: unknown) => boolean)
+
+/** When and how a task runs again. */
+export interface RetryOptions {
+  /** Seconds until the next run. @defaultValue the task's `defaultRetryDelay` */
+  readonly countdown?: number | undefined
+  /** The moment of the next run; text is ISO 8601. It wins over `countdown`. */
+  readonly eta?: Date | string | undefined
+  /** How often it may be retried altogether; `null` for ever. @defaultValue the task's `maxRetries` */
+  readonly maxRetries?: number | null | undefined
+  /** Why: told with the state RETRY, and thrown instead of MaxRetriesExceededError when there are no retries left. */
+  readonly exc?: unknown
+  /** Positional arguments of the next run. @defaultValue those of this one */
+  readonly args?: readonly unknown[] | undefined
+  /** @defaultValue those of this run */
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined
+  /** @defaultValue the queue it came from */
+  readonly queue?: string | undefined
+  /** @defaultValue that of the message */
+  readonly priority?: number | undefined
+  /** Seconds from now, or a moment, after which it is not worth running. @defaultValue as it was sent */
+  readonly expires?: number | Date | string | undefined
+  /** Seconds. @defaultValue as it was sent */
+  readonly timeLimit?: number | undefined
+  /** Seconds. @defaultValue as it was sent */
+  readonly softTimeLimit?: number | undefined
+  /** @defaultValue as it was sent */
+  readonly ignoreResult?: boolean | undefined
+  /** The name in logs and monitors. @defaultValue as it was sent */
+  readonly shadow?: string | undefined
+}
+
+/** What a base and an annotation may set, besides what a task is declared with. */
+export interface TaskDefaults extends TaskHandlers {
   /** Stores no state and no result. @defaultValue `taskIgnoreResult` */
   readonly ignoreResult?: boolean
   /** Stores errors although results are ignored. @defaultValue `taskStoreErrorsEvenIfIgnored` */
@@ -35,9 +63,71 @@ export interface TaskOptions<Params extends readonly string[] = readonly string[
   readonly serializer?: string
   /** Seconds after sending at which a call is no longer worth running. @defaultValue never */
   readonly expires?: number
+  /** Starts at most so often in each worker: a number per second, or `'10/s'`, `'10/m'`, `'10/h'`. @defaultValue `taskDefaultRateLimit` */
+  readonly rateLimit?: number | string | null
+  /** How often it may be retried; `null` for ever. @defaultValue `3` */
+  readonly maxRetries?: number | null
+  /** Seconds until a retry that does not say when. @defaultValue `180` */
+  readonly defaultRetryDelay?: number
+  /** Errors after which it is retried by itself. @defaultValue none */
+  readonly autoretryFor?: readonly ErrorMatch[]
+  /** Those of `autoretryFor` after which it fails at once. @defaultValue none */
+  readonly dontAutoretryFor?: readonly ErrorMatch[]
+  /** With `autoretryFor`: waits 1, 2, 4, 8 … seconds, or so many times a number. @defaultValue `false`: `defaultRetryDelay` */
+  readonly retryBackoff?: boolean | number
+  /** Seconds that `retryBackoff` does not exceed. @defaultValue `600` */
+  readonly retryBackoffMax?: number
+  /** With `retryBackoff`: waits a random time up to the computed one. @defaultValue `true` */
+  readonly retryJitter?: boolean
+  /** With `autoretryFor`: further options of the retry; `retryBackoff` wins over a `countdown` in it. @defaultValue none */
+  readonly retryKwargs?: RetryOptions
+  /** Errors that are part of its work: it fails, but the log says so at level info and without a traceback. @defaultValue none */
+  readonly throws?: readonly ErrorMatch[]
+  /** Characters of its result in logs and events. @defaultValue `1024` */
+  readonly resultreprMaxsize?: number
+  /** Keeps what it sends while it runs as the children of its result. @defaultValue `true` */
+  readonly trail?: boolean
+}
+
+/**
+ * What tasks have in common, as Celery's base classes: a class that extends it sets options as fields and handlers as methods.
+ * One instance is made for each task and process, so that it can keep what is costly to make; bound tasks find it as
+ * `context.base`.
+ */
+export const TaskBase: abstract new () => TaskBase = class {}
+export interface TaskBase extends TaskDefaults {}
+
+/** What a task is declared with; anything not set here comes from its base, then from the settings. */
+export interface TaskOptions<Params extends readonly string[] = readonly string[]> extends TaskDefaults {
+  /**
+   * Names of the parameters, with `?` after each that may be left out: `['name', 'greeting?']`. Keyword arguments bind to
+   * them, typed, from any language, and calls with too few arguments are refused. @defaultValue none: keyword arguments
+   * are refused, and only the compiler knows how many arguments are enough
+   */
+  readonly params?: Params
+  /** Options and handlers that are not set here: an object, or a class without parameters. @defaultValue none */
+  readonly base?: TaskBase | (new () => TaskBase)
   /** Further options, for plug-ins. */
   readonly [extra: string]: unknown
 }
+
+/** The function of a task, for an annotation to wrap. */
+export type TaskFunction = (context: TaskContext, ...args: readonly unknown[]) => unknown
+
+/** What `taskAnnotations` changes of a task; it wins over what the task is declared with. */
+export interface TaskAnnotation extends TaskDefaults {
+  /** Puts a function around the task's own, as Celery's `@__call__`. */
+  readonly '@run'?: (run: TaskFunction) => TaskFunction
+  readonly [extra: string]: unknown
+}
+
+/** By name; `'*'` holds for all tasks, and what is said of one by name wins over it. Or a function that is asked for each task. */
+export type AnnotationSource =
+  | Readonly<Record<string, TaskAnnotation>>
+  | ((name: string, options: TaskOptions) => TaskAnnotation | undefined)
+
+/** One or several, of which the last wins. */
+export type TaskAnnotations = AnnotationSource | readonly AnnotationSource[]
 
 /** A task that lives elsewhere: it can be sent and composed, not run here. */
 export interface RemoteTask<Args extends AnyArgs, Result, Kwargs = NoKwargs> {
@@ -95,6 +185,15 @@ export type FittingParams<Params extends readonly string[], Args extends AnyArgs
     ? unknown
     : { readonly params: 'a name for each parameter, with a question mark where it may be left out' }
 
+/** A bound function that wants `TaskContext<Base>` wants that base in its options. */
+export type FittingBase<Run> = Run extends (context: TaskContext<infer Base>, ...args: never[]) => unknown
+  ? [Base] extends [never]
+    ? unknown
+    : unknown extends Base
+      ? unknown
+      : { readonly base: Base | (new () => Base) }
+  : unknown
+
 /** A task as the worker and the tracer see it. */
 export interface RegisteredTask {
   readonly name: string
@@ -104,4 +203,8 @@ export interface RegisteredTask {
   readonly run: (context: TaskContext, args: readonly unknown[]) => unknown
   /** Positional parameters the function declares, for the choice between the two forms of an error callback. */
   readonly arity: number
+  /** Of its options, its base and its annotations; `undefined` where there are none. */
+  readonly handlers: TaskHandlers | undefined
+  /** Made of `options.base`. */
+  readonly base: unknown
 }

@@ -9,10 +9,14 @@ export interface TraceInput {
   readonly contentType: string
   readonly contentEncoding: string
   readonly replyTo: string | undefined
+  /** Of the message, which a retry keeps. */
+  readonly priority?: number | undefined
   readonly queue: string
   readonly redeliveries: number
   /** Node that runs it. */
   readonly hostname: string
+  /** Run in the process that called it, by `apply()` or in eager mode. */
+  readonly isEager?: boolean
 }
 
 /** Where a running task's signal comes from. Read only when the task asks for it. */
@@ -33,12 +37,14 @@ export interface TraceOutcome {
   readonly traceback?: string
   /** The record for the result store; absent where results are ignored. */
   readonly write?: ResultWrite
-  /** Callbacks and the next step of the chain, or errbacks. */
+  /** Callbacks and the next step of the chain, or errbacks; where it is retried, the message of the next run comes last. */
   readonly publish?: readonly Publication[]
   /** The message cannot be run by anyone: why. It belongs to the dead letters. */
   readonly dead?: string
   /** With `REJECTED`: back into the queue. */
   readonly requeue?: boolean
+  /** With `FAILURE`: the task said in `throws` that this may happen. */
+  readonly expected?: boolean
 }
 
-export type TraceState = 'SUCCESS' | 'FAILURE' | 'IGNORED' | 'REJECTED'
+export type TraceState = 'SUCCESS' | 'FAILURE' | 'RETRY' | 'IGNORED' | 'REJECTED'

@@ -3,33 +3,38 @@
  *
  * 1. decode the body (nobody did before: only the process that runs a task reads its arguments);
  * 2. refuse what cannot be carried out, before the task runs;
- * 3. run the function with its context;
+ * 3. run the function with its context, between its handlers and the signals if anybody wants them;
  * 4. build the record for the result store and the messages that follow, all encoded and with their ids fixed.
  *
  * It neither stores nor sends: the owner of the delivery settles all of it in one step.
  */
-import type { ResultWrite } from '@celery/backend'
+import type { ResultBackend, ResultWrite } from '@celery/backend'
 import { assertRunnable, callbackCalls, errbackCalls, type FinishedTask, nextChainStep } from '@celery/canvas'
 import { CeleryError } from '@celery/promises'
 import {
   decodeTaskBody,
   type ErrorRegistry,
-  encodeResultRecord,
   exceptionForm,
   pythonRepr,
-  type ResultRecord,
+  type ResultTuple,
   type TaskBody,
   type TaskEmbed,
   tracebackText,
 } from '@celery/protocol'
-import { type CompressionRegistry, type SerializerRegistry, stringifyJson } from '@celery/serialization'
+import type { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
 import type { Publication } from '@celery/transport'
-import { NotRegisteredError } from './app-errors.ts'
-import { bindArguments } from './arguments.ts'
+import { MaxRetriesExceededError, NotRegisteredError, Retry } from './app-errors.ts'
+import type { AppSignals } from './app-signals.ts'
+import { bindArguments, checkArguments } from './arguments.ts'
 import type { Outgoing } from './outgoing.ts'
+import { ResultRecords } from './result-records.ts'
+import { retryMessage } from './retry-message.ts'
+import { autoretryOf, defaultMaxRetries, matches, retryTime } from './retry-policy.ts'
+import { type RunEnd, tellEnd } from './run-end.ts'
 import type { Settings } from './settings.ts'
-import type { RegisteredTask } from './task.ts'
-import { RunningTask, runInTask, taskRequest } from './task-context.ts'
+import type { RegisteredTask, RetryOptions } from './task.ts'
+import { type PlannedRetry, RunningTask, runInTask, type TaskHost, taskRequest } from './task-context.ts'
+import type { TaskLog } from './task-logger.ts'
 import type { SoftLimit, TraceInput, TraceOutcome } from './trace-types.ts'
 
 export interface TracerOptions {
@@ -40,16 +45,25 @@ export interface TracerOptions {
   readonly serializers: SerializerRegistry
   readonly compressions: CompressionRegistry
   readonly errors: ErrorRegistry
+  readonly signals: AppSignals
+  readonly taskLog: TaskLog
   /** Whether results are kept at all. */
   readonly keepsResults: () => boolean
+  /** Opened only when a task stores a state of its own. */
+  readonly backend: () => Promise<ResultBackend>
 }
 
-export class Tracer {
+export class Tracer implements TaskHost {
+  readonly taskLog: TaskLog
   readonly #options: TracerOptions
+  readonly #records: ResultRecords
   #accept: ReadonlySet<string> | undefined
 
   constructor(options: TracerOptions) {
     this.#options = options
+    this.taskLog = options.taskLog
+    const { errors, keepsResults, settings } = options
+    this.#records = new ResultRecords({ settings, errors, keepsResults, decode: (input) => this.#decode(input) })
   }
 
   /**
@@ -67,7 +81,12 @@ export class Tracer {
   /** The outcome of a task that did not end by itself: its process died, it ran too long, nobody knows it. Never throws. */
   failed(input: TraceInput, error: unknown): TraceOutcome {
     try {
-      return this.#failed(input, error)
+      const outcome = this.#failed(input, error)
+      const { taskFailure } = this.#options.signals
+      if (taskFailure.hasListeners) {
+        void taskFailure.send({ sender: input.headers.task, request: taskRequest(input, undefined), error })
+      }
+      return outcome
     } catch (unforeseen) {
       return this.#unforeseen(input, unforeseen)
     }
@@ -78,7 +97,7 @@ export class Tracer {
     try {
       const result = exceptionForm(error, this.#options.errors)
       const task = this.#options.task(input.headers.task)
-      const write = this.#write(input, task, { status: 'REVOKED', result, traceback: null })
+      const write = this.#records.write(input, task, { status: 'REVOKED', result, traceback: null })
       return { state: 'IGNORED', runtime: 0, text: describe(error), ...(write === undefined ? {} : { write }) }
     } catch (unforeseen) {
       return this.#unforeseen(input, unforeseen)
@@ -87,28 +106,53 @@ export class Tracer {
 
   /** The record of a task whose own record the store refuses. */
   refusedRecord(taskId: string, error: unknown): ResultWrite {
-    const { resultExpires } = this.#options.settings
-    const record = {
-      status: 'FAILURE',
-      result: exceptionForm(error, this.#options.errors),
-      traceback: null,
-      children: [],
-    }
-    return {
-      taskId,
-      state: 'FAILURE',
-      record: encodeResultRecord({ ...record, task_id: taskId, date_done: dateDone() }),
-      ...timeToLive(resultExpires),
-    }
+    return this.#records.refused(taskId, error)
   }
 
   /** The record that says a task has started. */
   startedRecord(input: TraceInput, pid: number): ResultWrite | undefined {
-    return this.#write(input, this.#options.task(input.headers.task), {
+    return this.#records.write(input, this.#options.task(input.headers.task), {
       status: 'STARTED',
       result: { pid, hostname: input.hostname },
       traceback: null,
     })
+  }
+
+  /** @internal */
+  planRetry(task: RegisteredTask, input: TraceInput, body: TaskBody, given: RetryOptions): PlannedRetry {
+    const { compressions, serializers } = this.#options
+    const { headers } = input
+    const { exc } = given
+    const { maxRetries = defaultMaxRetries } = task.options
+    const most = given.maxRetries === undefined ? maxRetries : given.maxRetries
+    if (most !== null && headers.retries >= most) {
+      if (exc !== undefined) throw exc
+      const { argsrepr, id, kwargsrepr, task: name } = headers
+      throw new MaxRetriesExceededError(`Can't retry ${name}[${id}] args:${argsrepr} kwargs:${kwargsrepr}`)
+    }
+    const { args = body.args, kwargs = body.kwargs } = given
+    checkArguments(task.name, task.parameters, args, kwargs)
+    const nowMs = Date.now()
+    const { etaMs, when } = retryTime(task.name, given, task.options, nowMs)
+    const publication = retryMessage({
+      input,
+      body,
+      isProtocol2: Array.isArray(this.#content(input)),
+      options: given,
+      etaMs,
+      nowMs,
+      serializers,
+      compressions,
+    })
+    return { error: new Retry({ exc, when }), publication }
+  }
+
+  /** @internal */
+  async storeState(input: TraceInput, taskId: string, state: string, meta: unknown): Promise<void> {
+    const write = this.#records.reported(input, taskId, state, meta)
+    if (!this.#options.keepsResults()) return
+    const backend = await this.#options.backend()
+    await backend.store([write])
   }
 
   #run(input: TraceInput, limits: SoftLimit | undefined): TraceOutcome | Promise<TraceOutcome> {
@@ -124,16 +168,44 @@ export class Tracer {
     } catch (error) {
       return { ...this.failed(input, error), dead: describe(error) }
     }
+    const context = new RunningTask(this, task, input, body, limits)
+    if (this.#options.signals.watchesRuns || task.handlers !== undefined) {
+      return this.#watched(input, task, body, context).catch((error: unknown) => this.#unforeseen(input, error))
+    }
     const started = performance.now()
     try {
       const args = bindArguments(task.name, task.parameters, body.args, body.kwargs)
-      const context = new RunningTask(input, body, limits)
       const value = runInTask(context, () => task.run(context, args))
-      if (isThenable(value)) return this.#awaited(input, task, body, value, started)
-      return this.#succeeded(input, task, body.embed, value, secondsSince(started))
+      if (isThenable(value)) return this.#awaited(input, task, body, context, value, started)
+      return withPlans(context, this.#succeeded(input, task, body.embed, context, value, secondsSince(started)))
     } catch (error) {
-      return this.#threw(input, task, body, error, secondsSince(started))
+      return withPlans(context, this.#threw(input, task, body, context, error, secondsSince(started)))
     }
+  }
+
+  /** As above, for a task that has handlers, or whose signals somebody listens to. */
+  async #watched(input: TraceInput, task: RegisteredTask, body: TaskBody, context: RunningTask): Promise<TraceOutcome> {
+    const { signals } = this.#options
+    return runInTask(context, async () => {
+      if (signals.taskPrerun.hasListeners) {
+        await signals.taskPrerun.send({ sender: task.name, request: context.request })
+      }
+      const started = performance.now()
+      let outcome: TraceOutcome
+      let end: RunEnd
+      try {
+        await task.handlers?.beforeStart?.(context)
+        const args = bindArguments(task.name, task.parameters, body.args, body.kwargs)
+        const value = await task.run(context, args)
+        outcome = this.#succeeded(input, task, body.embed, context, value, secondsSince(started))
+        end = { state: 'SUCCESS', result: value }
+      } catch (error) {
+        end = this.#endOf(task, context, error)
+        outcome = this.#outcomeOf(input, task, body, context, end, secondsSince(started))
+      }
+      await tellEnd({ task, context, end, signals, log: this.taskLog })
+      return withPlans(context, outcome)
+    })
   }
 
   #failed(input: TraceInput, error: unknown): TraceOutcome {
@@ -152,28 +224,44 @@ export class Tracer {
     input: TraceInput,
     task: RegisteredTask,
     body: TaskBody,
+    context: RunningTask,
     value: PromiseLike<unknown>,
     started: number,
   ): Promise<TraceOutcome> {
+    let outcome: TraceOutcome
     try {
-      return this.#succeeded(input, task, body.embed, await value, secondsSince(started))
+      outcome = this.#succeeded(input, task, body.embed, context, await value, secondsSince(started))
     } catch (error) {
-      return this.#threw(input, task, body, error, secondsSince(started))
+      outcome = this.#threw(input, task, body, context, error, secondsSince(started))
     }
+    return withPlans(context, outcome)
   }
 
-  #decode({ headers, body, contentType, contentEncoding }: TraceInput): TaskBody {
+  #decode(input: TraceInput): TaskBody {
+    return decodeTaskBody(this.#content(input))
+  }
+
+  #content({ headers, body, contentType, contentEncoding }: TraceInput): unknown {
     const { serializers, compressions, settings } = this.#options
     this.#accept ??= serializers.acceptList(settings.acceptContent)
     const accept = this.#accept
     const { compression } = headers
     const plain = typeof compression === 'string' ? compressions.decompress(body, compression) : body
-    return decodeTaskBody(serializers.decode(plain, contentType, contentEncoding, { accept }))
+    return serializers.decode(plain, contentType, contentEncoding, { accept })
   }
 
-  #succeeded(input: TraceInput, task: RegisteredTask, embed: TaskEmbed, value: unknown, runtime: number): TraceOutcome {
-    const write = this.#write(input, task, { status: 'SUCCESS', result: value, traceback: null })
-    const text = pythonRepr(value)
+  #succeeded(
+    input: TraceInput,
+    task: RegisteredTask,
+    embed: TaskEmbed,
+    context: RunningTask,
+    value: unknown,
+    runtime: number,
+  ): TraceOutcome {
+    const record = { status: 'SUCCESS', result: value, traceback: null }
+    const write = this.#records.write(input, task, record, context.children)
+    const { resultreprMaxsize: maxLength } = task.options
+    const text = pythonRepr(value, maxLength === undefined ? undefined : { maxLength })
     const { callbacks, chain } = embed
     if (callbacks === null && chain === null) {
       return write === undefined ? { state: 'SUCCESS', runtime, text } : { state: 'SUCCESS', runtime, text, write }
@@ -185,14 +273,66 @@ export class Tracer {
     return { state: 'SUCCESS', runtime, text, publish, ...(write === undefined ? {} : { write }) }
   }
 
-  #threw(input: TraceInput, task: RegisteredTask, body: TaskBody, error: unknown, runtime: number): TraceOutcome {
+  #threw(
+    input: TraceInput,
+    task: RegisteredTask,
+    body: TaskBody,
+    context: RunningTask,
+    error: unknown,
+    runtime: number,
+  ): TraceOutcome {
     try {
-      const wish = wishOf(error)
-      if (wish === undefined) return this.#failure(input, task, body.embed, error, runtime)
-      return { ...wish, runtime, text: describe(error) }
+      return this.#outcomeOf(input, task, body, context, this.#endOf(task, context, error), runtime)
     } catch (unforeseen) {
       return this.#unforeseen(input, unforeseen)
     }
+  }
+
+  /** What it comes to that a task threw `error`. */
+  #endOf(task: RegisteredTask, context: RunningTask, error: unknown): RunEnd {
+    const wish = wishOf(error)
+    if (wish !== undefined) return { ...wish, result: error }
+    if (context.planned !== undefined && error === context.planned.error) return { state: 'RETRY', ...context.planned }
+    const retry = autoretryOf(task.options, error, context.request.retries)
+    if (retry === undefined) return { state: 'FAILURE', result: error }
+    try {
+      context.retry({ ...retry, throw: false })
+    } catch (final) {
+      return { state: 'FAILURE', result: final }
+    }
+    return { state: 'RETRY', ...(context.planned as unknown as PlannedRetry) }
+  }
+
+  #outcomeOf(
+    input: TraceInput,
+    task: RegisteredTask,
+    body: TaskBody,
+    context: RunningTask,
+    end: RunEnd,
+    runtime: number,
+  ): TraceOutcome {
+    switch (end.state) {
+      case 'RETRY':
+        return this.#retried(input, task, context, end.error, runtime)
+      case 'IGNORED':
+        return { state: end.state, runtime, text: describe(end.result) }
+      case 'REJECTED':
+        return { state: end.state, requeue: end.requeue, runtime, text: describe(end.result) }
+      default: {
+        const outcome = this.#failure(input, task, body.embed, end.result, runtime, context.children)
+        return matches(task.options.throws, end.result) ? { ...outcome, expected: true } : outcome
+      }
+    }
+  }
+
+  #retried(input: TraceInput, task: RegisteredTask, context: RunningTask, retry: Retry, runtime: number): TraceOutcome {
+    const { exc, message: text } = retry
+    const result = exc === undefined ? null : exceptionForm(exc, this.#options.errors)
+    const traceback = tracebackText(retry)
+    // As in Celery, the next run is one of its children.
+    const children: ResultTuple[] = [...(context.children ?? []), [[input.headers.id, null], null]]
+    const write = this.#records.write(input, task, { status: 'RETRY', result, traceback }, children)
+    return { state: 'RETRY', runtime, text, traceback, ...(write === undefined ? {} : { write }) }
   }
 
   /**
@@ -202,6 +342,10 @@ export class Tracer {
   #unforeseen(input: TraceInput, error: unknown): TraceOutcome {
     const text = `the outcome of the task cannot be told: ${describe(error)}`
     const outcome = { state: 'FAILURE', runtime: 0, text } as const
+    const { taskInternalError } = this.#options.signals
+    if (taskInternalError.hasListeners) {
+      void taskInternalError.send({ sender: input.headers.task, request: taskRequest(input, undefined), error })
+    }
     if (!this.#options.keepsResults() || input.headers.ignore_result === true) return outcome
     return { ...outcome, write: this.refusedRecord(input.headers.id, new Error(text)) }
   }
@@ -212,11 +356,12 @@ export class Tracer {
     embed: TaskEmbed | undefined,
     error: unknown,
     runtime: number,
+    children?: readonly ResultTuple[],
   ): TraceOutcome {
     const { outgoing, errors } = this.#options
     const form = exceptionForm(error, errors)
     const traceback = tracebackText(error)
-    const write = this.#write(input, task, { status: 'FAILURE', result: form, traceback })
+    const write = this.#records.write(input, task, { status: 'FAILURE', result: form, traceback }, children)
     let text = `${form.exc_type}(${form.exc_message.map((arg) => pythonRepr(arg)).join(', ')})`
     let publish: readonly Publication[] | undefined
     if (embed?.errbacks != null && embed.errbacks.length > 0) {
@@ -237,50 +382,15 @@ export class Tracer {
       ...(publish === undefined ? {} : { publish }),
     }
   }
+}
 
-  #write(
-    input: TraceInput,
-    task: RegisteredTask | undefined,
-    record: Pick<ResultRecord, 'status' | 'result' | 'traceback'>,
-  ): ResultWrite | undefined {
-    const { settings, keepsResults } = this.#options
-    if (!keepsResults()) return undefined
-    const { headers } = input
-    if (headers.ignore_result ?? task?.options.ignoreResult ?? settings.taskIgnoreResult) {
-      const keepErrors = task?.options.storeErrorsEvenIfIgnored ?? settings.taskStoreErrorsEvenIfIgnored
-      if (record.status !== 'FAILURE' || !keepErrors) return undefined
-    }
-    const final = record.status === 'SUCCESS' || record.status === 'FAILURE' || record.status === 'REVOKED'
-    return {
-      taskId: headers.id,
-      state: record.status,
-      record: encodeResultRecord({
-        ...record,
-        children: [],
-        date_done: final ? dateDone() : null,
-        task_id: headers.id,
-        ...(headers.group === null ? {} : { group_id: headers.group }),
-        ...(headers.parent_id === null ? {} : { parent_id: headers.parent_id }),
-        ...(settings.resultExtended ? this.#extended(input) : {}),
-      }),
-      ...timeToLive(settings.resultExpires),
-    }
-  }
-
-  #extended(input: TraceInput): Partial<ResultRecord> {
-    const { headers, hostname, queue } = input
-    let body: Pick<TaskBody, 'args' | 'kwargs'> = { args: [], kwargs: {} }
-    try {
-      const decoded = this.#decode(input)
-      // Another serializer may have made what JSON cannot hold.
-      stringifyJson([decoded.args, decoded.kwargs])
-      body = decoded
-    } catch {
-      // The record of a body that cannot be read, or not be stored, says everything else.
-    }
-    const { args, kwargs } = body
-    return { name: headers.task, args, kwargs, worker: hostname, retries: headers.retries, queue }
-  }
+/** The outcome with the next run that the task has asked for, when the states that it stored are kept. */
+function withPlans(context: RunningTask, outcome: TraceOutcome): TraceOutcome | Promise<TraceOutcome> {
+  const { planned, updates } = context
+  if (planned === undefined && updates === undefined) return outcome
+  const whole =
+    planned === undefined ? outcome : { ...outcome, publish: [...(outcome.publish ?? []), planned.publication] }
+  return updates === undefined ? whole : updates.then(() => whole)
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -301,7 +411,9 @@ function describe(error: unknown): string {
 }
 
 /** What a task asks for by throwing. */
-function wishOf(error: unknown): Pick<TraceOutcome, 'state' | 'requeue'> | undefined {
+function wishOf(
+  error: unknown,
+): { readonly state: 'IGNORED' } | { readonly state: 'REJECTED'; readonly requeue: boolean } | undefined {
   try {
     if (CeleryError.is(error, 'ERR_CELERY_IGNORE')) return { state: 'IGNORED' }
     if (!CeleryError.is(error, 'ERR_CELERY_REJECT')) return undefined
@@ -318,14 +430,4 @@ function finishedTask({ headers, replyTo }: TraceInput): FinishedTask {
     rootId: headers.root_id,
     ...(replyTo === undefined || replyTo === '' ? {} : { replyTo }),
   }
-}
-
-/** Of the setting in seconds; 0 and `null` keep a result for ever. */
-function timeToLive(seconds: number | null): { readonly ttlMs?: number } {
-  return seconds === null || seconds === 0 ? {} : { ttlMs: seconds * 1_000 }
-}
-
-/** ISO 8601 with microseconds, as Python writes it. */
-function dateDone(): string {
-  return `${new Date().toISOString().slice(0, 23)}000+00:00`
 }

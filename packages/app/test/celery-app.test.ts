@@ -26,14 +26,48 @@ describe('where messages and results go', () => {
     vi.stubEnv('CELERY_LOCAL', undefined)
   })
 
-  test('where the options say, else the environment', () => {
-    vi.stubEnv('CELERY_BROKER_URL', 'memory://environment')
-    vi.stubEnv('CELERY_RESULT_BACKEND', 'memory://results')
-    expect(newApp().brokerAddress).toBe('memory://environment')
-    expect(newApp().backendAddress).toBe('memory://results')
+  test('where the options say, and before that the environment, as in Celery', () => {
     const app = newApp({ broker: 'memory://option', backend: 'memory://kept' })
     expect([app.brokerAddress, app.backendAddress]).toEqual(['memory://option', 'memory://kept'])
     expect(newApp({ settings: { broker_url: 'memory://setting' } }).brokerAddress).toBe('memory://setting')
+    vi.stubEnv('CELERY_BROKER_URL', 'memory://environment')
+    vi.stubEnv('CELERY_RESULT_BACKEND', 'memory://results')
+    expect(newApp().brokerAddress).toBe('memory://environment')
+    const overridden = newApp({ broker: 'memory://option', backend: 'memory://kept' })
+    expect([overridden.brokerAddress, overridden.backendAddress]).toEqual(['memory://environment', 'memory://results'])
+    overridden.conf.brokerUrl = 'memory://changed'
+    expect(overridden.brokerAddress).toBe('memory://changed')
+  })
+
+  test('an empty variable of the environment says nothing', () => {
+    vi.stubEnv('CELERY_BROKER_URL', '')
+    expect(newApp({ broker: 'memory://option' }).brokerAddress).toBe('memory://option')
+  })
+
+  test('one broker to read from and another to write to', async () => {
+    const app = newApp({ settings: { brokerUrl: 'fake://both', brokerReadUrl: ['fake://read', 'fake://spare'] } })
+    const opened: (string | undefined)[] = []
+    const transport = memoryTransport()
+    app.transports.register('fake', async () => ({
+      ...transport,
+      open: (address, options) => {
+        opened.push(address.host)
+        return transport.open(address, options)
+      },
+    }))
+    for (const connection of [
+      app.connectionForRead(),
+      app.connectionForWrite(),
+      app.connectionForWrite({ url: 'fake://asked' }),
+    ]) {
+      await connection.broker()
+      await connection.close()
+    }
+    expect(opened).toEqual(['read', 'both', 'asked'])
+    vi.stubEnv('CELERY_BROKER_WRITE_URL', 'fake://written')
+    expect(newApp({ broker: 'fake://both' }).brokerAddress).toBe('fake://written')
+    vi.stubEnv('CELERY_BROKER_READ_URL', 'fake://from-here')
+    expect(newApp({ broker: 'fake://both' }).conf.brokerReadUrl).toBe('fake://from-here')
   })
 
   test('a broker alone keeps no results', () => {
@@ -389,11 +423,153 @@ describe('a task declared after a worker started', () => {
 })
 
 test('a setting without effect is told of where the app tells things', async () => {
-  const { app, notices } = await testApp({ settings: { worker_hijack_root_logger: true } })
-  expect(notices).toEqual(['the setting workerHijackRootLogger has no effect in this release'])
+  const { app, notices } = await testApp({ settings: { worker_hijack_root_logger: false } })
+  expect(notices).toEqual(['the setting workerHijackRootLogger has no effect here: there is no root logger to replace'])
   expect(app.toString()).toBe('<Celery test>')
 })
 
 test('options name modules for the worker', () => {
   expect(newApp({ include: ['./tasks.js'] }).conf.include).toEqual(['./tasks.js'])
+})
+
+describe('the registry', () => {
+  test('is told when it is first looked into, or at finalize, once; who comes later hears it at once', () => {
+    const app = newApp()
+    const heard: string[] = []
+    app.onAfterFinalize.connect((event) => heard.push(`first ${event.app.main} ${event.app.tasks.size}`))
+    app.task('a', () => 0)
+    expect(heard).toEqual([])
+    expect([...app.tasks.keys()]).toEqual(['a'])
+    app.finalize()
+    app.onAfterFinalize.connect(() => heard.push('late'))
+    expect(heard).toEqual(['first test 1', 'late'])
+  })
+
+  test('without autofinalize is refused until the app is finalized', () => {
+    const app = newApp({ autofinalize: false })
+    app.task('a', () => 0)
+    expect(() => app.tasks).toThrow('contract breach: the app "test" is not finalized; call app.finalize()')
+    app.finalize()
+    expect(app.tasks.has('a')).toBe(true)
+  })
+
+  test('finds tasks by name, or says which one may be meant', () => {
+    const app = newApp()
+    const add = app.task('proj.add', (x: number, y: number) => x + y)
+    expect(app.tasks.lookUp('proj.add')).toBe(add)
+    expect(() => app.tasks.lookUp('proj.dad')).toThrow('did you mean "proj.add"?')
+    expect(() => app.tasks.unregister('nothing')).toThrow(
+      expect.objectContaining({ code: 'ERR_CELERY_NOT_REGISTERED' }),
+    )
+    app.tasks.unregister('proj.add')
+    expect([app.tasks.has('proj.add'), app.closestTask('proj.add')]).toEqual([false, undefined])
+    app.task('proj.add', () => 'again')
+  })
+
+  test('takes tasks that are objects or classes, with options and handlers', async () => {
+    const { app, runNext } = await testApp({ root: '/srv/proj' })
+    const heard: unknown[] = []
+    class Counter {
+      readonly name = 'count'
+      readonly acksLate = true
+      #total = 0
+      run(by: number): number {
+        this.#total += by
+        return this.#total
+      }
+      onSuccess(result: unknown): void {
+        heard.push(result)
+      }
+    }
+    const count = app.registerTask(Counter)
+    const results = [await count.delay(1), await count.delay(2)]
+    await runNext()
+    await runNext()
+    expect(await results[1]?.get({ timeout: 5 })).toBe(3)
+    expect([heard, count.options.acksLate]).toEqual([[1, 3], true])
+    class Unnamed {
+      run(): string {
+        return 'ran'
+      }
+    }
+    expect(app.registerTask(new Unnamed(), 'file:///srv/proj/video/tasks.ts').taskName).toBe('video.tasks.Unnamed')
+    expect(() => app.registerTask(Unnamed)).toThrow('a task needs a name')
+    expect(() => app.registerTask({ run: () => 0 }, 'file:///srv/proj/tasks.ts')).toThrow('a task needs a name')
+    // @ts-expect-error a task is nothing without its function
+    expect(() => app.registerTask({ name: 'x' })).toThrow()
+    // @ts-expect-error the argument is a number
+    await expect(count.delay('one')).resolves.toBeDefined()
+  })
+
+  test('names tasks as the app says', () => {
+    class Shouting extends CeleryApp {
+      override genTaskName(name: string, module: string): string {
+        return super.genTaskName(name, module).toUpperCase()
+      }
+    }
+    const app = new Shouting('test', { root: '/srv' })
+    onTestFinished(() => app.close())
+    expect(app.genTaskName('add', 'file:///srv/tasks.js')).toBe('TASKS.ADD')
+  })
+})
+
+describe('finding tasks', () => {
+  let folder: string
+
+  beforeEach(() => {
+    folder = realpathSync(mkdtempSync(join(tmpdir(), 'celery-discover-')))
+    Reflect.deleteProperty(globalThis, 'celeryTestImports')
+    for (const name of ['video', 'mail']) {
+      mkdirSync(join(folder, name))
+      writeFileSync(
+        join(folder, name, 'tasks.mjs'),
+        `globalThis.celeryTestImports = [...(globalThis.celeryTestImports ?? []), '${name}']`,
+      )
+    }
+  })
+
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  const imported = () => Reflect.get(globalThis, 'celeryTestImports')
+
+  test('waits until modules are loaded, after those that are named', async () => {
+    const app = newApp({ root: folder, include: [join(folder, 'mail', 'tasks.mjs')] })
+    app.autodiscoverTasks(() => ['video'])
+    expect(imported()).toBeUndefined()
+    await app.loadModules()
+    expect(imported()).toEqual(['mail', 'video'])
+  })
+
+  test('is done at once where that is asked for', async () => {
+    await newApp({ root: folder }).autodiscoverTasks(['video'], { force: true })
+    expect(imported()).toEqual(['video'])
+  })
+})
+
+describe('a fix-up', () => {
+  test('gets the app when it is made; one that fails is told of', () => {
+    const notices: string[] = []
+    const seen: CeleryApp[] = []
+    const app = newApp({
+      notify: (message) => notices.push(message),
+      fixups: [
+        function broken() {
+          throw new Error('of its own')
+        },
+        (made) => seen.push(made),
+      ],
+    })
+    expect([seen, notices]).toEqual([[app], ['the fix-up broken failed: of its own']])
+  })
+})
+
+test('a bug report has versions and settings, without secrets', () => {
+  const app = newApp({ broker: 'amqp://me:hunter2@host//', backend: 'redis://:hunter2@host/0' })
+  app.conf.taskTimeLimit = 7
+  const report = app.bugreport()
+  expect(report).toContain(`node:${process.versions.node}`)
+  expect(report).toContain('settings -> transport:amqp results:redis://:**@host/0')
+  expect(report).toContain('taskTimeLimit: 7')
+  expect(report).not.toContain('hunter2')
+  expect(newApp({ broker: 'memory://' }).bugreport()).toContain('results:disabled')
 })

@@ -14,6 +14,20 @@ export function goldenMessage(name: string): GoldenMessage {
   return (messages[0] as { decoded: GoldenMessage }).decoded
 }
 
+/** The first message that a worker sent while it ran a task. */
+export function goldenFollowUp(name: string): GoldenMessage {
+  const { messages } = read(`tasks/worker-sent-redis-5.6/${name}`) as { messages: { decoded: GoldenMessage }[] }
+  return (messages[0] as { decoded: GoldenMessage }).decoded
+}
+
+/** Every record that Celery 5.6 stored for the task, in order. */
+export function goldenRecords(name: string): readonly Readonly<Record<string, unknown>>[] {
+  const { backend_key_snapshots: snapshots } = read(`results/redis-backend-5.6/${name}`) as {
+    backend_key_snapshots: Record<string, { decoded: Record<string, unknown> }>[]
+  }
+  return snapshots.flatMap((snapshot) => Object.values(snapshot).map(({ decoded }) => decoded))
+}
+
 /** The last record that Celery 5.6 stored for the task, other keys left out. */
 export function goldenRecord(name: string): Readonly<Record<string, unknown>> {
   const { backend_key_snapshots: snapshots } = read(`results/redis-backend-5.6/${name}`) as {

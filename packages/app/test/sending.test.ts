@@ -212,8 +212,8 @@ describe('what every worker would refuse is refused where it is sent', () => {
   })
 
   test('a priority of the task or the settings that is none', async () => {
-    const { app } = await testApp({ settings: { taskDefaultPriority: 0.5 } })
-    await expect(app.sendTask('t')).rejects.toMatchObject({ option: 'priority' })
+    const { app } = await testApp()
+    expect(() => app.conf.update({ taskDefaultPriority: 0.5 })).toThrow('taskDefaultPriority must be a whole number')
     await expect(app.task('own', () => 0, { priority: 2.5 }).delay()).rejects.toMatchObject({ option: 'priority' })
   })
 

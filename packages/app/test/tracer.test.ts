@@ -55,6 +55,17 @@ describe('a task that succeeds', () => {
     expect(outcome).not.toHaveProperty('dead')
   })
 
+  test.each<[TaskOptions, number]>([
+    [{}, 1_024],
+    [{ resultreprMaxsize: 10 }, 10],
+  ])('with %o shows so much of its value in logs', async (options, length) => {
+    const { made, app } = await setUp()
+    const task = app.task('long', () => 'x'.repeat(5_000), options)
+    const { text } = await outcomeOf(made, () => task.delay())
+    expect(text.length).toBeGreaterThan(length - 5)
+    expect(text.length).toBeLessThan(length + 10)
+  })
+
   test('may be asynchronous, or give a promise-like', async () => {
     const { made, app, slow } = await setUp()
     expect(recordOf(await outcomeOf(made, () => slow.delay(7))).result).toBe(7)

@@ -1,0 +1,147 @@
+import type { BackendRegistry, ResultBackend } from '@celery/backend'
+import { Connection, type ConnectionOptions, Producer, type TransportRegistry } from '@celery/messaging'
+import { parseBrokerUrl } from '@celery/transport'
+import type { AppConfiguration } from './app-configuration.ts'
+import { NoBackendError } from './app-errors.ts'
+import { localQueueUrl } from './local-queue.ts'
+
+export interface AppConnectionsOptions {
+  readonly configuration: AppConfiguration
+  readonly transports: TransportRegistry
+  readonly backends: BackendRegistry
+  /** Folder from which the embedded broker's file is found. */
+  readonly root: string
+  readonly notify: (message: string) => void
+  /** Aborts when the app is closed: nothing is opened from then on. */
+  readonly closed: AbortSignal
+}
+
+export interface AppConnectionOptions extends Pick<ConnectionOptions, 'onError'> {
+  /** Another broker than the settings name. */
+  readonly url?: string | readonly string[]
+}
+
+/** What an app has open: its producer, with a connection of its own, and its result store. Each is opened when first used. */
+export class AppConnections {
+  readonly #options: AppConnectionsOptions
+  #announced = false
+  #local: string | undefined
+  #connection: Connection | undefined
+  #producer: Producer | undefined
+  #backend: Promise<ResultBackend> | undefined
+
+  constructor(options: AppConnectionsOptions) {
+    this.#options = options
+  }
+
+  /** A new connection; the caller closes it. */
+  connect(purpose: 'read' | 'write', { url, ...options }: AppConnectionOptions = {}): Connection {
+    const { closed, configuration, transports } = this.#options
+    closed.throwIfAborted()
+    const urls = url === undefined ? this.#brokerUrls(purpose) : listOf(url)
+    if (urls[0] === this.#local) this.#announceLocal()
+    const { brokerTransportOptions, leaseMs } = configuration.settings
+    return new Connection({
+      ...options,
+      urls,
+      transports,
+      open: { leaseMs, transportOptions: brokerTransportOptions },
+    })
+  }
+
+  /** What sends; opened at the first call. */
+  get producer(): Producer {
+    this.#producer ??= this.#openProducer()
+    return this.#producer
+  }
+
+  /** The result store, opened at the first call. @throws NoBackendError where none is configured; AppClosedError. */
+  backend(): Promise<ResultBackend> {
+    const { backends, closed, configuration } = this.#options
+    if (closed.aborted) return Promise.reject(closed.reason)
+    try {
+      const url = this.#backendUrl
+      if (url === undefined) throw new NoBackendError()
+      this.#backend ??= backends
+        .open(url, { transportOptions: configuration.settings.resultBackendTransportOptions })
+        .catch((error: unknown) => {
+          this.#backend = undefined
+          throw error
+        })
+      return this.#backend
+    } catch (error) {
+      return Promise.reject(error)
+    }
+  }
+
+  get keepsResults(): boolean {
+    return this.#backendUrl !== undefined
+  }
+
+  /** Where messages go, with the password masked. */
+  get brokerAddress(): string {
+    const addresses = this.#brokerUrls('write').map((url) => parseBrokerUrl(url))
+    return addresses.flatMap((address) => [address, ...address.alternates]).join(';')
+  }
+
+  /** Where results go, with the password masked; `undefined` where they are not kept. */
+  get backendAddress(): string | undefined {
+    const url = this.#backendUrl
+    return url === undefined ? undefined : parseBrokerUrl(url).toString()
+  }
+
+  /** Resolves when what is being sent was confirmed, or refused. */
+  async idle(): Promise<void> {
+    await this.#producer?.idle()
+  }
+
+  async close(): Promise<void> {
+    const [connection, backend] = [this.#connection, this.#backend]
+    this.#producer = undefined
+    this.#connection = undefined
+    this.#backend = undefined
+    await connection?.close()
+    // One that could not be opened has told whoever asked for it.
+    await (await backend?.catch(() => undefined))?.close()
+  }
+
+  #brokerUrls(purpose: 'read' | 'write'): readonly string[] {
+    this.#options.configuration.read()
+    const { brokerReadUrl, brokerUrl, brokerWriteUrl } = this.#options.configuration.settings
+    const url = (purpose === 'read' ? brokerReadUrl : brokerWriteUrl) ?? brokerUrl
+    return url === undefined ? [this.#localUrl] : listOf(url)
+  }
+
+  /** With the embedded broker results are kept in the same file, so that the two share its transactions. */
+  get #backendUrl(): string | undefined {
+    this.#options.configuration.read()
+    const { brokerReadUrl, brokerUrl, brokerWriteUrl, resultBackend } = this.#options.configuration.settings
+    if (resultBackend !== undefined) return resultBackend
+    return (brokerUrl ?? brokerReadUrl ?? brokerWriteUrl) === undefined ? this.#localUrl : undefined
+  }
+
+  get #localUrl(): string {
+    this.#local ??= localQueueUrl(this.#options.root)
+    return this.#local
+  }
+
+  #announceLocal(): void {
+    if (this.#announced || this.#local === undefined) return
+    this.#announced = true
+    this.#options.notify(`no broker is configured; using the embedded one in ${parseBrokerUrl(this.#local).path}`)
+  }
+
+  #openProducer(): Producer {
+    this.#connection ??= this.connect('write')
+    const { publishTimeoutMs, taskPublishRetry, taskPublishRetryPolicy } = this.#options.configuration.settings
+    return new Producer({
+      connection: this.#connection,
+      publishTimeoutMs,
+      retryPolicy: taskPublishRetry ? taskPublishRetryPolicy : undefined,
+    })
+  }
+}
+
+function listOf(urls: string | readonly string[]): readonly string[] {
+  return typeof urls === 'string' ? [urls] : urls
+}

@@ -1,0 +1,98 @@
+import { type Parameters, parametersOf } from './arguments.ts'
+import type {
+  AnnotationSource,
+  RegisteredTask,
+  TaskAnnotation,
+  TaskAnnotations,
+  TaskFunction,
+  TaskOptions,
+} from './task.ts'
+import type { TaskContext } from './task-context.ts'
+import { handlersOf, type TaskHandlers } from './task-handlers.ts'
+
+/** A task with what its base and the annotations make of it. */
+interface BoundTask {
+  readonly options: TaskOptions
+  readonly handlers: TaskHandlers | undefined
+  readonly run: RegisteredTask['run']
+}
+
+/**
+ * A task declared in this process. Annotations are settings, which may be made after the task: they are applied when it is
+ * first used, and again when they are replaced.
+ */
+export class DeclaredTask implements RegisteredTask {
+  readonly name: string
+  readonly parameters: Parameters
+  readonly arity: number
+  readonly base: unknown
+  readonly #declared: TaskOptions
+  readonly #function: RegisteredTask['run']
+  readonly #annotations: () => TaskAnnotations | undefined
+  #annotatedBy: TaskAnnotations | undefined
+  #bound: BoundTask | undefined
+
+  constructor(
+    name: string,
+    fn: (...args: never[]) => unknown,
+    options: TaskOptions,
+    annotations: () => TaskAnnotations | undefined,
+  ) {
+    const isBound = options['bind'] === true
+    const body = fn as unknown as (...args: readonly unknown[]) => unknown
+    this.name = name
+    this.parameters = parametersOf(fn, isBound, options.params)
+    this.arity = Math.max(0, fn.length - (isBound ? 1 : 0))
+    this.base = typeof options.base === 'function' ? new options.base() : options.base
+    this.#declared = options
+    this.#function = isBound ? (context, args) => body(context, ...args) : (_context, args) => body(...args)
+    this.#annotations = annotations
+  }
+
+  get options(): TaskOptions {
+    return this.#current().options
+  }
+
+  get handlers(): TaskHandlers | undefined {
+    return this.#current().handlers
+  }
+
+  get run(): RegisteredTask['run'] {
+    return this.#current().run
+  }
+
+  #current(): BoundTask {
+    const annotations = this.#annotations()
+    if (this.#bound !== undefined && annotations === this.#annotatedBy) return this.#bound
+    this.#bound = this.#bind(annotations)
+    this.#annotatedBy = annotations
+    return this.#bound
+  }
+
+  #bind(annotations: TaskAnnotations | undefined): BoundTask {
+    const declared = this.#declared
+    const base = this.base as object | undefined
+    // As they are where nothing is to be added: a plug-in's options may be more than plain data.
+    const own = base === undefined ? declared : { ...base, ...declared }
+    const found = annotations === undefined ? [] : annotationsOf(annotations, this.name, own)
+    const options = found.length === 0 ? own : Object.assign({}, own, ...found)
+    let run = this.#function
+    for (const { '@run': around } of found) if (around !== undefined) run = wrapped(around, run)
+    return { options, handlers: handlersOf([...found.toReversed(), declared, base]), run }
+  }
+}
+
+function wrapped(around: (run: TaskFunction) => TaskFunction, run: RegisteredTask['run']): RegisteredTask['run'] {
+  const outer = around((context, ...args) => run(context, args))
+  return (context: TaskContext, args) => outer(context, ...args)
+}
+
+/** Those of a task, the later ones win. As in Celery, a table's `'*'` comes before the name. */
+function annotationsOf(annotations: TaskAnnotations, name: string, options: TaskOptions): readonly TaskAnnotation[] {
+  const sources: readonly AnnotationSource[] = Array.isArray(annotations) ? annotations : [annotations]
+  const found = sources.flatMap((source) => {
+    if (typeof source === 'function') return [source(name, options)]
+    return ['*', name].map((key) => (Object.hasOwn(source, key) ? source[key] : undefined))
+  })
+  return found.filter((annotation) => annotation !== undefined)
+}

@@ -1,0 +1,121 @@
+import { inspect } from 'node:util'
+import type { PublishRetryPolicy } from '@celery/messaging'
+import { ImproperlyConfiguredError } from './app-errors.ts'
+import { camelCase } from './setting-names.ts'
+import type { SettingDefinition } from './settings.ts'
+import { hidesValue } from './show-settings.ts'
+import type { TaskAnnotations } from './task.ts'
+
+/** What the values of a kind of setting are. */
+export interface SettingKinds {
+  readonly boolean: boolean
+  /** A whole number, 0 or more. */
+  readonly count: number
+  readonly integer: number
+  readonly number: number
+  /** 0 or more; fractions are fine. */
+  readonly seconds: number
+  /** 0 or more. */
+  readonly milliseconds: number
+  readonly text: string
+  /** One of `choices`. */
+  readonly choice: never
+  readonly list: readonly string[]
+  readonly urls: string | readonly string[]
+  /** Given on as it is. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly tls: boolean | Readonly<Record<string, unknown>>
+  readonly rate: string | number
+  readonly retryPolicy: PublishRetryPolicy
+  readonly routes: Readonly<Record<string, string | TaskRoute>>
+  readonly annotations: TaskAnnotations
+  readonly any: unknown
+}
+
+export interface TaskRoute {
+  readonly queue?: string
+  readonly exchange?: string
+  readonly routingKey?: string
+  readonly priority?: number
+}
+
+interface Kind {
+  /** Completes "must be …". */
+  readonly expected: string
+  readonly accepts: (value: unknown) => boolean
+  /** Makes what is kept of what was given. */
+  readonly read?: (value: unknown, definition: SettingDefinition) => unknown
+}
+
+const isNumber = (value: unknown): value is number => typeof value === 'number' && !Number.isNaN(value)
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isListOfTexts = (value: unknown): boolean => Array.isArray(value) && value.every(isText)
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isAmount = (value: unknown): boolean => isNumber(value) && value >= 0
+
+const kinds: Readonly<Record<keyof SettingKinds, Kind>> = {
+  boolean: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
+  count: { expected: 'a whole number, 0 or more', accepts: (value) => Number.isSafeInteger(value) && isAmount(value) },
+  integer: { expected: 'a whole number', accepts: Number.isSafeInteger },
+  number: { expected: 'a number', accepts: isNumber },
+  seconds: { expected: 'a number of seconds, 0 or more', accepts: isAmount },
+  milliseconds: { expected: 'a number of milliseconds, 0 or more', accepts: isAmount },
+  text: { expected: 'a text', accepts: isText },
+  choice: { expected: 'one of its choices', accepts: () => true },
+  list: { expected: 'a list of texts', accepts: isListOfTexts },
+  urls: { expected: 'a URL or a list of URLs', accepts: (value) => isText(value) || isListOfTexts(value) },
+  options: { expected: 'an object', accepts: isObject },
+  tls: { expected: 'true, false or an object', accepts: (value) => typeof value === 'boolean' || isObject(value) },
+  rate: { expected: "a rate such as '10/m', or a number", accepts: (value) => isText(value) || isAmount(value) },
+  retryPolicy: {
+    expected: 'an object with some of maxRetries, intervalStart, intervalStep and intervalMax, numbers in seconds',
+    accepts: isRetryPolicy,
+    read: (value, definition) => ({ ...(definition.default as object), ...camelCaseKeys(value as object) }),
+  },
+  routes: {
+    expected: 'an object, a list or a function',
+    accepts: (value) => (typeof value === 'object' && value !== null) || typeof value === 'function' || isText(value),
+  },
+  annotations: {
+    expected: 'an object, a function or a list of them',
+    accepts: (value) => (typeof value === 'object' && value !== null) || typeof value === 'function',
+  },
+  any: { expected: 'anything', accepts: () => true },
+}
+
+/**
+ * What is kept of `value`: `null` means none, as Python's None, unless the setting has a meaning of its own for it.
+ * @throws ImproperlyConfiguredError which names the setting, the value and what is expected.
+ */
+export function readSetting(name: string, definition: SettingDefinition, value: unknown): unknown {
+  if (value === undefined || value === null) {
+    if (value === null && definition.orNull) return null
+    if (definition.default === undefined) return undefined
+  }
+  const { choices } = definition
+  const kind = kinds[definition.kind]
+  const fits = choices === undefined ? kind.accepts(value) : choices.includes(value as string)
+  if (fits) return kind.read === undefined ? value : kind.read(value, definition)
+  const expected =
+    choices === undefined ? kind.expected : `one of ${choices.map((choice) => inspect(choice)).join(', ')}`
+  const orNull = definition.orNull ? ' or null' : ''
+  throw new ImproperlyConfiguredError(
+    name,
+    `the setting ${name} must be ${expected}${orNull}, not ${hidesValue(name) ? `a ${typeof value}` : inspect(value, shortly)}`,
+  )
+}
+
+const shortly = { depth: 0, maxStringLength: 80, maxArrayLength: 3, breakLength: Number.POSITIVE_INFINITY } as const
+
+const policyNames: ReadonlySet<string> = new Set(['maxRetries', 'intervalStart', 'intervalStep', 'intervalMax'])
+
+function isRetryPolicy(value: unknown): boolean {
+  if (!isObject(value)) return false
+  return Object.entries(camelCaseKeys(value as object)).every(
+    ([name, part]) => policyNames.has(name) && (isAmount(part) || (name === 'maxRetries' && part === null)),
+  )
+}
+
+function camelCaseKeys(value: object): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [camelCase(name), part]))
+}

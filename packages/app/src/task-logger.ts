@@ -1,0 +1,87 @@
+import { tracebackText } from '@celery/protocol'
+
+/** Levels of a log, the least first. */
+export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical'
+
+const levels: readonly LogLevel[] = ['debug', 'info', 'warning', 'error', 'critical']
+
+/** For tasks to say what they do; each line carries the name and the id of the task. */
+export interface TaskLogger {
+  debug(message: string): void
+  info(message: string): void
+  warning(message: string): void
+  error(message: string): void
+  critical(message: string): void
+  isEnabled(level: LogLevel): boolean
+}
+
+export interface TaskLogRecord {
+  readonly level: LogLevel
+  readonly message: string
+  /** Of the logger: `celery.task`, or what `getTaskLogger` was given. */
+  readonly logger: string
+  /** Absent outside of tasks. */
+  readonly task?: { readonly name: string; readonly id: string } | undefined
+}
+
+/** Where an app's tasks log to. The worker says how much is written; a program may put another `write` in its place. */
+export class TaskLog {
+  /** Least level that is written. @defaultValue `'warning'`, Celery's */
+  level: LogLevel = 'warning'
+  /** @defaultValue lines in the format of Celery's task log, to standard error */
+  write: (record: TaskLogRecord) => void = (record) => void process.stderr.write(taskLogLine(record, new Date()))
+
+  isEnabled(level: LogLevel): boolean {
+    return levels.indexOf(level) >= levels.indexOf(this.level)
+  }
+
+  add(record: TaskLogRecord): void {
+    if (this.isEnabled(record.level)) this.write(record)
+  }
+
+  /** What a handler of a task or a receiver of a signal threw. Never throws. */
+  contained(who: string, error: unknown, task?: TaskLogRecord['task']): void {
+    this.add({ level: 'error', message: `${who} threw: ${tracebackText(error)}`, logger: 'celery.app', task })
+  }
+}
+
+/** Who logs, and about which task, found out anew for each line. */
+export type LogOrigin = () => { readonly log: TaskLog; readonly task?: TaskLogRecord['task'] }
+
+/** The logger of that name for whatever `origin` says. */
+export function taskLogger(logger: string, origin: LogOrigin): TaskLogger {
+  const at = (level: LogLevel) => (message: string) => {
+    const { log, task } = origin()
+    log.add({ level, message, logger, task })
+  }
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warning: at('warning'),
+    error: at('error'),
+    critical: at('critical'),
+    isEnabled: (level) => origin().log.isEnabled(level),
+  }
+}
+
+const longest = 10_000
+
+/**
+ * `[2026-11-22 06:46:54,116: INFO/17] tasks.add[7c6a…]: message`. What comes from outside cannot forge lines: control
+ * characters are escaped, and line feeds indent.
+ */
+export function taskLogLine({ level, message, task }: TaskLogRecord, now: Date): string {
+  const stamp = now.toISOString().replace('T', ' ').replace('.', ',').replace('Z', '')
+  const capped = message.length > longest ? `${message.slice(0, longest)}…` : message
+  const about = task === undefined ? '' : `${task.name}[${task.id}]: `
+  return `[${stamp}: ${level.toUpperCase()}/${process.pid}] ${escapeControl(about + capped)}\n`
+}
+
+function escapeControl(text: string): string {
+  return text.replace(controls, (character) =>
+    character === '\n' ? '\n  ' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
+const controls = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g
