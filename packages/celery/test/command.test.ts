@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +9,7 @@ const packageFolder = fileURLToPath(new URL('..', import.meta.url))
 const app = "import { Celery } from 'celery'\nexport const app = new Celery('example')\n"
 const tasks = `${app}
 app.task('add', (x, y) => x + y, { params: ['x', 'y'] })
+app.task('setting', (name) => app.conf[name])
 app.task('fail', () => { throw new TypeError('no such luck') })
 `
 
@@ -52,10 +53,18 @@ describe.concurrent('a command line that cannot be carried out: status 64, and w
     [['-A', 'no-app.mjs', 'worker'], /exports no Celery app; it exports x/],
     [['-A', 'tasks.mjs:other', 'worker'], /no Celery app named "other"; it exports app/],
     [['worker'], /which app\?[\s\S]*-A/],
-    [['-A', 'tasks.mjs', 'worker', '-P', 'fibers'], /prefork, processes, async/],
+    [['-A', 'tasks.mjs', 'worker', '-P', 'fibers'], /prefork, processes, threads, solo, async/],
     [['-A', 'tasks.mjs', 'worker', '-c', '0'], /whole number of at least 1/],
     [['-A', 'tasks.mjs', 'worker', '-l', 'loud'], /one of DEBUG, INFO/],
     [['-A', 'tasks.mjs', 'worker', '--time-limit', '-1'], /must not be negative/],
+    [['-A', 'tasks.mjs', 'worker', '-O', 'quick'], /one of default, fair/],
+    [['-A', 'tasks.mjs', 'worker', '-X', 'celery'], /no queue is left/],
+    [['-A', 'tasks.mjs', 'worker', '--umask', '8'], /octal/],
+    [['-A', 'tasks.mjs', 'worker', '--workdir', 'nowhere'], /cannot change to the folder nowhere/],
+    [['-A', 'tasks.mjs', 'worker', '--uid', 'nobody-of-that-name'], /there is no user/],
+    [['-A', 'tasks.mjs', 'worker', '-E'], /--task-events: there is no support for events yet/],
+    [['-A', 'tasks.mjs', 'worker', '--autoscale', '4,2'], /--autoscale: there is no support/],
+    [['-A', 'tasks.mjs', 'worker', '--', 'nonsense'], /NAME=VALUE/],
     [['-A', 'tasks.mjs', 'worker', '--nonsense'], /unknown option '--nonsense'/],
     [['-A', 'tasks.mjs', 'call', 'add', '-a', '{}'], /must be an array in JSON/],
     [['-A', 'tasks.mjs', 'call', 'add', '--eta', 'soon'], /must be a time/],
@@ -132,6 +141,104 @@ describe('call and result', () => {
     const late = await celery('-A', 'tasks.mjs', 'result', 'unknown', '--wait', '0.1')
     expect(late.status).toBe(1)
   })
+})
+
+describe('the files of a worker', () => {
+  test('WORK-007 WORK-022 --logfile and --pidfile: one worker has them, a second one is refused with status 73', async () => {
+    const files = ['-f', 'w-%n-%i%I.log', '--pidfile', '%n.pid', '-n', 'filed', '-P', 'solo', '-l', 'info']
+    const worker = start('-A', 'tasks.mjs', 'worker', ...files)
+    const log = (): string => readFileSync(join(folder, 'w-filed-0.log'), { encoding: 'utf8', flag: 'a+' })
+    await expect.poll(log, { timeout: 20_000 }).toContain('ready.')
+    expect(readFileSync(join(folder, 'filed.pid'), 'utf8')).toBe(`${worker.pid}\n`)
+    expect(worker.log).not.toContain('ready.')
+    const second = await celery('-A', 'tasks.mjs', 'worker', ...files)
+    expect(second.status).toBe(73)
+    expect(second.log).toContain(`process ${worker.pid} runs already`)
+    worker.signal('SIGTERM')
+    expect(await worker.exit()).toBe(0)
+    expect(existsSync(join(folder, 'filed.pid'))).toBe(false)
+  })
+
+  test('CONF-165 CONF-185 WORK-020 are settings, too, which can be given after --', async () => {
+    const settings = ['worker_logfile=of-setting.log', 'worker.log_format=%(levelname)s! %(message)s']
+    const worker = start('-A', 'tasks.mjs', 'worker', '-n', 'set@here', '-P', 'solo', '-l', 'info', '--', ...settings)
+    const log = (): string => readFileSync(join(folder, 'of-setting.log'), { encoding: 'utf8', flag: 'a+' })
+    await expect.poll(log, { timeout: 20_000 }).toContain('INFO! set@here ready.\n')
+    worker.signal('SIGTERM')
+    expect(await worker.exit()).toBe(0)
+  })
+
+  test.each(['prefork', 'threads', 'solo'])('WORK-020 settings after -- are in the tasks of %s, too', async (pool) => {
+    const settings = ['result_expires=77', `worker_pool=${pool}`]
+    const queue = `settings-${pool}`
+    const { output: id } = await celery(
+      '-A',
+      'tasks.mjs',
+      'call',
+      'setting',
+      '-a',
+      '["resultExpires"]',
+      '--queue',
+      queue,
+    )
+    const worker = start('-A', 'tasks.mjs', 'worker', '-Q', queue, '-c', '1', '-l', 'info', '--', ...settings)
+    await worker.untilLogged('succeeded')
+    worker.signal('SIGTERM')
+    expect(await worker.exit()).toBe(0)
+    expect(await celery('-A', 'tasks.mjs', 'result', id.trim())).toMatchObject({ status: 0, output: '77\n' })
+  })
+
+  test('--workdir is where the module and the files are looked for', async () => {
+    const args = ['worker', '--workdir', 'proj', '-A', 'celery', '-P', 'solo', '--pidfile', 'here.pid', '-l', 'info']
+    const worker = start(...args)
+    await worker.untilLogged('ready.')
+    expect(existsSync(join(folder, 'proj', 'here.pid'))).toBe(true)
+    worker.signal('SIGTERM')
+    expect(await worker.exit()).toBe(0)
+  })
+})
+
+test('WORK-017 WORK-004 --purge deletes what waits in the queues of the worker, and -X leaves queues out', async () => {
+  const send = (queue: string) => celery('-A', 'tasks.mjs', 'call', 'add', '-a', '[1, 2]', '--queue', queue)
+  await Promise.all([send('purged'), send('kept')])
+  const queues = ['-Q', 'purged,kept', '-X', 'kept']
+  const worker = start('-A', 'tasks.mjs', 'worker', '-P', 'solo', ...queues, '--purge', '-l', 'info')
+  await worker.untilLogged('ready.')
+  expect(worker.log).toContain('purge: erased 1 messages from queue purged')
+  expect(worker.log).not.toContain('queue kept')
+  expect(worker.output).toMatch(/\.> purged +exchange=purged\(direct\) key=purged/)
+  expect(worker.output).not.toContain('.> kept')
+  worker.signal('SIGTERM')
+  expect(await worker.exit()).toBe(0)
+  const other = start('-A', 'tasks.mjs', 'worker', '-P', 'solo', '-Q', 'kept', '-l', 'info')
+  await other.untilLogged('succeeded')
+  other.signal('SIGTERM')
+  expect(await other.exit()).toBe(0)
+})
+
+test('WORK-024 the banner lists tasks from INFO on, and ours with DEBUG', async () => {
+  const outputOf = async (level: string): Promise<string> => {
+    const worker = start(
+      '-A',
+      'tasks.mjs',
+      'worker',
+      '-P',
+      'solo',
+      '-Q',
+      'banner',
+      '-l',
+      level,
+      '--pidfile',
+      'banner.pid',
+    )
+    await expect.poll(() => worker.output, { timeout: 20_000 }).toContain('[queues]')
+    await expect.poll(() => existsSync(join(folder, 'banner.pid')), { timeout: 20_000 }).toBe(true)
+    worker.signal('SIGTERM')
+    await worker.exit()
+    return worker.output
+  }
+  expect(await outputOf('WARNING')).not.toContain('[tasks]')
+  expect(await outputOf('INFO')).toMatch(/\[tasks\]\n {2}\. add\n {2}\. fail\n/)
 })
 
 test('--quiet: a worker prints neither a banner nor that it was told to stop', async () => {

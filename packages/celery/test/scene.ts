@@ -18,6 +18,8 @@ export interface SceneOptions {
   readonly settings?: SettingsInput
   /** Module of the workers, in `fixtures`. @defaultValue `'tasks.mjs'` */
   readonly module?: string
+  /** Of the workers, besides that of this process. */
+  readonly env?: NodeJS.ProcessEnv
   /** Where the broker's file is. @defaultValue the folder of the scene */
   readonly brokerFolder?: string
 }
@@ -49,13 +51,14 @@ export class Scene implements AsyncDisposable {
 
   /** Starts one and does not wait. */
   spawnWorker(...args: readonly string[]): WorkerProcess {
-    const { module = 'tasks.mjs', settings } = this.#options
+    const { env, module = 'tasks.mjs', settings } = this.#options
     const worker = new WorkerProcess(['-A', join(fixtures, module), 'worker', '-l', 'info', ...args], {
       ...process.env,
       CELERY_LOCAL: this.broker,
       FIXTURE_LEDGER: this.ledgerFile,
       FIXTURE_FOLDER: this.folder,
       FIXTURE_SETTINGS: JSON.stringify(settings ?? {}),
+      ...env,
     })
     this.#workers.push(worker)
     return worker

@@ -140,3 +140,52 @@ describe.concurrent('a cold stop', () => {
     expect(await scene.queue()).toMatchObject({ held: 0, ready: 1 })
   })
 })
+
+describe('a soft shutdown', () => {
+  test('WORK-074 lets running tasks end within its time, and takes nothing more', async () => {
+    await using scene = new Scene({ settings: { workerSoftShutdownTimeout: 60 } })
+    const worker = await scene.startWorker('-c', '1')
+    const running = await scene.send('until-released')
+    await scene.untilStarted(running)
+    const waiting = await scene.send('add', 1, 2)
+    worker.signal('SIGQUIT')
+    await worker.untilLogged('SIGQUIT: soft shutdown, terminating in 60 seconds')
+    await untilAsync(async () => (await scene.queue()).ready === 1, 'the other task to be in the queue')
+    scene.release()
+    expect(await worker.exit()).toBe(0)
+    expect(await scene.outcome(running)).toBe('SUCCESS null')
+    expect(scene.starts(waiting)).toEqual([])
+  })
+
+  test('WORK-074 is cold when its time is over: late acks go back', async () => {
+    await using scene = new Scene({ settings: { workerSoftShutdownTimeout: 0.3, taskAcksLate: true } })
+    const worker = await scene.startWorker('-c', '1')
+    await scene.untilStarted(await scene.send('sleep', 60_000))
+    const children = worker.children()
+    expect(await worker.stop('SIGQUIT')).toBe(1)
+    expect(worker.log).toContain('the time of the soft shutdown is over')
+    expect(await scene.queue()).toMatchObject({ held: 0, ready: 1 })
+    expect(children.filter(isAlive)).toEqual([])
+  })
+
+  test('WORK-074 follows a warm one, and a further signal cuts it short', async () => {
+    await using scene = new Scene({ settings: { workerSoftShutdownTimeout: 60, taskAcksLate: true } })
+    const worker = await scene.startWorker('-c', '1')
+    await scene.untilStarted(await scene.send('sleep', 60_000))
+    for (const phase of ['warm', 'soft', 'cold']) {
+      worker.signal('SIGINT')
+      await worker.untilLogged(`SIGINT: ${phase} shutdown`)
+    }
+    expect(await worker.exit()).toBe(1)
+    expect(await scene.queue()).toMatchObject({ held: 0, ready: 1 })
+  })
+
+  test('WORK-076 with REMAP_SIGTERM=SIGQUIT a TERM is cold', async () => {
+    await using scene = new Scene({ settings: { taskAcksLate: true }, env: { REMAP_SIGTERM: 'SIGQUIT' } })
+    const worker = await scene.startWorker('-c', '1')
+    await scene.untilStarted(await scene.send('sleep', 60_000))
+    expect(await worker.stop('SIGTERM')).toBe(1)
+    expect(worker.log).toContain('SIGTERM: cold shutdown')
+    expect(await scene.queue()).toMatchObject({ held: 0, ready: 1 })
+  })
+})

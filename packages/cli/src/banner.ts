@@ -1,10 +1,10 @@
 import { arch, platform, release } from 'node:os'
-import type { Worker } from '@celery/worker'
+import type { LogLevel, Worker } from '@celery/worker'
 
-/** What a worker says of itself at the start, in the order Celery does. */
-export function banner(worker: Worker): string {
+/** What a worker says of itself at the start, in the order Celery does: its tasks from `info` on, with `debug` ours too. */
+export function banner(worker: Worker, level: LogLevel): string {
   const { app, hostname, queues } = worker
-  const tasks = [...app.tasks.keys()].filter((name) => !name.startsWith('celery.')).sort()
+  const width = Math.max(16, ...queues.map((queue) => queue.length))
   return `
  -------------- ${hostname}
 --- ***** -----
@@ -15,12 +15,16 @@ export function banner(worker: Worker): string {
 - ** ---------- .> transport:   ${app.brokerAddress}
 - ** ---------- .> results:     ${app.backendAddress ?? 'disabled'}
 - *** --- * --- .> concurrency: ${worker.concurrency} (${worker.poolName})
--- ******* ----
---- ***** ----- [queues]
-${queues.map((queue) => ` -------------- .> ${queue}`).join('\n')}
+-- ******* ---- .> task events: OFF
+--- ***** -----
+ -------------- [queues]
+${queues.map((queue) => ` -------------- .> ${queue.padEnd(width)} exchange=${queue}(direct) key=${queue}`).join('\n')}
 
-[tasks]
-${tasks.map((name) => `  . ${name}`).join('\n')}
+${taskList(worker, level)}`
+}
 
-`
+function taskList({ app }: Worker, level: LogLevel): string {
+  if (level !== 'info' && level !== 'debug') return ''
+  const names = [...app.tasks.keys()].filter((name) => level === 'debug' || !name.startsWith('celery.')).sort()
+  return `[tasks]\n${names.map((name) => `  . ${name}`).join('\n')}\n\n`
 }

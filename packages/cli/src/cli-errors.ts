@@ -23,3 +23,27 @@ export class UnknownTaskIdError extends CeleryError {
     this.taskId = taskId
   }
 }
+
+/** Another worker has the pid file, or it cannot be written. Exit status 73, as Celery's. */
+export class PidFileError extends CeleryError {
+  override readonly name = 'PidFileError'
+  readonly code = 'ERR_CELERY_PID_FILE'
+  readonly file: string
+
+  constructor(file: string, why: string, options?: ErrorOptions) {
+    super(`cannot use the pid file ${file}: ${why}`, options)
+    this.file = file
+  }
+}
+
+/** The log file cannot be opened. Exit status 1. */
+export class LogFileError extends CeleryError {
+  override readonly name = 'LogFileError'
+  readonly code = 'ERR_CELERY_LOG_FILE'
+  readonly file: string
+
+  constructor(file: string, cause: unknown) {
+    super(`cannot open the log file ${file}: ${(cause as Error).message}`, { cause })
+    this.file = file
+  }
+}

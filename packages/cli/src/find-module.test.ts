@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { findAppModule } from './find-module.ts'
+import { findAppModule, findModuleBelow } from './find-module.ts'
 import { UsageError } from './usage-error.ts'
 
 let folder: string
@@ -15,6 +15,10 @@ const files = [
   'proj/app.ts',
   'pkg/sub/jobs.js',
   'in/app.mts',
+  'web.js',
+  'web/celery.mjs',
+  'site/index.ts',
+  'site/celery.ts',
 ]
 
 beforeAll(() => {
@@ -48,6 +52,15 @@ describe('-A', () => {
 
   test('an absolute path is taken as it is', () => {
     expect(findAppModule(join(folder, 'tasks.ts'), '/').file).toBe(join(folder, 'tasks.ts'))
+  })
+
+  test.each([
+    ['web.js', 'web/celery.mjs'],
+    ['site/index.ts', 'site/celery.ts'],
+    ['site/celery.ts', undefined],
+    ['tasks.ts', undefined],
+  ])('below %s, which has no app, it may be in %s', (file, below) => {
+    expect(findModuleBelow(join(folder, file))).toBe(below === undefined ? undefined : join(folder, below))
   })
 
   test('what is not there is refused, with where it was looked for', () => {

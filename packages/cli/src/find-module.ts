@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { dirname, join, parse, resolve } from 'node:path'
 import { UsageError } from './usage-error.ts'
 
 /** What `-A` names: a module and, after a colon, which of its exports is the app. */
@@ -31,6 +31,15 @@ export function findAppModule(spec: string, from: string): AppLocation {
     `cannot find the app module "${name}" (-A). Looked for:\n${tried.map((path) => `  ${path}`).join('\n')}\n` +
       'Give the path of the module that creates the app, for example: -A ./tasks.ts',
   )
+}
+
+/** The module `celery` in the folder of the same name as the module, or beside an `index`. */
+export function findModuleBelow(file: string): string | undefined {
+  const { dir, name } = parse(file)
+  const folder = name === 'index' ? dir : join(dir, name)
+  return extensions
+    .map((extension) => join(folder, `celery${extension}`))
+    .find((path) => path !== file && existsSync(path))
 }
 
 function findFile(path: string, tried: string[]): string | undefined {

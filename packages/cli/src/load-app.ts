@@ -3,12 +3,15 @@ import { pathToFileURL } from 'node:url'
 import type { Celery } from '@celery/app'
 import { findApp } from '@celery/app/internal'
 import { AppImportError } from './cli-errors.ts'
-import { type AppLocation, findAppModule } from './find-module.ts'
+import { type AppLocation, findAppModule, findModuleBelow } from './find-module.ts'
 import { UsageError } from './usage-error.ts'
 
-export interface LoadedApp {
+interface FoundApp {
   readonly app: Celery
   readonly location: AppLocation
+}
+
+export interface LoadedApp extends FoundApp {
   /** Flags with which a child process can load the same module. */
   readonly execArgv: readonly string[]
 }
@@ -20,12 +23,26 @@ export interface LoadedApp {
 export async function loadApp(spec: string | undefined, from: string = process.cwd()): Promise<LoadedApp> {
   if (spec === undefined)
     throw new UsageError('which app? Name its module with -A, for example: celery -A ./tasks.ts worker')
-  const location = findAppModule(spec, from)
-  const execArgv = await prepareTypeScript(location.file)
-  const module = await importFile(location.file)
+  const named = findAppModule(spec, from)
+  const execArgv = await prepareTypeScript(named.file)
+  const module = await importFile(named.file)
+  const found = findIn(named, module) ?? (await findBelow(named))
+  if (found === undefined) throw new UsageError(describeMissing(named, module))
+  await found.app.configure()
+  return { ...found, execArgv }
+}
+
+function findIn(location: AppLocation, module: Readonly<Record<string, unknown>>): FoundApp | undefined {
   const app = findApp(module, location.exportName)
-  if (app === undefined) throw new UsageError(describeMissing(location, module))
-  return { app, location, execArgv }
+  return app === undefined ? undefined : { app, location }
+}
+
+/** As in Celery, the module `celery` below one that has no app itself. */
+async function findBelow({ exportName, file }: AppLocation): Promise<FoundApp | undefined> {
+  const below = exportName === undefined ? findModuleBelow(file) : undefined
+  if (below === undefined) return undefined
+  await prepareTypeScript(below)
+  return findIn({ file: below, exportName }, await importFile(below))
 }
 
 async function importFile(file: string): Promise<Readonly<Record<string, unknown>>> {

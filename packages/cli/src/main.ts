@@ -9,6 +9,7 @@ import { UsageError } from './usage-error.ts'
 /** Exit statuses of `sysexits.h`, as Celery's. */
 const exitUsage = 64
 const exitFailure = 1
+const exitCannotCreate = 73
 
 /** Milliseconds that a process gets to end by itself when its command is done. A part of the 2 s that a stop may take. */
 const endTimeoutMs = 500
@@ -38,6 +39,10 @@ function report(error: unknown): number {
   if (error instanceof UsageError) {
     process.stderr.write(`celery: ${error.message}\n`)
     return exitUsage
+  }
+  if (CeleryError.is(error, 'ERR_CELERY_PID_FILE')) {
+    process.stderr.write(`celery: ${error.message}\n`)
+    return exitCannotCreate
   }
   if (CeleryError.is(error)) process.stderr.write(`celery: ${error.message}\n`)
   else process.stderr.write(`celery: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`)

@@ -39,3 +39,17 @@ export function parseCountOption(text: string): number {
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.')
   return value
 }
+
+/** Words separated by commas. */
+export function parseListOption(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+/** A mask of file modes, octal as in a shell. */
+export function parseMaskOption(text: string): number {
+  if (!/^(0o?)?[0-7]{1,3}$/.test(text)) throw new InvalidArgumentError('It must be an octal number such as 022.')
+  return Number.parseInt(text.replace('o', ''), 8)
+}

@@ -26,7 +26,8 @@ export class ActiveTask implements TaskJob {
   readonly #owner: ActiveTaskOwner
   readonly #hostname: string
   readonly #shadow: string | null
-  readonly #input: TraceInput | undefined
+  /** The input, or the envelope that has it. */
+  readonly #source: TraceInput | string | Uint8Array
   /** Milliseconds on the monotonic clock; 0 until it starts. */
   startedAt = 0
   /** Process that runs it; 0 until it starts. */
@@ -55,16 +56,17 @@ export class ActiveTask implements TaskJob {
     this.#hostname = hostname
     this.#shadow = headers.shadow
     // Dozens of small objects, all found in the envelope again: not kept for as long as the task waits and runs.
-    this.#input = envelope === undefined ? input : undefined
+    this.#source = envelope ?? input
     const [hard, soft] = headers.timelimit
     this.timeLimit = hard ?? strategy.timeLimit
     this.softTimeLimit = soft ?? strategy.softTimeLimit
   }
 
-  /** What the message says. */
-  get input(): TraceInput {
-    if (this.#input !== undefined) return this.#input
-    return readTraceInput(decodeEnvelope(this.envelope ?? ''), this.origin)
+  /** What the message says. Where its envelope was kept, that is decoded again. */
+  readInput(): TraceInput {
+    const source = this.#source
+    const isEnvelope = typeof source === 'string' || source instanceof Uint8Array
+    return isEnvelope ? readTraceInput(decodeEnvelope(source), this.origin) : source
   }
 
   get origin(): MessageOrigin {

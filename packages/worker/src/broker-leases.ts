@@ -1,6 +1,7 @@
 import { type Deferred, deferred } from '@celery/promises'
 import type { BrokerConnection, DeliveryRef } from '@celery/transport'
 import { LeaseKeeper } from './lease-keeper.ts'
+import { LeaseLimits } from './lease-limits.ts'
 
 export interface BrokerLeasesOptions {
   readonly leaseMs: number
@@ -15,9 +16,13 @@ export interface BrokerLeasesOptions {
  */
 export class BrokerLeases {
   readonly #options: BrokerLeasesOptions
+  /** A keeper that takes the place of another one must know them too. */
+  readonly #limits = new LeaseLimits()
   #keeper: LeaseKeeper | undefined
+  /** Keepers that were told to end. */
+  readonly #ending = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | undefined
-  /** Changes follow each other: there is one keeper at a time, and the last one asked for stays. */
+  /** Changes follow each other: one keeper at a time is asked to begin, and the last one asked for stays. */
   #changing: Promise<unknown> = Promise.resolve()
   /** How many changes were asked for. All but the last are out of date. */
   #asked = 0
@@ -42,7 +47,7 @@ export class BrokerLeases {
         this.#timer = setInterval(() => this.#renew(broker), leaseMs / 3)
         return
       }
-      this.#keeper = new LeaseKeeper({ spec, onError })
+      this.#keeper = new LeaseKeeper({ spec, onError, limits: this.#limits })
       // It may never begin: the file of its broker may be locked, or moved away.
       await Promise.race([this.#keeper.start(), outdated])
     })
@@ -50,18 +55,21 @@ export class BrokerLeases {
 
   /** Gives `delivery` up if it is still held after `expiresInMs`. */
   limit(delivery: DeliveryRef, expiresInMs: number): void {
-    this.#keeper?.limit(delivery, expiresInMs)
+    if (this.#keeper === undefined) this.#limits.set(delivery, expiresInMs)
+    else this.#keeper.limit(delivery, expiresInMs)
   }
 
   /** Takes the limit away: the delivery is about to be settled. */
   unlimit(delivery: DeliveryRef): void {
-    this.#keeper?.unlimit(delivery)
+    if (this.#keeper === undefined) this.#limits.delete(delivery.tag)
+    else this.#keeper.unlimit(delivery)
   }
 
-  /** Safe twice. */
-  stop(): Promise<void> {
+  /** Resolves when no keeper is left, or at most one that cannot end now. Safe twice. */
+  async stop(): Promise<void> {
     this.#stopped = true
-    return this.#change(async () => {})
+    await this.#change(async () => {})
+    await Promise.all(this.#ending)
   }
 
   /** Ends what was kept and then calls `run`, unless the next change was asked for meanwhile. */
@@ -71,18 +79,21 @@ export class BrokerLeases {
     this.#outdated = outdated
     const asked = ++this.#asked
     const changed = this.#changing.then(async () => {
-      await this.#end()
+      this.#end()
       if (asked === this.#asked) await run(outdated.promise)
     })
     this.#changing = changed.catch(() => {})
     return changed
   }
 
-  async #end(): Promise<void> {
+  /** Not waited for: what the next keeper keeps must not lose its lease because the last one takes its time. */
+  #end(): void {
     clearInterval(this.#timer)
-    const keeper = this.#keeper
+    const ending = this.#keeper?.stop()
     this.#keeper = undefined
-    await keeper?.stop()
+    if (ending === undefined) return
+    this.#ending.add(ending)
+    void ending.then(() => this.#ending.delete(ending))
   }
 
   #renew(broker: BrokerConnection): void {

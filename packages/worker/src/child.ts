@@ -1,6 +1,6 @@
 /** What a pool process runs: imports the app, then traces one task after the other. */
 import { type Celery, SoftTimeLimitExceededError } from '@celery/app'
-import { findApp, importModules, type TraceInput } from '@celery/app/internal'
+import { findApp, type TraceInput } from '@celery/app/internal'
 import { serveJobs } from '@celery/process-pool/child'
 import { decodeEnvelope, type TaskHeaders } from '@celery/protocol'
 import { parseJson } from '@celery/serialization'
@@ -11,9 +11,11 @@ import { AppNotFoundError } from './worker-errors.ts'
 
 serveJobs(
   async (init: unknown) => {
-    const { appModule, appExport, include } = init as ChildInit
+    const { appModule, appExport, include, settings, taskLogLevel } = init as ChildInit
     const app = await loadApp(appModule, appExport)
-    await importModules(include)
+    app.conf.update(settings)
+    app.taskLog.level = taskLogLevel
+    await app.loadModules(include)
     app.finalize()
     return (job) => {
       const input = readInput(job.header as ChildJobHeader, job.body)
@@ -29,7 +31,7 @@ serveJobs(
 function readInput(header: ChildJobHeader, body: string | Uint8Array): TraceInput {
   const { message } = header
   if (message === undefined) return readTraceInput(decodeEnvelope(body), header)
-  const { contentEncoding, contentType, headers, replyTo } = message
+  const { contentEncoding, contentType, headers, priority, replyTo } = message
   const { hostname, queue, redeliveries } = header
   return {
     headers: parseJson(headers) as TaskHeaders,
@@ -37,6 +39,7 @@ function readInput(header: ChildJobHeader, body: string | Uint8Array): TraceInpu
     contentType,
     contentEncoding,
     replyTo,
+    priority,
     queue,
     redeliveries,
     hostname,
@@ -46,5 +49,6 @@ function readInput(header: ChildJobHeader, body: string | Uint8Array): TraceInpu
 async function loadApp(url: string, exportName: string | undefined): Promise<Celery> {
   const app = findApp((await import(url)) as Readonly<Record<string, unknown>>, exportName)
   if (app === undefined) throw new AppNotFoundError(url, exportName)
+  await app.configure()
   return app
 }

@@ -1,5 +1,5 @@
 import { type Celery, NotRegisteredError, TaskRevokedError, TimeLimitExceededError, WorkerLostError } from '@celery/app'
-import type { TraceInput, TraceOutcome } from '@celery/app/internal'
+import { type TraceInput, type TraceOutcome, taskRequest } from '@celery/app/internal'
 import type { IncomingMessage, ReceivedDelivery } from '@celery/messaging'
 import { CeleryError, systemClock } from '@celery/promises'
 import { parseIsoTime, readTaskId, type WireMessage } from '@celery/protocol'
@@ -10,6 +10,7 @@ import type { Logger } from './logger.ts'
 import type { OutcomeSettler, TaskEnd } from './outcome-settler.ts'
 import type { JobResult, TaskPool } from './pools/task-pool.ts'
 import type { PrefetchWindow } from './prefetch-window.ts'
+import { RateLimits } from './rate-limits.ts'
 import { logOutcome } from './task-log.ts'
 import { createStrategy, type TaskStrategy } from './task-strategy.ts'
 import { readTraceInput } from './trace-input.ts'
@@ -32,6 +33,8 @@ export interface DispatcherOptions {
   readonly softTimeLimit: number | undefined
   /** Whether the broker can hold a message back until its time. */
   readonly canPark: boolean
+  /** Tasks that wait here for their time at most; further messages are not taken. */
+  readonly maxHeld: number
 }
 
 /** Milliseconds after a hard limit for which the keeper goes on renewing: the pool kills at the limit, this is the net below. */
@@ -44,11 +47,21 @@ export class TaskDispatcher implements ActiveTaskOwner {
   readonly #active = new Set<ActiveTask>()
   /** Tasks whose time has not come, and how to stop waiting for it. */
   readonly #held = new Map<ActiveTask, () => void>()
+  readonly #limits: RateLimits
   readonly #maxRedeliveries: number
   #processed = 0
 
   constructor(options: DispatcherOptions) {
     this.#options = options
+    this.#limits = new RateLimits({
+      // The other half of the window is for tasks without a limit.
+      maxWaiting: Math.max(1, Math.floor(options.window.base / 2)),
+      clock: systemClock,
+      submit: (task) => this.#submit(task),
+      park: options.canPark
+        ? ({ delivery }, untilMs) => this.#settle(delivery, { action: { type: 'park', untilMs } })
+        : undefined,
+    })
     this.#maxRedeliveries = options.app.conf.maxRedeliveries
     for (const task of options.app.tasks.values())
       this.#strategies.set(task.name, createStrategy(options.app, task, options))
@@ -56,7 +69,9 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   /** How many more messages can be taken. */
   get room(): number {
-    return this.#options.pool.healthy ? this.#options.window.room(this.#active.size) : 0
+    const { maxHeld, pool, window } = this.#options
+    if (!pool.healthy || pool.isBlocking === true) return 0
+    return Math.min(window.room(this.#active.size + this.#limits.waiting), maxHeld - this.#held.size)
   }
 
   /** Tasks received and not ended. */
@@ -64,9 +79,9 @@ export class TaskDispatcher implements ActiveTaskOwner {
     return this.#active
   }
 
-  /** Every message that is ours: in the pool, or waiting here for its time. */
+  /** Every message that is ours: in the pool, or waiting here for its time or its turn. */
   get deliveries(): readonly DeliveryRef[] {
-    return [...this.#active, ...this.#held.keys()].map(({ delivery }) => delivery)
+    return [...this.#active, ...this.#held.keys(), ...this.#limits.tasks].map(({ delivery }) => delivery)
   }
 
   /** Tasks ended since the start. */
@@ -108,7 +123,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
       this.#options.leases.limit(task.delivery, timeLimit * 1_000 + leaseGraceMs)
     }
     if (strategy.trackStarted && !task.ignoresResult) {
-      const write = this.#options.app.tracer.startedRecord(task.input, pid)
+      const write = this.#options.app.tracer.startedRecord(task.readInput(), pid)
       this.#options.settler.finish({ write }, undefined, () => {})
     }
   }
@@ -139,7 +154,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     const now = Date.now()
     const dueMs = headers.eta === null ? now : (parseIsoTime(headers.eta) ?? now)
     if (strategy === undefined) {
-      this.#refuse(delivery, input, new NotRegisteredError(headers.task, this.#options.app.closestTask(headers.task)))
+      this.#unknown(delivery, input)
     } else if (delivery.redeliveries > this.#maxRedeliveries) {
       this.#refuse(
         delivery,
@@ -151,10 +166,12 @@ export class TaskDispatcher implements ActiveTaskOwner {
     } else if (dueMs <= now) {
       // Kept only where it is of use: a task may run for long.
       const forwarded = this.#options.pool.forwardsEnvelopes ? envelope : undefined
-      this.#submit(new ActiveTask(delivery, input, strategy, this, forwarded))
+      this.#tellReceived(input)
+      this.#admit(new ActiveTask(delivery, input, strategy, this, forwarded))
     } else if (this.#options.canPark) {
       this.#settle(delivery, { action: { type: 'park', untilMs: dueMs } })
     } else {
+      this.#tellReceived(input)
       this.#hold(new ActiveTask(delivery, input, strategy, this, undefined), dueMs - now)
     }
   }
@@ -163,18 +180,24 @@ export class TaskDispatcher implements ActiveTaskOwner {
   #hold(task: ActiveTask, delayMs: number): void {
     const cancel = systemClock.schedule(delayMs, () => {
       this.#held.delete(task)
-      this.#submit(task)
+      this.#admit(task)
+      this.#options.onRoom()
     })
     this.#held.set(task, cancel)
   }
 
-  /** Gives back what waits here for its time: the worker stops. */
+  /** Gives back what waits here for its time or its turn: the worker stops. */
   releaseHeld(): void {
-    for (const [task, cancel] of this.#held) {
-      cancel()
-      this.#settle(task.delivery, { action: { type: 'requeue', counted: false } })
-    }
+    for (const cancel of this.#held.values()) cancel()
+    for (const { delivery } of [...this.#held.keys(), ...this.#limits.release()])
+      this.#settle(delivery, { action: { type: 'requeue', counted: false } })
     this.#held.clear()
+  }
+
+  #admit(task: ActiveTask): void {
+    const { rateLimit } = task.strategy
+    if (rateLimit === undefined) this.#submit(task)
+    else this.#limits.admit(task, rateLimit)
   }
 
   #submit(task: ActiveTask): void {
@@ -183,12 +206,12 @@ export class TaskDispatcher implements ActiveTaskOwner {
       this.#options.pool.submit(task)
     } catch (error) {
       this.#active.delete(task)
-      const { delivery, input } = task
+      const { delivery } = task
       if (CeleryError.is(error, 'ERR_CELERY_POOL_CLOSED')) {
         this.#settle(delivery, { action: { type: 'requeue', counted: false } })
       } else {
         // Too large for the way to a process, for example.
-        this.#refuse(delivery, input, error as Error)
+        this.#refuse(delivery, task.readInput(), error as Error)
       }
     }
   }
@@ -206,6 +229,8 @@ export class TaskDispatcher implements ActiveTaskOwner {
   /** A message that is not a task message, or none at all. Where it has an id, someone may be waiting for it. */
   #reject(delivery: ReceivedDelivery, error: Error, taskId?: string): void {
     const id = taskId ?? delivery.tag
+    const { taskRejected } = this.#options.app.signals
+    if (taskRejected.hasListeners) void taskRejected.send({ sender: delivery.queue, id: taskId, error })
     this.#options.logger.error(`Rejected message ${id} from queue "${delivery.queue}": ${error.message}`)
     const write = taskId === undefined ? undefined : this.#options.app.tracer.refusedRecord(taskId, error)
     this.#settle(delivery, { action: { type: 'dead', reason: error.message }, write })
@@ -220,9 +245,29 @@ export class TaskDispatcher implements ActiveTaskOwner {
     this.#settle(delivery, { action: { type: 'dead', reason: error.message }, write, publish })
   }
 
+  #unknown(delivery: ReceivedDelivery, input: TraceInput): void {
+    const { id, task } = input.headers
+    const error = new NotRegisteredError(task, this.#options.app.closestTask(task))
+    const { taskUnknown } = this.#options.app.signals
+    if (taskUnknown.hasListeners) void taskUnknown.send({ sender: task, id, queue: delivery.queue, error })
+    this.#refuse(delivery, input, error)
+  }
+
+  #tellReceived(input: TraceInput): void {
+    const { taskReceived } = this.#options.app.signals
+    if (!taskReceived.hasListeners) return
+    void taskReceived.send({ sender: input.headers.task, request: taskRequest(input, undefined) })
+  }
+
   #expire(delivery: ReceivedDelivery, input: TraceInput): void {
     this.#options.logger.info(`Discarding revoked task: ${input.headers.task}[${input.headers.id}] (expired)`)
-    const { write } = this.#options.app.tracer.revoked(input, new TaskRevokedError('expired'))
+    const reason = new TaskRevokedError('expired')
+    const { taskRevoked } = this.#options.app.signals
+    if (taskRevoked.hasListeners) {
+      const request = taskRequest(input, undefined)
+      void taskRevoked.send({ sender: input.headers.task, request, reason, expired: true, terminated: false })
+    }
+    const { write } = this.#options.app.tracer.revoked(input, reason)
     this.#settle(delivery, { write })
   }
 
@@ -252,7 +297,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
       this.#finish(task, { delivery: task.delivery, action: { type: 'dead', reason }, write, publish })
       return
     }
-    const { headers, body, contentType, contentEncoding, replyTo } = task.input
+    const { headers, body, contentType, contentEncoding, replyTo } = task.readInput()
     const copy = {
       exchange: '',
       routingKey: deadLetterQueue(task.delivery.queue),
@@ -279,7 +324,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
       this.#release(task, { type: 'requeue', counted: true })
       return
     }
-    const { write, publish } = this.#options.app.tracer.failed(task.input, error)
+    const { write, publish } = this.#options.app.tracer.failed(task.readInput(), error)
     this.#finish(task, { delivery: unsettled(task), write, publish })
   }
 
@@ -288,7 +333,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     this.#options.logger.error(
       `Task ${task.title} ran over its hard time limit of ${limit}s${stuck ? ' and is stuck' : ''}`,
     )
-    const { write, publish } = this.#options.app.tracer.failed(task.input, error)
+    const { write, publish } = this.#options.app.tracer.failed(task.readInput(), error)
     const action: SettleAction | undefined = task.strategy.acksOnFailureOrTimeout
       ? undefined
       : { type: 'dead', reason: error.message }

@@ -1,5 +1,5 @@
 export { type ConsoleLoggerOptions, consoleLogger, type Logger, type LogLevel } from './logger.ts'
-export { nodeName } from './node-name.ts'
+export { expandPath, nodeName } from './node-name.ts'
 export { poolNames } from './pools/create-pool.ts'
 export { createWorker, startWorker, Worker } from './worker.ts'
 export { AppNotFoundError } from './worker-errors.ts'

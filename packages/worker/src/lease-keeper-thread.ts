@@ -23,6 +23,8 @@ export type LeaseKeeperReport =
 export interface LeaseKeeperThreadData {
   readonly module: string
   readonly data: unknown
+  /** Becomes 1, with a notification, when the thread ends. In shared memory. */
+  readonly ended: Int32Array
 }
 
 /** Milliseconds that a keeper gets to end by itself. */
@@ -30,7 +32,14 @@ const endTimeoutMs = 1_000
 
 type Handler = (deliveries: readonly DeliveryRef[]) => void
 
-async function run(port: NonNullable<typeof parentPort>, { module, data }: LeaseKeeperThreadData): Promise<void> {
+async function run(
+  port: NonNullable<typeof parentPort>,
+  { module, data, ended }: LeaseKeeperThreadData,
+): Promise<void> {
+  process.on('exit', () => {
+    Atomics.store(ended, 0, 1)
+    Atomics.notify(ended, 0)
+  })
   const ending = new AbortController()
   const limits = new Map<string, () => void>()
   let hold: Handler = () => {}

@@ -1,21 +1,29 @@
 import { createRequire } from 'node:module'
 import { Worker as Thread } from 'node:worker_threads'
-import { deferred } from '@celery/promises'
+import { deferred, growingPause, withDeadline } from '@celery/promises'
 import type { DeliveryRef, LeaseKeeperSpec } from '@celery/transport'
 import type { LeaseKeeperCommand, LeaseKeeperReport, LeaseKeeperThreadData } from './lease-keeper-thread.ts'
+import { LeaseLimits } from './lease-limits.ts'
 
 /** Built JavaScript, also when this file is run from its source. */
 const threadModule = createRequire(import.meta.url).resolve('@celery/worker/lease-keeper-thread')
 
-/** Milliseconds before a thread that ended is replaced; longer each time in a row. */
-const firstPauseMs = 100
-const longestPauseMs = 5_000
+/** Milliseconds before a thread that ended is replaced, after so many that did not live for long. */
+const replacePauseMs = growingPause({ firstMs: 100, longestMs: 5_000 })
+
+/** Milliseconds that a thread gets to end. It ends itself after 1 s, unless it is amid a call that does not return. */
+const stopTimeoutMs = 1_500
+
+/** Milliseconds for which the end of the process waits for a thread that could not be stopped. */
+const exitTimeoutMs = 10_000
 
 export interface LeaseKeeperOptions {
   /** From the broker connection whose deliveries are to be kept. */
   readonly spec: LeaseKeeperSpec
   /** A renewal failed, or the thread died; it is replaced. */
   readonly onError: (error: Error) => void
+  /** Those that are set already, and where new ones are kept. @defaultValue none */
+  readonly limits?: LeaseLimits | undefined
 }
 
 /**
@@ -25,23 +33,28 @@ export interface LeaseKeeperOptions {
 export class LeaseKeeper implements AsyncDisposable {
   readonly #options: LeaseKeeperOptions
   /** A thread that takes the place of another one must know them too. */
-  readonly #limits = new Map<string, { readonly delivery: DeliveryRef; readonly expiresAt: number }>()
+  readonly #limits: LeaseLimits
   #thread: Thread | undefined
-  #stopped = false
+  /** Of the thread, see there. */
+  #ended = new Int32Array(new SharedArrayBuffer(4))
+  #stopping: Promise<void> | undefined
   /** Threads in a row that did not live for long. */
   #failures = 0
   #restart: NodeJS.Timeout | undefined
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options
+    this.#limits = options.limits ?? new LeaseLimits()
   }
 
   /** Resolves when leases are kept; rejects where the first thread ends before that, and goes on trying until `stop`. */
   async start(): Promise<void> {
     const ready = deferred()
     const { module, data } = this.#options.spec
+    const ended = new Int32Array(new SharedArrayBuffer(4))
+    this.#ended = ended
     const thread = new Thread(threadModule, {
-      workerData: { module: module.href, data } satisfies LeaseKeeperThreadData,
+      workerData: { module: module.href, data, ended } satisfies LeaseKeeperThreadData,
       // User code's loaders and flags have no business here.
       execArgv: [],
       name: 'celery-lease-keeper',
@@ -71,7 +84,7 @@ export class LeaseKeeper implements AsyncDisposable {
 
   /** Renews `delivery` for `expiresInMs` more and then gives it up. */
   limit(delivery: DeliveryRef, expiresInMs: number): void {
-    this.#limits.set(delivery.tag, { delivery, expiresAt: performance.now() + expiresInMs })
+    this.#limits.set(delivery, expiresInMs)
     this.#post({ type: 'limit', delivery, expiresInMs })
   }
 
@@ -89,39 +102,50 @@ export class LeaseKeeper implements AsyncDisposable {
     this.#post({ type: 'release', deliveries })
   }
 
-  /** Stops renewing; what is still held comes back to the queue by its lease. Safe twice. */
-  async stop(): Promise<void> {
-    this.#stopped = true
-    clearTimeout(this.#restart)
-    const thread = this.#thread
-    this.#thread = undefined
-    if (thread === undefined) return
-    const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
-    thread.postMessage({ type: 'stop' } satisfies LeaseKeeperCommand)
-    // Not `terminate()`: amid a call into libsql, one that waits for the disk for example, it aborts the whole process.
-    thread.ref()
-    await exited
+  /**
+   * Stops renewing; what is still held comes back to the queue by its lease. Resolves when the thread has ended, or after
+   * 1.5 s: one amid a call that takes longer ends when that returns, and the process waits for it when it exits, 10 s at
+   * most. Safe twice.
+   */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#end()
+    return this.#stopping
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
 
+  async #end(): Promise<void> {
+    clearTimeout(this.#restart)
+    const thread = this.#thread
+    this.#thread = undefined
+    if (thread === undefined) return
+    const exited = new Promise<void>((resolve) => thread.once('exit', () => resolve()))
+    thread.postMessage({ type: 'stop' } satisfies LeaseKeeperCommand)
+    thread.ref()
+    const tooLate = new Error('its thread is amid a call that does not return, and ends only after that')
+    try {
+      await withDeadline(exited, stopTimeoutMs, () => tooLate)
+    } catch {
+      this.#say(tooLate.message)
+      thread.unref()
+      waitAtExit(thread, this.#ended)
+    }
+  }
+
   /** Its thread has ended, though nobody told it to. */
   #replace(error: Error): void {
     this.#thread = undefined
     this.#say(error.message)
-    if (this.#stopped) return
-    const delayMs = Math.min(longestPauseMs, firstPauseMs * 2 ** this.#failures++)
+    if (this.#stopping !== undefined) return
     // What goes wrong again comes here again.
-    this.#restart = setTimeout(() => void this.start().catch(() => {}), delayMs).unref()
+    const begin = (): void => void this.start().catch(() => {})
+    this.#restart = setTimeout(begin, replacePauseMs(this.#failures++)).unref()
   }
 
   #repeatLimits(): void {
-    const now = performance.now()
-    for (const { delivery, expiresAt } of this.#limits.values()) {
-      this.#post({ type: 'limit', delivery, expiresInMs: Math.max(0, expiresAt - now) })
-    }
+    for (const limit of this.#limits.left()) this.#post({ type: 'limit', ...limit })
   }
 
   #report(report: Exclude<LeaseKeeperReport, { readonly type: 'ready' }>): void {
@@ -129,7 +153,8 @@ export class LeaseKeeper implements AsyncDisposable {
       this.#say(report.message)
       return
     }
-    this.#limits.delete(report.tag)
+    // The next keeper must hear of it too: the delivery may be one of those that this one had no part in.
+    if (this.#stopping === undefined) this.#limits.delete(report.tag)
     this.#say(`message ${report.tag} outlived its limit and was given up`)
   }
 
@@ -140,4 +165,15 @@ export class LeaseKeeper implements AsyncDisposable {
   #post(command: LeaseKeeperCommand): void {
     this.#thread?.postMessage(command)
   }
+}
+
+/**
+ * Neither `terminate()` nor the exit of the process interrupts a call into libsql, one that waits for the disk for
+ * example: they wait until it returns, and then it aborts the whole process (status 134). Waiting for the thread to end by
+ * itself takes no longer.
+ */
+function waitAtExit(thread: Thread, ended: Int32Array): void {
+  const wait = (): void => void Atomics.wait(ended, 0, 0, exitTimeoutMs)
+  process.once('exit', wait)
+  thread.once('exit', () => process.off('exit', wait))
 }

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { defaultLogFormat, logFormatter } from './log-format.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical'
 
@@ -26,19 +27,25 @@ export interface ConsoleLoggerOptions {
   /** Least level that is written. @defaultValue `'warning'`, Celery's */
   readonly level?: LogLevel
   readonly write?: (line: string) => void
+  /** Form of a line, in Python's terms. @defaultValue `'[%(asctime)s: %(levelname)s/%(processName)s] %(message)s'` */
+  readonly format?: string
   /** @defaultValue whether standard error is a terminal, and `NO_COLOR` not set */
   readonly colour?: boolean
 }
 
-/** Writes lines in Celery's format, `[time: LEVEL/MainProcess] message`, to standard error. */
+/** Writes lines, by default in Celery's format, to standard error. */
 export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
   const least = order.indexOf(options.level ?? 'warning')
   const write = options.write ?? ((line: string) => process.stderr.write(line))
   const colour = options.colour ?? (process.stderr.isTTY === true && !process.env.NO_COLOR)
+  const format = logFormatter(options.format ?? defaultLogFormat)
   const log = (level: LogLevel, message: string): void => {
     if (order.indexOf(level) < least) return
-    const stamp = new Date().toISOString().replace('T', ' ').replace('.', ',').replace('Z', '')
-    const line = `[${stamp}: ${level.toUpperCase()}/MainProcess] ${escapeControl(message)}`
+    const line = format({
+      levelname: level.toUpperCase(),
+      message: escapeControl(message),
+      created: Date.now(),
+    })
     const style = colours[level]
     write(`${colour && style !== undefined ? styleText(style, line, { validateStream: false }) : line}\n`)
   }

@@ -14,3 +14,23 @@ export function nodeName(pattern: string | undefined, host: string = hostname())
   const full = `${local}@${rest.length === 0 ? host : rest.join('@')}`
   return full.replace(/%([%hnd])/g, (_, letter: string) => values[letter] ?? '')
 }
+
+/**
+ * Replaces the variables of a path: `%p` is the full node name, `%h` its host, `%n` its name, `%d` the host's domain, `%i`
+ * the number of the pool process, 0 in the main one, and `%I` the same with a dash before it, nothing in the main one.
+ */
+export function expandPath(pattern: string, node: string, processIndex = 0): string {
+  const at = node.indexOf('@')
+  const host = node.slice(at + 1)
+  const dot = host.indexOf('.')
+  const values: Readonly<Record<string, string>> = {
+    '%': '%',
+    p: node,
+    h: host,
+    n: node.slice(0, at),
+    d: dot === -1 ? '' : host.slice(dot + 1),
+    i: String(processIndex),
+    I: processIndex === 0 ? '' : `-${processIndex}`,
+  }
+  return pattern.replace(/%([%phndiI])/g, (_, letter: string) => values[letter] ?? '')
+}

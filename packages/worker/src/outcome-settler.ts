@@ -9,7 +9,6 @@
  */
 import type { AtomicWrite, ResultBackend, ResultWrite } from '@celery/backend'
 import type { PendingSettlement, Settler } from '@celery/messaging'
-import { withDeadline } from '@celery/promises'
 import type { DeliveryRef, Publication, SettleAction, Settlement, SettleResult } from '@celery/transport'
 import type { ResultStorer } from './result-storer.ts'
 
@@ -19,6 +18,11 @@ export interface OutcomeSettlerOptions {
   readonly storer: ResultStorer | undefined
   /** The store refuses a record for good, or the broker what follows from it; gives the record to store instead. */
   readonly onRefused: (write: ResultWrite, error: unknown) => ResultWrite
+  /**
+   * The broker refuses even to bury this message. Nothing else can be done for it here, so its lease must end, though
+   * the connection lives.
+   */
+  readonly onAbandoned: (delivery: DeliveryRef) => void
   /** Of the broker: the backend's writes can join its transactions if the domains are equal. */
   readonly domain: string | undefined
 }
@@ -46,6 +50,7 @@ export class OutcomeSettler {
   readonly #storer: ResultStorer | undefined
   readonly #joint: boolean
   readonly #onRefused: OutcomeSettlerOptions['onRefused']
+  readonly #onAbandoned: OutcomeSettlerOptions['onAbandoned']
 
   constructor(options: OutcomeSettlerOptions) {
     const { backend, domain } = options
@@ -53,6 +58,7 @@ export class OutcomeSettler {
     this.#backend = backend
     this.#storer = options.storer
     this.#onRefused = options.onRefused
+    this.#onAbandoned = options.onAbandoned
     this.#joint = backend?.prepare !== undefined && domain !== undefined && backend.domain === domain
   }
 
@@ -68,24 +74,24 @@ export class OutcomeSettler {
     const write = this.#backend === undefined ? undefined : end.write
     if (write === undefined && publish === undefined) {
       // Most tasks, where nobody asks for results: there is the message alone, or not even that.
-      if (delivery !== undefined) this.#settler.add(settlementOf(delivery, action, undefined, undefined), onSettled)
+      if (delivery !== undefined) this.#settler.add(settlementOf({ delivery, action }), onSettled)
       return
     }
     const about: RefusableEnd = { end, onSettled }
     if (this.#joint || write === undefined) {
       const writes = write === undefined ? undefined : this.#prepare(write)
       if (acknowledged !== undefined && !acknowledged.sent) {
-        acknowledged.settlement = settlementOf(acknowledged.settlement.delivery, undefined, publish, writes)
+        acknowledged.settlement = settlementOf({ delivery: acknowledged.settlement.delivery, publish, writes })
         acknowledged.about = about
       } else {
-        this.#settler.add(settlementOf(delivery, action, publish, writes), onSettled, about)
+        this.#settler.add(settlementOf({ delivery, action, publish, writes }), onSettled, about)
       }
       return
     }
     if (delivery !== undefined) {
       // Fenced by the delivery, so that a worker which was paused past its lease neither acknowledges nor sends what
       // somebody else has sent meanwhile. A crash before it only runs the task again.
-      const settlement = settlementOf(delivery, action, publish, undefined)
+      const settlement = settlementOf({ delivery, action, publish })
       this.#storer?.add(write, () => this.#settler.add(settlement, onSettled, publish && about))
     } else if (publish === undefined) {
       this.#storer?.add(write, () => {})
@@ -101,8 +107,11 @@ export class OutcomeSettler {
   refused({ settlement, about }: PendingSettlement<RefusableEnd>, error: unknown): void {
     const delivery = settlement.delivery ?? about?.end.delivery
     const isDead = settlement.action?.type === 'dead'
-    // The dead letters themselves are refused: there is nothing left to try, and the lease gives the message back.
-    if (isDead && about === undefined) return
+    // The dead letters themselves are refused, also with nothing beside them: there is nothing left to try.
+    if (isDead && about === undefined) {
+      if (delivery !== undefined) this.#onAbandoned(delivery)
+      return
+    }
     const write = about?.end.write
     this.finish(
       {
@@ -121,17 +130,14 @@ export class OutcomeSettler {
    * added afterwards. Safe twice.
    */
   async close(graceMs: number): Promise<{ readonly settlements: number; readonly results: number }> {
-    const until = performance.now() + graceMs
-    const left = (): number => Math.max(0, until - performance.now())
+    this.#settler.hurry(graceMs)
+    this.#storer?.hurry(graceMs)
     // A stored result can still bring a settlement with it, and a settled follow-up a result.
-    while (left() > 0 && this.#settler.pending + (this.#storer?.pending ?? 0) > 0) {
-      const idle = Promise.all([this.#settler.idle(), this.#storer?.idle()])
-      await withDeadline(idle, left(), () => tooLate).catch((error: unknown) => {
-        if (error !== tooLate) throw error
-      })
+    while (this.#settler.pending + (this.#storer?.pending ?? 0) > 0) {
+      await Promise.all([this.#settler.idle(), this.#storer?.idle()])
     }
-    const results = (await this.#storer?.close(left())) ?? 0
-    return { settlements: await this.#settler.close(left()), results }
+    const results = (await this.#storer?.close(0)) ?? 0
+    return { settlements: await this.#settler.close(0), results }
   }
 
   /** A record that the store refuses is replaced by one that says so. */
@@ -144,15 +150,8 @@ export class OutcomeSettler {
   }
 }
 
-const tooLate = new Error('the time to settle is over')
-
 /** A settlement without the parts that are not there. Not spread together: one is made for every task. */
-function settlementOf(
-  delivery: DeliveryRef | undefined,
-  action: SettleAction | undefined,
-  publish: readonly Publication[] | undefined,
-  writes: readonly AtomicWrite[] | undefined,
-): Settlement {
+function settlementOf({ action, delivery, publish, writes }: SettlementParts): Settlement {
   const settlement: { -readonly [Part in keyof Settlement]: Settlement[Part] } = {}
   if (delivery !== undefined) settlement.delivery = delivery
   if (action !== undefined) settlement.action = action
@@ -160,3 +159,5 @@ function settlementOf(
   if (writes !== undefined) settlement.writes = writes
   return settlement
 }
+
+type SettlementParts = { readonly [Part in keyof Settlement]: Settlement[Part] | undefined }

@@ -20,7 +20,8 @@ const intervalMs = 20
  * and, while tasks are so short that it would be done in a moment, more.
  */
 export class PrefetchWindow {
-  readonly #base: number
+  /** Messages held at least. */
+  readonly base: number
   readonly #concurrency: number
   readonly #aheadMs: number
   readonly #now: () => number
@@ -30,7 +31,7 @@ export class PrefetchWindow {
   #since: number
 
   constructor(options: PrefetchWindowOptions) {
-    this.#base = options.base
+    this.base = options.base
     this.#concurrency = options.concurrency
     this.#aheadMs = options.aheadMs
     this.#now = options.now ?? (() => performance.now())
@@ -44,9 +45,9 @@ export class PrefetchWindow {
 
   /** Messages that may be held now. */
   get size(): number {
-    if (this.#aheadMs === 0) return this.#base
+    if (this.#aheadMs === 0) return this.base
     this.#measure()
-    return Math.max(this.#base, Math.min(most, Math.floor(this.#pace * this.#aheadMs)))
+    return Math.max(this.base, Math.min(most, Math.floor(this.#pace * this.#aheadMs)))
   }
 
   /**

@@ -1,4 +1,5 @@
 import { BackendUnavailableError, type ResultBackend, ResultTooLargeError, type ResultWrite } from '@celery/backend'
+import { type Clock, ManualClock } from '@celery/promises'
 import { expect, test } from 'vitest'
 import { ResultStorer } from './result-storer.ts'
 
@@ -7,7 +8,7 @@ function write(taskId: string): ResultWrite {
 }
 
 /** A store that fails as told, and what happened. */
-function setUp(fail: (taskIds: readonly string[], attempt: number) => Error | undefined) {
+function setUp(fail: (taskIds: readonly string[], attempt: number) => Error | undefined, clock?: Clock) {
   const log: string[] = []
   let attempt = 0
   const backend = {
@@ -20,6 +21,7 @@ function setUp(fail: (taskIds: readonly string[], attempt: number) => Error | un
   } as unknown as ResultBackend
   const storer = new ResultStorer({
     backend,
+    clock,
     onError: (error) => log.push(`error ${(error as Error).name}`),
     onRefused: ({ taskId }) => {
       log.push(`refused ${taskId}`)
@@ -77,4 +79,39 @@ test('closing waits for what is under way', async () => {
   add('a')
   expect(await storer.close(10_000)).toBe(0)
   expect(log.at(-1)).toBe('stored a')
+})
+
+test('closing does not wait for the next attempt, and tries again soon', async () => {
+  const clock = new ManualClock()
+  const { add, log, storer } = setUp((_ids, attempt) => (attempt < 8 ? away : undefined), clock)
+  add('a')
+  for (let pauses = 1; pauses <= 5; pauses++) {
+    await clock.whenPending()
+    clock.advance(1_500)
+  }
+  await clock.whenPending()
+  const closing = storer.close(10_000)
+  // The pause, and the two of the grace.
+  await clock.whenPending(3)
+  clock.advance(100)
+  expect(await closing).toBe(0)
+  expect(log.slice(-2)).toEqual(['store a', 'stored a'])
+})
+
+test('closing makes a last attempt before it gives up', async () => {
+  const clock = new ManualClock()
+  const { add, storer } = setUp((_ids, attempt) => (attempt < 3 ? away : undefined), clock)
+  add('a')
+  await clock.whenPending()
+  const closing = storer.close(110)
+  await clock.whenPending(3)
+  clock.advance(10)
+  expect(await closing).toBe(0)
+})
+
+test('closing gives up a store that does not hear of it', async () => {
+  const backend = { store: () => new Promise(() => {}) } as unknown as ResultBackend
+  const storer = new ResultStorer({ backend, onError: () => {}, onRefused: (refused) => refused })
+  storer.add(write('a'), () => {})
+  expect(await storer.close(10)).toBe(1)
 })

@@ -1,6 +1,6 @@
 import type { ResultBackend, ResultWrite } from '@celery/backend'
-import { Batcher } from '@celery/messaging'
-import { CeleryError, sleep, unlessAborted } from '@celery/promises'
+import { Attempts, Batcher } from '@celery/messaging'
+import { abortable, CeleryError, type Clock } from '@celery/promises'
 
 export interface ResultStorerOptions {
   readonly backend: ResultBackend
@@ -8,6 +8,8 @@ export interface ResultStorerOptions {
   readonly onError: (error: unknown) => void
   /** The store refuses this record for good: it is too large, for example. Gives the record to store instead. */
   readonly onRefused: (write: ResultWrite, error: unknown) => ResultWrite
+  /** Whose time passes between two attempts, and until the end of the grace. @defaultValue `systemClock` */
+  readonly clock?: Clock | undefined
 }
 
 interface Waiting {
@@ -23,12 +25,13 @@ interface Waiting {
  */
 export class ResultStorer {
   readonly #options: ResultStorerOptions
-  readonly #closing = new AbortController()
+  readonly #attempts: Attempts
   readonly #batcher: Batcher<Waiting>
   #unstored = 0
 
   constructor(options: ResultStorerOptions) {
     this.#options = options
+    this.#attempts = new Attempts(options.clock)
     this.#batcher = new Batcher({ run: (batch) => this.#store(batch) })
   }
 
@@ -45,34 +48,33 @@ export class ResultStorer {
     await this.#batcher.idle()
   }
 
-  /** Gives up what is not stored within `graceMs`; resolves to how many records that were. Safe twice. */
+  /** Tries at once what has failed, and again and again for `graceMs`. What is not stored until then is given up. */
+  hurry(graceMs: number): void {
+    this.#attempts.hurry(graceMs)
+  }
+
+  /** As `hurry`, and nothing may be added any more; resolves to how many records were given up. Safe twice. */
   async close(graceMs: number): Promise<number> {
-    const timer = setTimeout(() => this.#closing.abort(closed), graceMs)
+    this.hurry(graceMs)
     await this.#batcher.idle()
-    clearTimeout(timer)
-    this.#closing.abort(closed)
+    this.#attempts.end()
     return this.#unstored
   }
 
   async #store(batch: readonly Waiting[]): Promise<void> {
-    const { signal } = this.#closing
-    for (let attempt = 1; !signal.aborted; attempt++) {
+    const writes = batch.map(({ write }) => write)
+    for await (const signal of this.#attempts.each()) {
       try {
-        await this.#options.backend.store(
-          batch.map(({ write }) => write),
-          { signal },
-        )
-        for (const { onStored } of batch) onStored()
-        return
+        // A driver that is deaf to the signal must not hold up the stop.
+        await abortable(this.#options.backend.store(writes, { signal }), signal)
       } catch (error) {
         if (signal.aborted) break
-        if (isRefusal(error)) {
-          await this.#refuse(batch, error)
-          return
-        }
+        if (isRefusal(error)) return this.#refuse(batch, error)
         this.#options.onError(error)
-        await sleep(Math.min(1_500, 50 * 2 ** attempt), { signal }).catch(unlessAborted(signal))
+        continue
       }
+      for (const { onStored } of batch) onStored()
+      return
     }
     this.#unstored += batch.length
   }
@@ -89,8 +91,6 @@ export class ResultStorer {
     for (const waiting of batch) await this.#store([waiting])
   }
 }
-
-const closed = new Error('the result storer was closed')
 
 /** Whether the record itself is at fault. Everything else may pass: a store that is away or full has many words for it. */
 function isRefusal(error: unknown): boolean {

@@ -1,16 +1,21 @@
+import type { TaskLog } from '@celery/app'
 import type { TraceOutcome } from '@celery/app/internal'
 import type { ActiveTask } from './active-task.ts'
-import type { Logger } from './logger.ts'
+import type { Logger, LogLevel } from './logger.ts'
 
 /** Says what came of a task, in Celery's words. */
 export function logOutcome(logger: Logger, task: ActiveTask, outcome: TraceOutcome): void {
-  const { runtime, state, text, traceback } = outcome
+  const { expected, runtime, state, text, traceback } = outcome
   switch (state) {
     case 'SUCCESS':
       if (logger.isEnabled('info')) logger.info(`Task ${task.title} succeeded in ${runtime.toFixed(6)}s: ${text}`)
       return
     case 'FAILURE':
-      logger.error(`Task ${task.title} raised: ${text}${traceback === undefined ? '' : `\n${traceback}`}`)
+      if (expected === true) logger.info(`Task ${task.title} raised expected: ${text}`)
+      else logger.error(`Task ${task.title} raised: ${text}${traceback === undefined ? '' : `\n${traceback}`}`)
+      return
+    case 'RETRY':
+      if (logger.isEnabled('info')) logger.info(`Task ${task.title} retry: ${text}`)
       return
     case 'IGNORED':
       if (logger.isEnabled('info')) logger.info(`Task ${task.title} ignored`)
@@ -18,4 +23,17 @@ export function logOutcome(logger: Logger, task: ActiveTask, outcome: TraceOutco
     case 'REJECTED':
       logger.warning(`Task ${task.title} rejected: ${text}`)
   }
+}
+
+/** What tasks of this process log goes where the worker logs, as far as that wants it. */
+export function routeTaskLog(log: TaskLog, logger: Logger): void {
+  log.level = leastLevel(logger)
+  log.write = ({ level, message, task }) =>
+    logger[level](task === undefined ? message : `${task.name}[${task.id}]: ${message}`)
+}
+
+/** The least level that `logger` writes. */
+export function leastLevel(logger: Logger): LogLevel {
+  const levels: readonly LogLevel[] = ['debug', 'info', 'warning', 'error']
+  return levels.find((level) => logger.isEnabled(level)) ?? 'critical'
 }

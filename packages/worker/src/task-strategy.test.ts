@@ -21,6 +21,7 @@ test("without anything it is Celery's", () => {
     trackStarted: false,
     timeLimit: undefined,
     softTimeLimit: undefined,
+    rateLimit: undefined,
   })
 })
 
@@ -44,4 +45,16 @@ test('a limit of 0 is none, so that a task can lift the one that all others have
 
 test.each([-1, Number.NaN])('a limit of %s is refused', (timeLimit) => {
   expect(() => strategy({ timeLimit })).toThrow('a time limit is a number of seconds')
+})
+
+test('WORK-044 a rate limit is of the task, else of the settings, and none where they are disabled', () => {
+  expect(strategy({ rateLimit: '30/m' }).rateLimit).toBe(0.5)
+  expect(strategy({ rateLimit: 10 }, { taskDefaultRateLimit: '1/h' }).rateLimit).toBe(10)
+  expect(strategy({}, { taskDefaultRateLimit: '2/s' }).rateLimit).toBe(2)
+  expect(strategy({ rateLimit: 0 }, { taskDefaultRateLimit: '2/s' }).rateLimit).toBeUndefined()
+  expect(strategy({ rateLimit: 10 }, { workerDisableRateLimits: true }).rateLimit).toBeUndefined()
+})
+
+test('a rate limit that is none is refused, and the task named', () => {
+  expect(() => strategy({ rateLimit: '10/fortnight' })).toThrow(/task t: .*10\/fortnight/)
 })

@@ -1,5 +1,6 @@
 import { type Celery, ImproperlyConfiguredError } from '@celery/app'
 import type { RegisteredTask } from '@celery/app/internal'
+import { parseRate } from '@celery/promises'
 
 /** How one task's messages are treated: read once from the task and the settings, not for every message. */
 export interface TaskStrategy {
@@ -16,6 +17,8 @@ export interface TaskStrategy {
   readonly timeLimit: number | undefined
   /** Seconds. */
   readonly softTimeLimit: number | undefined
+  /** Starts per second at most, in this worker. */
+  readonly rateLimit: number | undefined
 }
 
 export interface WorkerLimits {
@@ -38,6 +41,18 @@ export function createStrategy(app: Celery, task: RegisteredTask, limits: Worker
     trackStarted: options.trackStarted ?? conf.taskTrackStarted,
     timeLimit: limit(options.timeLimit ?? limits.timeLimit ?? conf.taskTimeLimit),
     softTimeLimit: limit(options.softTimeLimit ?? limits.softTimeLimit ?? conf.taskSoftTimeLimit),
+    rateLimit: conf.workerDisableRateLimits
+      ? undefined
+      : rateLimit(task.name, options.rateLimit ?? conf.taskDefaultRateLimit),
+  }
+}
+
+/** @throws ImproperlyConfiguredError that names the task */
+function rateLimit(taskName: string, rate: unknown): number | undefined {
+  try {
+    return parseRate(rate as string | number | null | undefined) ?? undefined
+  } catch (error) {
+    throw new ImproperlyConfiguredError('rateLimit', `task ${taskName}: ${(error as Error).message}`)
   }
 }
 

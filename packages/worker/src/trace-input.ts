@@ -15,6 +15,7 @@ export function readTraceInput(message: WireMessage, { hostname, queue, redelive
     contentType: message.contentType,
     contentEncoding: message.contentEncoding,
     replyTo: message.properties.reply_to,
+    priority: message.properties.priority,
     queue,
     redeliveries,
     hostname,

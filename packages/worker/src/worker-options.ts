@@ -1,3 +1,4 @@
+import type { SettingsInput } from '@celery/app'
 import type { Logger, LogLevel } from './logger.ts'
 
 /** How a worker runs; what is left out comes from the app's settings. */
@@ -7,7 +8,8 @@ export interface WorkerOptions {
   /** Tasks run at the same time. @defaultValue `workerConcurrency`, else the number of processors */
   readonly concurrency?: number
   /**
-   * Where tasks run: `prefork`, in child processes, or `async`, in this process, as `gevent` and `eventlet` mean too.
+   * Where tasks run: `prefork`, in child processes; `threads`, in threads of this process; `async`, in this process, as
+   * `gevent` and `eventlet` mean too; `solo`, in this process one at a time.
    * @defaultValue `workerPool` where `appModule` is known, else `'async'`
    */
   readonly pool?: string
@@ -15,6 +17,13 @@ export interface WorkerOptions {
   readonly queues?: readonly string[]
   /** Messages fetched ahead for each slot. @defaultValue `workerPrefetchMultiplier` */
   readonly prefetchMultiplier?: number
+  /** Fetches only what can run at once. @defaultValue `workerDisablePrefetch` */
+  readonly disablePrefetch?: boolean
+  /**
+   * `fair` hands a task to a pool process only when that has nothing else to do; otherwise processes are also sent tasks
+   * ahead, behind tasks known to take milliseconds only, and give them back when one takes longer. @defaultValue `'default'`
+   */
+  readonly optimization?: 'default' | 'fair'
   /** Hard limit in seconds for tasks that set none. @defaultValue `taskTimeLimit` */
   readonly timeLimit?: number
   /** Soft limit in seconds for tasks that set none. @defaultValue `taskSoftTimeLimit` */
@@ -32,6 +41,8 @@ export interface WorkerOptions {
   readonly appModule?: string
   /** Which export of it is the app. @defaultValue `app`, then `celery`, then any app */
   readonly appExport?: string
+  /** Settings laid over the app's, here and in pool processes, which load the app for themselves. @defaultValue `{}` */
+  readonly settings?: SettingsInput
   /** Node flags of pool processes, loaders above all. @defaultValue those of this process */
   readonly execArgv?: readonly string[]
   /** @defaultValue a logger to standard error, from `logLevel` on */

@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
-import type { Celery } from '@celery/app'
-import { importModules } from '@celery/app/internal'
+import type { Celery, Configuration } from '@celery/app'
 import { Blueprint } from '@celery/bootsteps'
-import { consoleLogger, type Logger } from './logger.ts'
+import { systemClock } from '@celery/promises'
+import { consoleLogger, type Logger, type LogLevel } from './logger.ts'
 import { nodeName } from './node-name.ts'
 import { RepeatedMessages } from './repeated-messages.ts'
 import { brokerStep } from './steps/broker-step.ts'
@@ -10,8 +10,17 @@ import { leaseStep } from './steps/lease-step.ts'
 import { poolStep } from './steps/pool-step.ts'
 import { settleStep } from './steps/settle-step.ts'
 import { taskStep } from './steps/task-step.ts'
+import { routeTaskLog } from './task-log.ts'
 import type { WorkerContext } from './worker-context.ts'
 import type { WorkerOptions } from './worker-options.ts'
+
+function defaultLogger({ workerLogColor, workerLogFormat }: Configuration, level: LogLevel | undefined): Logger {
+  return consoleLogger({
+    ...(workerLogFormat === undefined ? {} : { format: workerLogFormat }),
+    ...(level === undefined ? {} : { level }),
+    ...(workerLogColor === undefined ? {} : { colour: workerLogColor }),
+  })
+}
 
 /** Makes a worker for `app`; its `start()` starts it. */
 export function createWorker(app: Celery, options: WorkerOptions = {}): Worker {
@@ -38,15 +47,16 @@ export class Worker implements AsyncDisposable {
 
   constructor(app: Celery, options: WorkerOptions = {}) {
     const { conf } = app
+    if (options.settings !== undefined) conf.update(options.settings)
+    const poolName = options.pool ?? (options.appModule === undefined ? 'async' : conf.workerPool)
     this.#context = {
       app,
       options,
       hostname: nodeName(options.hostname),
       queues: options.queues ?? [conf.taskDefaultQueue],
-      concurrency: options.concurrency ?? conf.workerConcurrency ?? availableParallelism(),
-      poolName: options.pool ?? (options.appModule === undefined ? 'async' : conf.workerPool),
-      logger:
-        options.logger ?? consoleLogger({ ...(options.logLevel === undefined ? {} : { level: options.logLevel }) }),
+      concurrency: poolName === 'solo' ? 1 : (options.concurrency ?? conf.workerConcurrency ?? availableParallelism()),
+      poolName,
+      logger: options.logger ?? defaultLogger(conf, options.logLevel),
       repeated: new RepeatedMessages(),
       cold: false,
     }
@@ -99,6 +109,11 @@ export class Worker implements AsyncDisposable {
     return this.#context.dispatcher?.active.size ?? 0
   }
 
+  /** Whether it was told to end running tasks instead of waiting for them. */
+  get isCold(): boolean {
+    return this.#context.cold
+  }
+
   /** What the pool says of itself: its processes, for example. */
   get poolInfo(): Readonly<Record<string, unknown>> {
     return this.#context.pool?.info() ?? {}
@@ -107,15 +122,26 @@ export class Worker implements AsyncDisposable {
   /** Resolves when it consumes from its queues and its pool can run tasks. */
   async start(): Promise<void> {
     const { app, hostname, logger, options } = this.#context
-    await importModules([...app.conf.imports, ...app.conf.include, ...(options.include ?? [])])
+    await app.loadModules(options.include)
     app.finalize()
+    routeTaskLog(app.taskLog, logger)
     await this.#blueprint.start()
     logger.info(`${hostname} ready.`)
   }
 
-  /** Warm shutdown: takes no further message, lets running tasks end, gives the rest back. Safe twice and before `start`. */
-  async stop(): Promise<void> {
-    await this.#blueprint.stop()
+  /**
+   * Warm shutdown: takes no further message, lets running tasks end, gives the rest back. Safe twice and before `start`.
+   *
+   * @param options.timeout seconds after which {@link terminate} follows, as in Celery's soft shutdown. Default: never.
+   */
+  async stop(options: { readonly timeout?: number } = {}): Promise<void> {
+    const { timeout } = options
+    const cancel = timeout === undefined ? () => {} : systemClock.schedule(timeout * 1_000, () => this.#endSoftly())
+    try {
+      await this.#blueprint.stop()
+    } finally {
+      cancel()
+    }
   }
 
   /**
@@ -125,6 +151,12 @@ export class Worker implements AsyncDisposable {
   async terminate(): Promise<void> {
     this.#context.cold = true
     await this.#blueprint.terminate()
+  }
+
+  #endSoftly(): void {
+    this.#context.logger.warning('the time of the soft shutdown is over; ending what still runs')
+    // What goes wrong is told by `closed` and by `stop`, which both still wait.
+    void this.terminate().catch(() => {})
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

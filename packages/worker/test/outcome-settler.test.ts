@@ -1,6 +1,7 @@
 import { type AtomicWrite, type ResultBackend, ResultTooLargeError, type ResultWrite } from '@celery/backend'
 import { Connection, Settler, TransportRegistry } from '@celery/messaging'
-import type { BrokerConnection, Delivery, Publication, Settlement, Transport } from '@celery/transport'
+import { deferred, ManualClock } from '@celery/promises'
+import type { BrokerConnection, Delivery, DeliveryRef, Publication, Settlement, Transport } from '@celery/transport'
 import { memoryTransport } from '@celery/transport-memory'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { OutcomeSettler, type RefusableEnd } from '../src/outcome-settler.ts'
@@ -25,7 +26,12 @@ function describeSettlement({ action, delivery, publish, writes }: Settlement): 
 }
 
 /** A broker and a store that say in which order they are told what. */
-async function setUp(domain: string | undefined) {
+async function setUp(
+  domain: string | undefined,
+  refuses: (settlement: Settlement) => boolean = () => false,
+  isAway = () => false,
+) {
+  const failed = deferred()
   const log: string[] = []
   const memory = memoryTransport()
   const recording: Transport = {
@@ -35,6 +41,7 @@ async function setUp(domain: string | undefined) {
       const settle = broker.settle.bind(broker)
       broker.settle = async (settlements, more) => {
         for (const settlement of settlements) log.push(describeSettlement(settlement))
+        if (settlements.some(refuses)) throw new Error('the broker refuses this')
         // The writes mean something to this test only.
         return settle(
           settlements.map(({ writes: _writes, ...rest }) => rest),
@@ -53,6 +60,7 @@ async function setUp(domain: string | undefined) {
   const backend = {
     domain,
     store: async (writes: readonly ResultWrite[]) => {
+      if (isAway()) throw new Error('the store is away')
       for (const { record } of writes) {
         if (record === 'too large') throw new ResultTooLargeError('id', 2, 1)
         log.push(`store ${record}`)
@@ -68,6 +76,7 @@ async function setUp(domain: string | undefined) {
         }),
   } as unknown as ResultBackend
   const onRefused = (_write: ResultWrite, error: unknown): ResultWrite => write(`FAILURE ${(error as Error).name}`)
+  const onAbandoned = ({ tag }: DeliveryRef): void => void log.push(`abandon ${tag}`)
   const settler = new Settler<RefusableEnd>({
     connection,
     onError: (error) => log.push(`error ${String(error)}`),
@@ -76,11 +85,11 @@ async function setUp(domain: string | undefined) {
       outcomes.refused(refused, error)
     },
   })
-  const storer = new ResultStorer({ backend, onError: () => {}, onRefused })
-  const outcomes = new OutcomeSettler({ backend, domain: 'here', onRefused, settler, storer })
+  const storer = new ResultStorer({ backend, clock: new ManualClock(), onError: () => failed.resolve(), onRefused })
+  const outcomes = new OutcomeSettler({ backend, domain: 'here', onAbandoned, onRefused, settler, storer })
   const settled = (result: string): void => void log.push(result)
   const idle = (): Promise<unknown> => outcomes.close(10_000)
-  return { broker, idle, log, outcomes, settled, delivery: await deliver(broker) }
+  return { broker, idle, log, outcomes, settled, failed, delivery: await deliver(broker) }
 }
 
 async function deliver(broker: BrokerConnection): Promise<Delivery> {
@@ -197,6 +206,35 @@ describe('where they are one', () => {
       'done',
     ])
   })
+})
+
+test.each(['here', undefined])('P-3 a message that cannot even be buried is abandoned (domain %s)', async (domain) => {
+  const { delivery, idle, log, outcomes, settled } = await setUp(domain, () => true)
+  outcomes.finish({ delivery, publish: follow, write: write('3') }, undefined, settled)
+  await idle()
+  expect(log.filter((line) => line.endsWith('dead'))).toHaveLength(domain === undefined ? 1 : 2)
+  expect(log.at(-1)).toBe(`abandon ${delivery.tag}`)
+})
+
+test('an end that is refused twice for its errbacks and its record is buried without them', async () => {
+  const { delivery, idle, log, outcomes, settled } = await setUp('here', ({ publish }) => publish !== undefined)
+  outcomes.finish({ delivery, action: { type: 'dead', reason: 'unknown' }, publish: follow }, undefined, settled)
+  await idle()
+  expect(log).toEqual(['publish follow-up + dead', 'refused Error', 'dead', 'done'])
+})
+
+test('closing tries at once what waits for its next attempt, with the result first', async () => {
+  let away = true
+  const { delivery, log, outcomes, settled, failed } = await setUp(
+    undefined,
+    () => false,
+    () => away,
+  )
+  outcomes.finish({ delivery, write: write('3') }, undefined, settled)
+  await failed.promise
+  away = false
+  expect(await outcomes.close(10_000)).toEqual({ results: 0, settlements: 0 })
+  expect(log.slice(-3)).toEqual(['store 3', 'ack', 'done'])
 })
 
 test('without anything to store or send there is just the acknowledgement', async () => {

@@ -1,7 +1,12 @@
 import { Celery, type SettingsInput } from '@celery/app'
 import { memory as memoryBackend } from '@celery/backend-memory'
 import { deferred } from '@celery/promises'
-import { type BrokerConnection, ConnectionLostError, type Transport } from '@celery/transport'
+import {
+  type BrokerConnection,
+  ConnectionLostError,
+  type Transport,
+  type TransportCapabilities,
+} from '@celery/transport'
 import { memoryTransport } from '@celery/transport-memory'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { createWorker, type Logger, type WorkerOptions } from '../src/index.ts'
@@ -16,7 +21,12 @@ function silentLogger(): Logger & { readonly lines: string[] } {
 function setUp(settings: SettingsInput = {}) {
   const memory = memoryTransport()
   const connections: BrokerConnection[] = []
-  const faults: { open?: () => Promise<void>; fetch?: () => Promise<void> } = {}
+  const faults: {
+    open?: () => Promise<void>
+    fetch?: () => Promise<void>
+    /** What brokers that are opened from now on can do, unlike those in memory. */
+    capabilities?: Partial<TransportCapabilities>
+  } = {}
   const transport: Transport = {
     ...memory,
     open: async (address, options) => {
@@ -28,6 +38,7 @@ function setUp(settings: SettingsInput = {}) {
         return fetch(queues, more)
       }
       connections.push(broker)
+      Object.defineProperty(broker, 'capabilities', { value: { ...broker.capabilities, ...faults.capabilities } })
       return broker
     },
   }
@@ -116,6 +127,71 @@ describe('a worker in this process', () => {
     const connection = app.connectionForRead()
     expect(await (await connection.broker()).declareQueue({ name: 'celery' })).toMatchObject({ held: 0, ready: 1 })
     await connection.close()
+  })
+
+  test('POOL-004 solo runs one task at a time and fetches nothing meanwhile', async () => {
+    const { app, worker } = setUp()
+    const gate = deferred()
+    const running = deferred()
+    const slow = app.task('slow', async () => {
+      running.resolve()
+      await gate.promise
+    })
+    const add = app.task('add', (x: number, y: number) => x + y)
+    await using one = worker({ pool: 'solo', concurrency: 8 })
+    await one.start()
+    expect(one.concurrency).toBe(1)
+    const first = await slow.delay()
+    await running.promise
+    const second = await add.delay(2, 3)
+    const connection = app.connectionForRead()
+    expect(await (await connection.broker()).declareQueue({ name: 'celery' })).toMatchObject({ held: 1, ready: 1 })
+    await connection.close()
+    gate.resolve()
+    await first.get({ timeout: 10 })
+    expect(await second.get({ timeout: 10 })).toBe(5)
+  })
+
+  test.each(['async', 'solo'])(
+    'a slot of %s that was stuck takes tasks again when its function has settled',
+    async (pool) => {
+      const { app, worker } = setUp()
+      const gate = deferred()
+      const stuck = app.task('stuck', () => gate.promise, { timeLimit: 0.05 })
+      const add = app.task('add', (x: number, y: number) => x + y)
+      await using one = worker({ pool, concurrency: 1, prefetchMultiplier: 1 })
+      await one.start()
+      const first = await stuck.delay()
+      await expect(first.get({ timeout: 10 })).rejects.toMatchObject({ name: 'TimeLimitExceeded' })
+      const second = await add.delay(2, 3)
+      gate.resolve()
+      expect(await second.get({ timeout: 10 })).toBe(5)
+    },
+  )
+
+  test('P-11 CONF-175 where the broker cannot hold delayed tasks, no more than the limit are held here', async () => {
+    const { app, faults, logger, worker } = setUp({ workerEtaTaskLimit: 3 })
+    app.task('later', () => 'ran')
+    const connection = app.connectionForRead()
+    onTestFinished(() => connection.close())
+    const broker = await connection.broker()
+    await broker.declareQueue({ name: 'celery' })
+    const ids = ['a', 'b', 'c', 'd', 'e']
+    const eta = new Date(Date.now() + 1_000).toISOString()
+    for (const id of ids) {
+      // As from a client that cannot leave the waiting to the broker.
+      const headers = { lang: 'py', task: 'later', id, root_id: id, eta }
+      const message = { headers, properties: {}, contentType: 'application/json', contentEncoding: 'utf-8' }
+      await broker.publish([{ exchange: '', routingKey: 'celery', message: { ...message, body: '[[], {}, {}]' } }])
+    }
+    faults.capabilities = { delay: false }
+    await using one = worker()
+    await one.start()
+    const received = (): number => logger.lines.filter((line) => line.endsWith('received')).length
+    await expect.poll(received, { timeout: 10_000 }).toBe(3)
+    expect(await broker.declareQueue({ name: 'celery' })).toMatchObject({ held: 3, ready: 2 })
+    for (const id of ids) expect(await app.asyncResult(id).get({ timeout: 10 })).toBe('ran')
+    expect(received()).toBe(5)
   })
 
   test('keeps running tasks whose broker fails under it, and takes further ones from the next connection', async () => {

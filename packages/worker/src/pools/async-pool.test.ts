@@ -22,7 +22,7 @@ function setUp(concurrency: number) {
   const job = (name: string, limits: { timeLimit?: number; softTimeLimit?: number } = {}): TaskJob => ({
     name,
     origin: { hostname: 'here', queue: name, redeliveries: 0 },
-    input: { queue: name } as TraceInput,
+    readInput: () => ({ queue: name }) as TraceInput,
     envelope: undefined,
     timeLimit: limits.timeLimit,
     softTimeLimit: limits.softTimeLimit,

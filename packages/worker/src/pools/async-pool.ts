@@ -4,7 +4,11 @@ import { type Deferred, deferred, systemClock } from '@celery/promises'
 import type { JobResult, TaskJob, TaskPool } from './task-pool.ts'
 
 export interface AsyncPoolOptions {
+  /** `solo` runs one task at a time, and nothing is fetched meanwhile. @defaultValue `'async'` */
+  readonly name?: 'async' | 'solo'
   readonly concurrency: number
+  /** A slot that was given up as stuck is free again. */
+  readonly onReady?: () => void
   readonly trace: (input: TraceInput, limits: SoftLimit | undefined) => TraceOutcome | Promise<TraceOutcome>
 }
 
@@ -17,11 +21,12 @@ const turnMs = 10
  * until the handler settles.
  */
 export class AsyncPool implements TaskPool {
-  readonly name = 'async'
+  readonly name: 'async' | 'solo'
   readonly concurrency: number
   readonly healthy = true
   readonly forwardsEnvelopes = false
   readonly #trace: AsyncPoolOptions['trace']
+  readonly #onReady: (() => void) | undefined
   /** First in, first out; `#next` is the head, so that taking one does not move the others. */
   #waiting: TaskJob[] = []
   #next = 0
@@ -34,8 +39,14 @@ export class AsyncPool implements TaskPool {
   #turnEndsAt = 0
 
   constructor(options: AsyncPoolOptions) {
-    this.concurrency = options.concurrency
+    this.name = options.name ?? 'async'
+    this.concurrency = this.name === 'solo' ? 1 : options.concurrency
     this.#trace = options.trace
+    this.#onReady = options.onReady
+  }
+
+  get isBlocking(): boolean {
+    return this.name === 'solo' && this.#running > 0
   }
 
   async start(): Promise<void> {}
@@ -67,7 +78,7 @@ export class AsyncPool implements TaskPool {
   }
 
   info(): Readonly<Record<string, unknown>> {
-    return { implementation: 'async', 'max-concurrency': this.concurrency, running: this.#running }
+    return { implementation: this.name, 'max-concurrency': this.concurrency, running: this.#running }
   }
 
   /** Starts what waits while there are slots, and lets the event loop breathe where tasks never wait for anything. */
@@ -92,7 +103,7 @@ export class AsyncPool implements TaskPool {
     const unlimited = job.timeLimit === undefined && job.softTimeLimit === undefined
     let outcome: TraceOutcome | Promise<TraceOutcome>
     try {
-      outcome = unlimited ? this.#trace(job.input, undefined) : this.#limited(job)
+      outcome = unlimited ? this.#trace(job.readInput(), undefined) : this.#limited(job)
     } catch (error) {
       outcome = Promise.reject(error)
     }
@@ -111,8 +122,10 @@ export class AsyncPool implements TaskPool {
 
   #settled(job: TaskJob, result: JobResult): void {
     this.#running--
+    const wasStuck = !this.#pending.has(job)
     this.#report(job, result)
     this.#fill()
+    if (wasStuck) this.#onReady?.()
   }
 
   /** Only the first report of a task counts. */
@@ -136,7 +149,7 @@ export class AsyncPool implements TaskPool {
           this.#report(job, { type: 'timeout', limit: timeLimit, stuck: true }),
         ),
     ]
-    const outcome = await this.#trace(job.input, soft)
+    const outcome = await this.#trace(job.readInput(), soft)
     for (const cancel of timers) if (cancel !== false) cancel()
     return outcome
   }

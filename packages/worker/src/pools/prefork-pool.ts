@@ -1,7 +1,16 @@
 import { createRequire } from 'node:module'
+import type { SettingsInput } from '@celery/app'
 import type { TraceInput } from '@celery/app/internal'
-import { type ChildExit, type JobLost, type JobOutcome, type PoolJob, ProcessPool } from '@celery/process-pool'
+import {
+  type ChildExit,
+  type JobLost,
+  type JobOutcome,
+  type PoolJob,
+  ProcessPool,
+  type ProcessPoolOptions,
+} from '@celery/process-pool'
 import { stringifyJson } from '@celery/serialization'
+import type { LogLevel } from '../logger.ts'
 import type { MessageOrigin } from '../trace-input.ts'
 import { joinOutcome } from './reply.ts'
 import type { JobResult, TaskJob, TaskPool } from './task-pool.ts'
@@ -14,6 +23,8 @@ export interface PreforkPoolOptions {
   readonly execArgv: readonly string[] | undefined
   readonly maxTasksPerChild: number | undefined
   readonly maxMemoryPerChildBytes: number | undefined
+  /** Hands a task to a process only when that has nothing else to do. */
+  readonly fair: boolean
   readonly onReady: () => void
   readonly onChildError: (error: Error) => void
   readonly onChildExit: (pid: number, reason: string) => void
@@ -25,8 +36,12 @@ export interface ChildInit {
   readonly appModule: string
   /** The export that is the app; `undefined` searches as `-A` does. */
   readonly appExport: string | undefined
+  /** Laid over the app's own. */
+  readonly settings: SettingsInput
   /** Further modules with tasks. */
   readonly include: readonly string[]
+  /** Least level that tasks log. */
+  readonly taskLogLevel: LogLevel
 }
 
 /**
@@ -35,7 +50,7 @@ export interface ChildInit {
  */
 export type ChildJobHeader = MessageOrigin & {
   /** Absent where the body of the job is the envelope. */
-  readonly message?: Pick<TraceInput, 'contentEncoding' | 'contentType' | 'replyTo'> & {
+  readonly message?: Pick<TraceInput, 'contentEncoding' | 'contentType' | 'priority' | 'replyTo'> & {
     /** As text, because they may hold what plain JSON does not: integers beyond 2^53. */
     readonly headers: string
   }
@@ -44,21 +59,26 @@ export type ChildJobHeader = MessageOrigin & {
 /** Built JavaScript, also when this file is run from its source. */
 const childModule = createRequire(import.meta.url).resolve('@celery/worker/child')
 
-/** Runs tasks in child processes: a task can crash, block or leak, and the worker goes on. */
+/** Runs tasks in child processes: a task can crash, block or leak, and the worker goes on. Threads are driven alike. */
 export class PreforkPool implements TaskPool {
-  readonly name = 'prefork'
+  readonly name: string
   readonly concurrency: number
   readonly forwardsEnvelopes = true
   readonly #pool: ProcessPool
 
-  constructor(options: PreforkPoolOptions) {
+  constructor(
+    options: PreforkPoolOptions,
+    name = 'prefork',
+    open: (options: ProcessPoolOptions) => ProcessPool = (poolOptions) => new ProcessPool(poolOptions),
+  ) {
+    this.name = name
     this.concurrency = options.concurrency
-    this.#pool = new ProcessPool({
+    this.#pool = open({
       module: childModule,
       ...(options.execArgv === undefined ? {} : { execArgv: options.execArgv }),
       size: options.concurrency,
       init: options.init,
-      maxPipelined: 128,
+      maxPipelined: options.fair ? 1 : 128,
       ...(options.maxTasksPerChild === undefined ? {} : { maxJobsPerChild: options.maxTasksPerChild }),
       ...(options.maxMemoryPerChildBytes === undefined
         ? {}
@@ -97,7 +117,7 @@ export class PreforkPool implements TaskPool {
 
   info(): Readonly<Record<string, unknown>> {
     return {
-      implementation: 'prefork',
+      implementation: this.name,
       'max-concurrency': this.concurrency,
       processes: this.#pool.children.map(({ pid }) => pid),
     }
@@ -117,8 +137,8 @@ class PreforkJob implements PoolJob {
     this.#job = job
     const { envelope, name, softTimeLimit, timeLimit } = job
     if (envelope === undefined) {
-      const { body, contentEncoding, contentType, headers, replyTo } = job.input
-      const message = { contentEncoding, contentType, headers: stringifyJson(headers), replyTo }
+      const { body, contentEncoding, contentType, headers, priority, replyTo } = job.readInput()
+      const message = { contentEncoding, contentType, headers: stringifyJson(headers), priority, replyTo }
       this.header = { ...job.origin, message }
       this.body = body
     } else {
@@ -146,7 +166,7 @@ function jobResult(outcome: JobOutcome): JobResult {
     case 'lost':
       return { type: 'lost', reason: describeExit(outcome) }
     case 'timeout':
-      return { type: 'timeout', limit: outcome.limitMs / 1_000, stuck: false }
+      return { type: 'timeout', limit: outcome.limitMs / 1_000, stuck: outcome.stuck === true }
     case 'recalled':
       return { type: 'recalled' }
     case 'killed':

@@ -1,13 +1,15 @@
 import type { TraceInput, TraceOutcome } from '@celery/app/internal'
 import type { MessageOrigin } from '../trace-input.ts'
 
-/** Where tasks run. One implementation per way of running: processes, this process. */
+/** Where tasks run. One implementation per way of running: processes or threads, this process. */
 export interface TaskPool {
   readonly name: string
   /** Tasks run at the same time. */
   readonly concurrency: number
   /** Whether it can run tasks now. */
   readonly healthy: boolean
+  /** Whether nothing is to be fetched while it is at work. */
+  readonly isBlocking?: boolean
   /** Whether it makes use of `TaskJob.envelope`. */
   readonly forwardsEnvelopes: boolean
   /** Resolves when it can. */
@@ -28,8 +30,9 @@ export interface TaskJob {
   /** The task's name. */
   readonly name: string
   readonly origin: MessageOrigin
-  readonly input: TraceInput
-  /** What `input` was read from, where the broker has envelopes and the pool forwards them. */
+  /** What its message says. */
+  readInput(): TraceInput
+  /** What the input is read from, where the broker has envelopes and the pool forwards them. */
   readonly envelope: string | Uint8Array | undefined
   /** Seconds. */
   readonly timeLimit: number | undefined

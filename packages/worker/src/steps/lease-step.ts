@@ -1,4 +1,5 @@
 import type { Step } from '@celery/bootsteps'
+import { onAbort } from '@celery/promises'
 import { BrokerLeases } from '../broker-leases.ts'
 import { complain, made, type WorkerContext } from '../worker-context.ts'
 
@@ -15,14 +16,18 @@ export const leaseStep: Step<WorkerContext> = {
     })
     worker.leases = leases
     // A broker that is locked or away may hold up the start, but not the stop.
-    const give = (): void => void leases.stop()
-    signal.addEventListener('abort', give, { once: true })
+    let stopping: Promise<void> | undefined
+    const forget = onAbort(signal, () => {
+      stopping = leases.stop()
+    })
     try {
       await leases.keep(made(worker.broker, 'broker'))
-      signal.removeEventListener('abort', give)
     } catch (error) {
       await leases.stop()
       throw error
+    } finally {
+      forget()
+      await stopping
     }
   },
 

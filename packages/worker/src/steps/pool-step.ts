@@ -1,4 +1,5 @@
 import type { Step } from '@celery/bootsteps'
+import { throwIfAborted } from '@celery/promises'
 import { createPool } from '../pools/create-pool.ts'
 import type { WorkerContext } from '../worker-context.ts'
 
@@ -8,7 +9,8 @@ export const poolStep: Step<WorkerContext> = {
   requires: ['settling'],
 
   async start(worker, { signal }) {
-    const pool = createPool(worker, { onReady: () => worker.consumer?.wake() })
+    const pool = await createPool(worker, { onReady: () => worker.consumer?.wake() })
+    throwIfAborted(signal)
     worker.pool = pool
     // A module that takes long to load, or never ends loading, must not hold up a stop.
     const give = (): void => void pool.terminate()

@@ -44,6 +44,7 @@ export const settleStep: Step<WorkerContext> = {
       storer,
       domain: worker.broker?.domain,
       onRefused: (write, error) => refusedRecord(worker, write, error),
+      onAbandoned: (delivery) => worker.leases?.limit(delivery, 0),
     })
   },
 

@@ -6,6 +6,9 @@ import { PoolWatch } from '../pool-watch.ts'
 import { PrefetchWindow } from '../prefetch-window.ts'
 import { complain, describeError, made, type WorkerContext } from '../worker-context.ts'
 
+/** Delayed tasks that a worker holds at most where the broker cannot hold them (rule O-9). */
+const defaultMaxHeld = 10_000
+
 /** Takes messages and sends them on. The last to start and the first to stop. */
 export function taskStep(): Step<WorkerContext> {
   let watch: PoolWatch | undefined
@@ -28,6 +31,7 @@ export function taskStep(): Step<WorkerContext> {
         timeLimit: options.timeLimit,
         softTimeLimit: options.softTimeLimit,
         canPark: broker?.capabilities.delay ?? false,
+        maxHeld: app.conf.workerEtaTaskLimit ?? defaultMaxHeld,
         isCold: () => worker.cold,
         onRoom: () => worker.consumer?.wake(),
       })
@@ -86,7 +90,8 @@ function follow(worker: WorkerContext, current: BrokerConnection): void {
 function prefetchWindow({ app, concurrency, options }: WorkerContext): PrefetchWindow {
   const { conf } = app
   // Only what is free to run: each message is either running or in the queue.
-  if (conf.reliability === 'safe') return new PrefetchWindow({ base: concurrency, concurrency, aheadMs: 0 })
+  if (conf.reliability === 'safe' || (options.disablePrefetch ?? conf.workerDisablePrefetch))
+    return new PrefetchWindow({ base: concurrency, concurrency, aheadMs: 0 })
   const multiplier = options.prefetchMultiplier ?? conf.workerPrefetchMultiplier
   const base = multiplier === 0 ? Number.MAX_SAFE_INTEGER : Math.max(1, Math.ceil(multiplier * concurrency))
   return new PrefetchWindow({ base, concurrency, aheadMs: conf.prefetchAheadMs })
