@@ -14,6 +14,8 @@ for (const [pool, options] of pools) {
       const id = await scene.send('at-run', 3, 0.05)
       expect(await scene.value(id)).toBe(2)
       expect(scene.starts(id)).toHaveLength(3)
+      // The log comes through a pipe, and so a little after the result.
+      await worker.untilLogged("retry: Retry in 0.05s: TypeError('run 2')")
       const retries = worker.log.split('\n').filter((line) => line.includes(`at-run[${id}] retry: `))
       expect(retries.map((line) => line.slice(line.indexOf('retry: ')))).toEqual([
         "retry: Retry in 0.05s: TypeError('run 1')",

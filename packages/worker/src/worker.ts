@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
-import type { Celery, Configuration } from '@celery/app'
+import { type Celery, type Configuration, ImproperlyConfiguredError } from '@celery/app'
 import { Blueprint } from '@celery/bootsteps'
+import { poolChildKind } from '@celery/process-pool/child'
 import { systemClock } from '@celery/promises'
 import { consoleLogger, type Logger, type LogLevel } from './logger.ts'
 import { nodeName } from './node-name.ts'
@@ -24,12 +25,13 @@ function defaultLogger({ workerLogColor, workerLogFormat }: Configuration, level
 
 /** Makes a worker for `app`; its `start()` starts it. */
 export function createWorker(app: Celery, options: WorkerOptions = {}): Worker {
+  assertNotInPool()
   return new Worker(app, options)
 }
 
 /** Makes a worker and starts it; resolves when it consumes. */
 export async function startWorker(app: Celery, options: WorkerOptions = {}): Promise<Worker> {
-  const worker = new Worker(app, options)
+  const worker = createWorker(app, options)
   await worker.start()
   return worker
 }
@@ -162,4 +164,13 @@ export class Worker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
+}
+
+/** A module that starts a worker, named as the one that creates the app, would start one in each of its pool processes. */
+function assertNotInPool(): void {
+  if (poolChildKind() === undefined) return
+  throw new ImproperlyConfiguredError(
+    'appModule',
+    'a pool process cannot start a worker: name a module that only creates the app and its tasks, and start the worker in another one',
+  )
 }
