@@ -36,8 +36,11 @@ describe('settings on the command line', () => {
   })
 
   test.each([
-    ['nonsense', 'the setting "nonsense" on the command line must be section.name=value, or .name=value'],
-    ['=1', 'must be section.name=value'],
+    [
+      'nonsense',
+      'the setting "nonsense" on the command line has no value: write NAME=VALUE, section.name=VALUE, or .name=VALUE',
+    ],
+    ['=1', 'has no value: write NAME=VALUE'],
     ['.concurency=1', 'did you mean workerConcurrency?'],
     ['.concurrency=many', 'the setting ".concurrency" on the command line cannot be read as count'],
     ['task.acks_late=maybe', 'cannot be read as boolean'],

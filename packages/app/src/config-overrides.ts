@@ -20,7 +20,7 @@ export function parseConfigOverrides(argv: readonly string[], options: ConfigOve
 
 function parseOverride(argument: string, section: string): [SettingName, unknown] {
   const equals = argument.indexOf('=')
-  if (equals < 1) throw wrong(argument, 'must be section.name=value, or .name=value')
+  if (equals < 1) throw wrong(argument, 'has no value: write NAME=VALUE, section.name=VALUE, or .name=VALUE')
   const key = argument.slice(0, equals)
   const name = key.startsWith('.') || key.startsWith('_') ? `${section}_${key.slice(1)}` : key.replace('.', '_')
   const canonical = settingName(camelCase(name), new Set()) as SettingName
