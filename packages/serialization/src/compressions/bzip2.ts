@@ -1,4 +1,5 @@
 import type { Compression, LazyCompression } from '../compression.ts'
+import { loadOnce } from '../load-once.ts'
 import { TooLargeError } from './too-large-error.ts'
 
 const OUTPUT_FULL = -8
@@ -7,21 +8,12 @@ const WORK_FACTOR = 30
 
 type Bzip2Module = InstanceType<typeof import('bzip2-wasm')['default']>['wasmModule']
 
-/** As Python's `bz2`. Needs the package bzip2-wasm. */
+/** As Python's `bz2`. Needs the package bzip2-wasm. Loaded once for the process: each would have 16 MiB of its own. */
 export const bzip2Compression: LazyCompression = {
   contentType: 'application/x-bz2',
   packageName: 'bzip2-wasm',
-  load() {
-    wasm ??= loadWasm().catch((error: unknown) => {
-      wasm = undefined
-      throw error
-    })
-    return wasm
-  },
+  load: loadOnce(loadWasm),
 }
-
-/** One for the process: each would have 16 MiB of its own. */
-let wasm: Promise<Compression> | undefined
 
 async function loadWasm(): Promise<Compression> {
   const { default: Package } = await import('bzip2-wasm')

@@ -1,5 +1,6 @@
 import * as zlib from 'node:zlib'
 import type { Compression, LazyCompression } from '../compression.ts'
+import { loadOnce } from '../load-once.ts'
 import { TooLargeError } from './too-large-error.ts'
 import { zstdFrameSize } from './zstd-frame-size.ts'
 
@@ -16,17 +17,9 @@ interface ZstdOfNode {
 export const zstdCompression: Compression | LazyCompression = ofNode(zlib as ZstdOfNode) ?? {
   contentType: CONTENT_TYPE,
   packageName: '@bokuweb/zstd-wasm',
-  load() {
-    wasm ??= loadWasm().catch((error: unknown) => {
-      wasm = undefined
-      throw error
-    })
-    return wasm
-  },
+  // Once for the process: the package has one memory, and is unusable once it is set up again.
+  load: loadOnce(loadWasm),
 }
-
-/** One for the process: the package has one memory, and is unusable once it is set up again. */
-let wasm: Promise<Compression> | undefined
 
 async function loadWasm(): Promise<Compression> {
   const zstd = await import('@bokuweb/zstd-wasm')
