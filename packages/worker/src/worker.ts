@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { type Celery, type Configuration, ImproperlyConfiguredError } from '@celery/app'
 import { Blueprint } from '@celery/bootsteps'
-import { poolChildKind } from '@celery/process-pool/child'
+import { poolChildKind } from '@celery/process-pool/child-kind'
 import { systemClock } from '@celery/promises'
 import { consoleLogger, type Logger, type LogLevel } from './logger.ts'
 import { nodeName } from './node-name.ts'

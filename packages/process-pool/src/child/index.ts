@@ -1,3 +1,2 @@
 export { SoftTimeLimitExceeded } from '../errors.ts'
-export { type PoolChildKind, poolChildKind } from './pool-child-mark.ts'
 export { type Handler, type Job, type Reply, type ServeJobsOptions, serveJobs } from './serve-jobs.ts'

@@ -5,7 +5,7 @@
 import { describeError } from '../errors.ts'
 import { FrameKind, FrameWriter } from '../frame.ts'
 import { writeToParent } from './channel.ts'
-import { markAsPoolChild } from './pool-child-mark.ts'
+import { markAsPoolChild } from './pool-child-kind.ts'
 
 // A terminal sends these to the whole process group. The pool's owner hears them too and decides what becomes of us.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const) {

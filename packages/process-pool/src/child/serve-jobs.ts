@@ -1,7 +1,7 @@
 import { CorruptFrameError, describeError, NotInPoolError, SoftTimeLimitExceeded } from '../errors.ts'
 import { checkMessage, FrameKind, type FrameView, PROTOCOL_VERSION } from '../frame.ts'
 import { type Channel, ParentChannel } from './channel.ts'
-import { type PoolChildKind, poolChildKind } from './pool-child-mark.ts'
+import { type PoolChildKind, poolChildKind } from './pool-child-kind.ts'
 import { ThreadChannel } from './thread-channel.ts'
 
 /** One job as the child sees it. */

@@ -4,7 +4,7 @@
  */
 import { describeError } from '../errors.ts'
 import { FrameKind, FrameWriter } from '../frame.ts'
-import { markAsPoolChild } from './pool-child-mark.ts'
+import { markAsPoolChild } from './pool-child-kind.ts'
 import { postToPool } from './thread-channel.ts'
 
 markAsPoolChild('thread')

@@ -1,0 +1,1 @@
+export { type PoolChildKind, poolChildKind } from './pool-child-kind.ts'
