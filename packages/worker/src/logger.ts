@@ -1,17 +1,11 @@
 import { styleText } from 'node:util'
+import type { LogLevel, TaskLogger } from '@celery/app'
 import { defaultLogFormat, logFormatter } from './log-format.ts'
 
-export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical'
+export type { LogLevel } from '@celery/app'
 
-/** Where a worker says what it does. Any logger with these methods will do. */
-export interface Logger {
-  debug(message: string): void
-  info(message: string): void
-  warning(message: string): void
-  error(message: string): void
-  critical(message: string): void
-  isEnabled(level: LogLevel): boolean
-}
+/** Where a worker says what it does, as tasks do. Any logger with these methods will do. */
+export type Logger = TaskLogger
 
 const order: readonly LogLevel[] = ['debug', 'info', 'warning', 'error', 'critical']
 
