@@ -29,6 +29,11 @@ export class CodecSlot<Codec extends { readonly contentType: string }> {
     return this.#codec
   }
 
+  /** Whether there is nothing to load. */
+  get isLoaded(): boolean {
+    return this.#codec !== undefined
+  }
+
   /** At once where there is nothing to load. Calls at the same time load once. @throws CodecUnavailableError */
   load(): Promise<void> {
     if (this.#codec !== undefined || this.#lazy === undefined) return Promise.resolve()

@@ -46,6 +46,11 @@ export class CompressionRegistry {
     await this.#find(nameOrType).load()
   }
 
+  /** Whether `load` has nothing to bring: it is in memory, or unknown. */
+  isLoaded(nameOrType: string): boolean {
+    return this.#slots.get(nameOrType)?.isLoaded ?? true
+  }
+
   /** @throws UnknownCompressionError, CodecUnavailableError, EncodeError */
   compress(body: string | Uint8Array, nameOrType: string): CompressedBody {
     const compression = this.#find(nameOrType).codec

@@ -1,4 +1,4 @@
-import { CeleryError } from '@celery/promises'
+import { CeleryError, quote } from '@celery/promises'
 
 /** A value cannot be written in the chosen format. Nothing was sent; change the value or choose another serializer. */
 export class EncodeError extends CeleryError {
@@ -94,7 +94,7 @@ export class CodecUnavailableError extends CeleryError {
   readonly packageName: string | undefined
 
   constructor(codec: string, packageName?: string, options?: ErrorOptions) {
-    const remedy = packageName === undefined ? '' : `; it needs the package ${packageName}`
+    const remedy = packageName === undefined ? '' : `; it needs the package ${packageName}: npm install ${packageName}`
     super(
       options?.cause === undefined
         ? `${quote(codec)} is not loaded: await load(${quote(codec)}) before using it${remedy}`
@@ -113,9 +113,4 @@ function aboutPickle(nameOrType: string): string {
     ': a pickle can run code in every Python program that reads it; set the senders to json, yaml or msgpack, or ' +
     'register pickleSerializer(), which reads plain data only and runs nothing'
   )
-}
-
-/** A name from outside as one short line, so that it cannot break a log. */
-function quote(name: string): string {
-  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name)
 }

@@ -66,7 +66,7 @@ describe('accept list', () => {
     expect(() => registry.decode('1', 'application/evil', 'utf-8', { accept })).toThrow(UnknownSerializerError)
   })
 
-  test('pickle is refused with the reason, until someone registers it (H-08, H-22)', () => {
+  test('pickle is refused with the reason, until someone registers it (H-08, H-22)', async () => {
     const registry = new SerializerRegistry()
     const body = Buffer.from("cos\nsystem\n(S'true'\ntR.")
     const type = 'application/x-python-serialize'
@@ -76,13 +76,15 @@ describe('accept list', () => {
     expect(() => registry.encode(1, 'pickle')).toThrow('register pickleSerializer()')
     expect(() => registry.acceptList(['pickle'])).toThrow(UnknownSerializerError)
     registry.register('pickle', pickleSerializer())
+    await registry.load('pickle')
     expect([...registry.acceptList(['pickle'])]).toEqual([type])
     expect(() => registry.decode(body, type, 'binary', { accept })).toThrow(DecodeError)
     expect(registry.decode(registry.encode([1], 'pickle').body, type, 'binary', { accept })).toEqual([1])
   })
 
-  test('what is disabled is not read, whatever is accepted', () => {
+  test('what is disabled is not read, whatever is accepted', async () => {
     const registry = new SerializerRegistry().disable('msgpack').disable('raw')
+    await registry.load('msgpack')
     const accept = registry.acceptList(['msgpack', 'json'])
     const { body, contentType } = registry.encode(1, 'msgpack')
     expect(() => registry.decode(body, contentType, 'binary', { accept })).toThrow(ContentDisallowedError)
@@ -90,6 +92,16 @@ describe('accept list', () => {
     expect(registry.decode('1', 'application/json', 'utf-8', { accept })).toBe(1)
     expect(registry.enable('msgpack').decode(body, contentType, 'binary', { accept })).toBe(1)
     expect(() => registry.disable('xml')).toThrow(UnknownSerializerError)
+  })
+
+  test('a content type is refused before anything else is looked at (H-22)', () => {
+    const registry = new SerializerRegistry().disable('raw')
+    const accept = registry.acceptList(['json'])
+    expect(registry.assertAccepted('application/json', accept)).toBeUndefined()
+    expect(registry.assertAccepted('application/text', accept)).toBeUndefined()
+    for (const type of ['application/x-yaml', 'application/data', 'application/evil']) {
+      expect(() => registry.assertAccepted(type, accept), type).toThrow(ContentDisallowedError)
+    }
   })
 
   test('application/text and application/data need no mention, as in kombu', () => {
@@ -208,7 +220,10 @@ describe('lazy serializers', () => {
   test('yaml is one, and names its package', async () => {
     const registry = new SerializerRegistry()
     expect(() => registry.encode(1, 'yaml')).toThrow(expect.objectContaining({ packageName: 'js-yaml' }))
+    expect(() => registry.encode(1, 'yaml')).toThrow('npm install js-yaml')
+    expect(registry.isLoaded('yaml')).toBe(false)
     await registry.load('application/x-yaml')
+    expect(registry.isLoaded('yaml')).toBe(true)
     expect(registry.encode({ a: 1 }, 'yaml').body).toBe('{"a" : 1}\n')
   })
 

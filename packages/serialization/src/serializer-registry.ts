@@ -1,4 +1,4 @@
-import { CeleryError } from '@celery/promises'
+import { CeleryError, quote } from '@celery/promises'
 import { jsonSerializer, rawSerializer, textSerializer } from './built-in-serializers.ts'
 import { CodecSlot } from './codec-slot.ts'
 import { ContentDisallowedError, DecodeError, EncodeError, UnknownSerializerError } from './errors.ts'
@@ -18,13 +18,13 @@ const PLAIN_TEXT = 'application/text'
 const READABLE_ENCODINGS: ReadonlySet<string> = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii', 'binary'])
 
 export interface SerializerRegistryOptions {
-  /** The oldest Celery that reads what we write. @defaultValue `'5.6'` */
-  readonly fleetVersion?: FleetVersion
+  /** The oldest Celery that reads what we write; a function is asked for each typed value. @defaultValue `'5.6'` */
+  readonly fleetVersion?: FleetVersion | (() => FleetVersion)
 }
 
 /**
  * The serializers of one application, by name (for sending) and by content type (for receiving). Starts with `json`,
- * `yaml` (loaded on demand), `msgpack`, `text` (`text/plain`) and `raw` (`application/data`). Python's `pickle` is known
+ * `yaml` and `msgpack` (both loaded on demand), `text` (`text/plain`) and `raw` (`application/data`). Python's `pickle` is known
  * by name only: sending and reading it fail with the reason, until `pickleSerializer()` is registered.
  */
 export class SerializerRegistry {
@@ -102,6 +102,21 @@ export class SerializerRegistry {
     await this.#find(nameOrType).load()
   }
 
+  /** Whether `load` has nothing to bring: it is in memory, or unknown. */
+  isLoaded(nameOrType: string): boolean {
+    return (this.#byName.get(nameOrType) ?? this.#byContentType.get(nameOrType))?.isLoaded ?? true
+  }
+
+  /**
+   * Refuses a content type before anything of a message is looked at, its compression among it.
+   * @param accept - Made by `acceptList()`.
+   * @throws ContentDisallowedError
+   */
+  assertAccepted(contentType: string, accept: ReadonlySet<string>): void {
+    if ((accept.has(contentType) || HARMLESS.has(contentType)) && !this.#disabled.has(contentType)) return
+    throw new ContentDisallowedError(contentType, accept)
+  }
+
   /**
    * @throws EncodeError where the format cannot hold the value.
    * @throws UnknownSerializerError, CodecUnavailableError
@@ -129,14 +144,12 @@ export class SerializerRegistry {
     options: DecodeOptions = {},
   ): unknown {
     const accept = options.accept ?? JSON_ONLY
-    if ((!accept.has(contentType) && !HARMLESS.has(contentType)) || this.#disabled.has(contentType)) {
-      throw new ContentDisallowedError(contentType, accept)
-    }
+    this.assertAccepted(contentType, accept)
     const slot = this.#byContentType.get(contentType === PLAIN_TEXT ? 'text/plain' : contentType)
     if (slot === undefined) throw new UnknownSerializerError(contentType, this.#byContentType.keys())
     const serializer = slot.codec
     if (!READABLE_ENCODINGS.has(contentEncoding) && !READABLE_ENCODINGS.has(contentEncoding.toLowerCase())) {
-      throw new DecodeError(contentType, `unknown content encoding ${JSON.stringify(contentEncoding.slice(0, 100))}`)
+      throw new DecodeError(contentType, `unknown content encoding ${quote(contentEncoding)}`)
     }
     try {
       if (serializer.contentEncoding !== 'binary') return serializer.decode(toText(body, contentType))

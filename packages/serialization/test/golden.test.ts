@@ -124,7 +124,9 @@ describe.each(['4.3', '5.2', '5.6'] as const satisfies FleetVersion[])('Celery %
   const { raw_or_none: plain, ...serializers } = golden<Values>(`values-${version}`).serializers
   const registry = new SerializerRegistry({ fleetVersion: version }).register('pickle', pickleSerializer())
   const accept = registry.acceptList(['json', 'yaml', 'msgpack', 'pickle'])
-  beforeAll(() => registry.load('yaml'))
+  beforeAll(async () => {
+    for (const name of ['yaml', 'msgpack', 'pickle']) await registry.load(name)
+  })
 
   function decode({ payload, content_type = '', content_encoding }: Recorded): unknown {
     const body = typeof payload === 'object' ? Buffer.from(payload.base64, 'base64') : payload!

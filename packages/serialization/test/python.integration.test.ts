@@ -112,7 +112,7 @@ describe.skipIf(isMissing('python-celery'))('with kombu of this machine', () => 
     knowsTypes = major > 5 || (major === 5 && minor >= 3)
     serializers = new SerializerRegistry({ fleetVersion: knowsTypes ? '5.6' : '5.2' })
     serializers.register('pickle', pickleSerializer())
-    await serializers.load('yaml')
+    for (const name of ['yaml', 'msgpack', 'pickle']) await serializers.load(name)
     accept = serializers.acceptList(['json', 'yaml', 'msgpack', 'pickle'])
     for (const name of compressions.names()) await compressions.load(name)
   })

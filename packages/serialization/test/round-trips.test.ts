@@ -6,7 +6,9 @@ import { pythonRepr } from './python-repr.ts'
 
 const registry = new SerializerRegistry().register('pickle', pickleSerializer())
 const accept = registry.acceptList(['json', 'yaml', 'msgpack', 'pickle'])
-beforeAll(() => registry.load('yaml'))
+beforeAll(async () => {
+  for (const name of ['yaml', 'msgpack', 'pickle']) await registry.load(name)
+})
 
 const doubles = fc.double().map((number) => (Object.is(number, -0) ? 0 : number))
 

@@ -1,3 +1,4 @@
+import { quote } from '@celery/promises'
 import { DecodeError } from '../errors.ts'
 import { JSON_TYPE, type JsonTypes } from './json-options.ts'
 
@@ -24,7 +25,7 @@ export function revive(object: Record<string, unknown>, types: JsonTypes, positi
   try {
     return types.revive(type, object['__value__'])
   } catch (cause) {
-    const reason = `bad value of type ${JSON.stringify(type.slice(0, 100))}`
+    const reason = `bad value of type ${quote(type)}`
     throw new DecodeError(JSON_TYPE, reason, position, { cause })
   }
 }

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import type { FleetVersion } from '../fleet-version.ts'
 import { DateTime } from '../values/date-time.ts'
 import { PlainDate } from '../values/plain-date.ts'
 import { TimeDelta } from '../values/time-delta.ts'
+import { Uuid } from '../values/uuid.ts'
 import { parseJson } from './parse-json.ts'
 import { stringifyJson } from './stringify-json.ts'
 import { TypedValues } from './typed-values.ts'
@@ -37,6 +39,15 @@ describe('a Date', () => {
     const [read] = parseJson(text, { types }) as [unknown]
     expect(read).toBeInstanceOf(Date)
     expect((read as Date).getTime()).toBe(1_700_000_000_123)
+  })
+
+  test('is written for whom a function says, each time it is asked', () => {
+    let fleetVersion: FleetVersion = '4.3'
+    const types = new TypedValues({ fleetVersion: () => fleetVersion })
+    expect(stringifyJson(new Uuid('0'.repeat(32)), { types })).toBe('"00000000-0000-0000-0000-000000000000"')
+    fleetVersion = '5.6'
+    expect(types.fleetVersion).toBe('5.6')
+    expect(stringifyJson(new Uuid('0'.repeat(32)), { types })).toContain('"__type__":"uuid"')
   })
 
   test.each(['4.3', '5.2'] as const)('is text for Celery %s, with a Z', (fleetVersion) => {

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { quote } from '@celery/promises'
 import type { FleetVersion } from '../fleet-version.ts'
 import { asBuffer } from '../text.ts'
 import { DateTime, isoFormat } from '../values/date-time.ts'
@@ -21,8 +22,8 @@ export interface ValueType<T extends object> {
 }
 
 export interface TypedValuesOptions {
-  /** Who must be able to read what we write. @defaultValue `'5.6'` */
-  readonly fleetVersion?: FleetVersion
+  /** Who must be able to read what we write; a function is asked for each value. @defaultValue `'5.6'` */
+  readonly fleetVersion?: FleetVersion | (() => FleetVersion)
 }
 
 type Replace = (value: object) => unknown
@@ -36,20 +37,23 @@ type Replace = (value: object) => unknown
  * Reading takes all forms at any `fleetVersion`.
  */
 export class TypedValues implements JsonTypes {
-  /** Who must be able to read what we write. */
-  readonly fleetVersion: FleetVersion
+  readonly #fleetVersion: () => FleetVersion
   readonly #byPrototype = new Map<object, Replace>()
   readonly #byName = new Map<string, (data: unknown) => unknown>()
 
   constructor(options: TypedValuesOptions = {}) {
-    this.fleetVersion = options.fleetVersion ?? '5.6'
-    const tagged = this.fleetVersion === '5.6'
-    this.#write(Date, tagged ? (date) => tag('datetime', isoFormat(date)) : oldDateTime)
-    this.#write(PlainDate, tagged ? (date) => tag('date', String(date)) : (date) => `${date}T00:00:00`)
-    this.#write(TimeOfDay, tagged ? (time) => tag('time', String(time)) : String)
-    this.#write(Decimal, tagged ? (decimal) => tag('decimal', decimal.text) : String)
-    this.#write(Uuid, tagged ? (uuid) => tag('uuid', { hex: uuid.hex }) : String)
-    this.#write(Uint8Array, tagged ? taggedBytes : refuseBytes)
+    const { fleetVersion = '5.6' } = options
+    this.#fleetVersion = typeof fleetVersion === 'function' ? fleetVersion : () => fleetVersion
+    this.#write(Date, (date) => tag('datetime', isoFormat(date)), oldDateTime)
+    this.#write(
+      PlainDate,
+      (date) => tag('date', String(date)),
+      (date) => `${date}T00:00:00`,
+    )
+    this.#write(TimeOfDay, (time) => tag('time', String(time)), String)
+    this.#write(Decimal, (decimal) => tag('decimal', decimal.text), String)
+    this.#write(Uuid, (uuid) => tag('uuid', { hex: uuid.hex }), String)
+    this.#write(Uint8Array, taggedBytes, refuseBytes)
     this.#read('datetime', (data) => new DateTime(text(data)))
     this.#read('date', (data) => new PlainDate(text(data)))
     this.#read('time', (data) => new TimeOfDay(text(data)))
@@ -59,6 +63,11 @@ export class TypedValues implements JsonTypes {
     this.#read('base64', readBase64)
   }
 
+  /** Who must be able to read what we write. */
+  get fleetVersion(): FleetVersion {
+    return this.#fleetVersion()
+  }
+
   /**
    * Adds a type under the name that goes over the wire; kombu's `register_type`. Readers must know it too: to others the
    * message is undecodable. With a `fleetVersion` before 5.6 what `encode` gives is written without the name.
@@ -66,12 +75,9 @@ export class TypedValues implements JsonTypes {
    * @throws TypeError where the name is taken.
    */
   register<T extends object>(name: string, type: ValueType<T>): this {
-    if (this.#byName.has(name)) throw new TypeError(`there is a value type ${JSON.stringify(name)} already`)
-    const encode = (value: object): unknown => type.encode(value as T)
-    this.#byPrototype.set(
-      type.class.prototype,
-      this.fleetVersion === '5.6' ? (value) => tag(name, encode(value)) : encode,
-    )
+    if (this.#byName.has(name)) throw new TypeError(`there is a value type ${quote(name)} already`)
+    const encode = (value: T): unknown => type.encode(value)
+    this.#write(type.class, (value) => tag(name, encode(value)), encode)
     this.#read(name, (data) => type.decode(data))
     return this
   }
@@ -91,7 +97,13 @@ export class TypedValues implements JsonTypes {
     return read(value)
   }
 
-  #write<T extends object>(type: abstract new (...args: never[]) => T, replace: (value: T) => unknown): void {
+  /** @param tagged - As Celery 5.3 and later read it. @param plain - For those before. */
+  #write<T extends object>(
+    type: abstract new (...args: never[]) => T,
+    tagged: (value: T) => unknown,
+    plain: (value: T) => unknown,
+  ): void {
+    const replace = (value: T): unknown => (this.fleetVersion === '5.6' ? tagged(value) : plain(value))
     this.#byPrototype.set(type.prototype, replace as Replace)
   }
 

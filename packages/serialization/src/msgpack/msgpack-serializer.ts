@@ -1,7 +1,5 @@
 import { depthLimit } from '../json/json-options.ts'
-import type { BinarySerializer } from '../serializer.ts'
-import { readMsgpack } from './read-msgpack.ts'
-import { writeMsgpack } from './write-msgpack.ts'
+import type { LazySerializer } from '../serializer.ts'
 
 export interface MsgpackOptions {
   /** Arrays and maps inside each other, at most; at most 1,000. @defaultValue `100` */
@@ -13,12 +11,22 @@ export interface MsgpackOptions {
  * types. Our own, because a body from outside has to be checked before memory is set aside for it, and the limits and
  * number types of the libraries are not Python's.
  */
-export function msgpackSerializer(options?: MsgpackOptions): BinarySerializer {
+export function msgpackSerializer(options?: MsgpackOptions): LazySerializer {
   const maxDepth = depthLimit(options)
+  const contentType = 'application/x-msgpack'
   return {
-    contentType: 'application/x-msgpack',
-    contentEncoding: 'binary',
-    encode: (value) => writeMsgpack(value, maxDepth),
-    decode: (bytes) => readMsgpack(bytes, maxDepth),
+    contentType,
+    async load() {
+      const [{ readMsgpack }, { writeMsgpack }] = await Promise.all([
+        import('./read-msgpack.ts'),
+        import('./write-msgpack.ts'),
+      ])
+      return {
+        contentType,
+        contentEncoding: 'binary',
+        encode: (value) => writeMsgpack(value, maxDepth),
+        decode: (bytes) => readMsgpack(bytes, maxDepth),
+      }
+    },
   }
 }

@@ -1,7 +1,5 @@
 import { depthLimit } from '../json/json-options.ts'
-import type { BinarySerializer } from '../serializer.ts'
-import { readPickle } from './read-pickle.ts'
-import { writePickle } from './write-pickle.ts'
+import type { LazySerializer } from '../serializer.ts'
 
 export interface PickleOptions {
   /** Lists, dicts and sets inside each other, at most; at most 1,000. @defaultValue `100` */
@@ -16,12 +14,22 @@ export interface PickleOptions {
  * Reads None, booleans, numbers, text, bytes, lists, tuples, dicts, sets, and the types of `datetime`, `decimal` and
  * `uuid`; anything else is a `DecodeError`. Writes the same, as protocol 2.
  */
-export function pickleSerializer(options?: PickleOptions): BinarySerializer {
+export function pickleSerializer(options?: PickleOptions): LazySerializer {
   const maxDepth = depthLimit(options)
+  const contentType = 'application/x-python-serialize'
   return {
-    contentType: 'application/x-python-serialize',
-    contentEncoding: 'binary',
-    encode: (value) => writePickle(value, maxDepth),
-    decode: (bytes) => readPickle(bytes, maxDepth),
+    contentType,
+    async load() {
+      const [{ readPickle }, { writePickle }] = await Promise.all([
+        import('./read-pickle.ts'),
+        import('./write-pickle.ts'),
+      ])
+      return {
+        contentType,
+        contentEncoding: 'binary',
+        encode: (value) => writePickle(value, maxDepth),
+        decode: (bytes) => readPickle(bytes, maxDepth),
+      }
+    },
   }
 }

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest'
+import type { BinarySerializer } from '../serializer.ts'
 import { DateTime } from '../values/date-time.ts'
 import { TimeOfDay } from '../values/time-of-day.ts'
 import { pickleSerializer } from './pickle-serializer.ts'
 
-const { encode, decode } = pickleSerializer()
+const { encode, decode } = (await pickleSerializer().load()) as BinarySerializer
 
 /** A pickle as text, one byte for each character. */
 function read(pickle: string): unknown {

@@ -1,3 +1,4 @@
+import { quote } from '@celery/promises'
 import { ByteSource } from '../byte-source.ts'
 import { plainTree } from '../plain-tree.ts'
 import { decodeLong, parseLong } from './long-integer.ts'
@@ -254,7 +255,7 @@ class PickleMachine {
   #name(module: string, name: string): void {
     const global = plainGlobals.get(`${module}.${name}`)
     if (global === undefined) {
-      const full = JSON.stringify(`${module}.${name}`.slice(0, 100))
+      const full = quote(`${module}.${name}`)
       throw this.#source.error(`${full} is no plain data; send dicts, lists, text and numbers instead of objects`)
     }
     this.#push(global)

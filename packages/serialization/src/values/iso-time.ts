@@ -1,3 +1,5 @@
+import { quote } from '@celery/promises'
+
 /** A date and a time of day, or one of them, as `datetime.isoformat()` writes them. */
 export interface CalendarFields {
   readonly year: number
@@ -23,14 +25,14 @@ const TIME = /^(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?(?:(Z)|([+-])(\d\d):?(
 /** `2024-01-02`. @throws RangeError */
 export function parseCalendar(text: string): CalendarFields {
   const match = DATE.exec(text)
-  if (match === null) throw new RangeError(`${quote(text)} is no date as in 2024-01-31`)
+  if (match === null) throw new RangeError(`${quote(text, 50)} is no date as in 2024-01-31`)
   return checkCalendar({ year: Number(match[1]), month: Number(match[2]), day: Number(match[3]) })
 }
 
 /** `03:04`, `03:04:05.678901`, `03:04:05+05:30` or `03:04:05Z`. Digits beyond the microsecond are cut. @throws RangeError */
 export function parseClock(text: string): ClockFields {
   const match = TIME.exec(text)
-  if (match === null) throw new RangeError(`${quote(text)} is no time as in 23:59:59.999999+05:30`)
+  if (match === null) throw new RangeError(`${quote(text, 50)} is no time as in 23:59:59.999999+05:30`)
   const [, hour, minute, second = '0', fraction = '', utc, sign, offsetHours, offsetMinutes, offsetSeconds = '0'] =
     match
   const offset =
@@ -104,8 +106,4 @@ function isWithin(value: number, least: number, most: number): boolean {
 
 function pad(value: number, length: number = 2): string {
   return String(value).padStart(length, '0')
-}
-
-function quote(text: string): string {
-  return JSON.stringify(text.length > 50 ? `${text.slice(0, 50)}…` : text)
 }

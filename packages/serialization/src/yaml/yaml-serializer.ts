@@ -1,7 +1,5 @@
 import { depthLimit } from '../json/json-options.ts'
 import type { LazySerializer } from '../serializer.ts'
-import { yamlReader } from './read-yaml.ts'
-import { writeYaml } from './write-yaml.ts'
 
 export interface YamlOptions {
   /** Sequences and mappings inside each other, at most; at most 1,000. @defaultValue `100` */
@@ -16,7 +14,12 @@ export function yamlSerializer(options?: YamlOptions): LazySerializer {
     contentType,
     packageName: 'js-yaml',
     async load() {
-      const read = yamlReader(await import('js-yaml'), maxDepth)
+      const [yaml, { yamlReader }, { writeYaml }] = await Promise.all([
+        import('js-yaml'),
+        import('./read-yaml.ts'),
+        import('./write-yaml.ts'),
+      ])
+      const read = yamlReader(yaml, maxDepth)
       return { contentType, contentEncoding: 'utf-8', encode: (value) => writeYaml(value, maxDepth), decode: read }
     },
   }
