@@ -33,6 +33,11 @@ export interface OpenDatabaseOptions extends AbortableOptions {
    * where another thread calls `checkpoint`. @defaultValue `4_194_304`
    */
   readonly checkpointBytes?: number
+  /**
+   * Told when the log cannot be emptied after a transaction: what was committed is safe in it, but it grows. Not told
+   * again until it could be. Must not throw. @defaultValue `process.emitWarning`
+   */
+  readonly onCheckpointError?: (error: Error) => void
   /** @defaultValue `node:sqlite` where Node has it, else `libsql` */
   readonly driver?: 'node:sqlite' | 'libsql'
 }
@@ -90,11 +95,15 @@ export interface Statement {
  * @throws DatabaseUnavailableError, DatabaseBusyError
  */
 export async function openDatabase(path: string, options: OpenDatabaseOptions = {}): Promise<Database> {
-  const { busyTimeoutMs = 5, checkpointBytes = 4_194_304, deadlineMs, signal } = options
+  const { busyTimeoutMs = 5, deadlineMs, signal } = options
+  const log: LogOptions = {
+    checkpointBytes: options.checkpointBytes ?? 4_194_304,
+    onCheckpointError: options.onCheckpointError ?? ((error) => process.emitWarning(error)),
+  }
   const driver = await loadDriver(options.driver)
   const real = prepareFile(path)
   refuseNetworkFileSystem(real)
-  const open = (): Database => OpenedDatabase.open(real, driver, busyTimeoutMs, checkpointBytes)
+  const open = (): Database => OpenedDatabase.open(real, driver, busyTimeoutMs, log)
   // Changing to WAL needs the file for itself for a moment.
   return withBusyRetry(open, { signal, ...(deadlineMs === undefined ? {} : { deadlineMs }) })
 }
@@ -109,21 +118,26 @@ async function loadDriver(wanted: OpenDatabaseOptions['driver']): Promise<Driver
 /** Asking for the size of the log costs a system call. */
 const transactionsPerLook = 16
 
+/** How the log is looked after. */
+type LogOptions = Required<Pick<OpenDatabaseOptions, 'checkpointBytes' | 'onCheckpointError'>>
+
 class OpenedDatabase implements Database {
   readonly path: string
   readonly domain: string
   readonly #connection: DriverConnection
   readonly #identity: FileIdentity
-  readonly #checkpointBytes: number
+  readonly #log: LogOptions
   readonly #dataVersion: Statement
   readonly #checkpoint: Statement
   readonly #begin: Statement
   readonly #commit: Statement
   #transactions = 0
+  /** The last look found a log that could not be emptied. */
+  #logIsStuck = false
   #inTransaction = false
   #closed = false
 
-  static open(path: string, driver: Driver, busyTimeoutMs: number, checkpointBytes: number): Database {
+  static open(path: string, driver: Driver, busyTimeoutMs: number, log: LogOptions): Database {
     let connection: DriverConnection | undefined
     try {
       connection = driver.open(path, busyTimeoutMs)
@@ -131,18 +145,18 @@ class OpenedDatabase implements Database {
       connection.exec('PRAGMA synchronous = NORMAL')
       // Ours instead: see #checkpointIfLarge.
       connection.exec('PRAGMA wal_autocheckpoint = 0')
-      return new OpenedDatabase(path, connection, checkpointBytes)
+      return new OpenedDatabase(path, connection, log)
     } catch (error) {
       connection?.close()
       throw translateError(path, error)
     }
   }
 
-  private constructor(path: string, connection: DriverConnection, checkpointBytes: number) {
+  private constructor(path: string, connection: DriverConnection, log: LogOptions) {
     this.path = path
     this.domain = `sqlite:${path}`
     this.#connection = connection
-    this.#checkpointBytes = checkpointBytes
+    this.#log = log
     this.#identity = new FileIdentity(path)
     this.#dataVersion = this.prepare('PRAGMA data_version')
     this.#checkpoint = this.prepare('PRAGMA wal_checkpoint(TRUNCATE)')
@@ -203,7 +217,11 @@ class OpenedDatabase implements Database {
   }
 
   logBytes(): number {
-    return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+    try {
+      return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+    } catch (cause) {
+      throw new DatabaseUnavailableError(this.path, 'io', { cause })
+    }
   }
 
   checkpoint(): boolean {
@@ -218,11 +236,14 @@ class OpenedDatabase implements Database {
   #checkpointIfLarge(): void {
     if (++this.#transactions % transactionsPerLook !== 0) return
     try {
-      if (this.logBytes() >= this.#checkpointBytes) this.checkpoint()
-    } catch {
+      if (this.logBytes() >= this.#log.checkpointBytes) this.checkpoint()
+      this.#logIsStuck = false
+    } catch (error) {
       // The transaction is committed and safe in the log. Whatever this is, a caller that took it for a failure would do
       // everything again, and never hear of what it had taken the first time. The next look tries again; what is wrong
       // for good shows when the log cannot grow any more.
+      if (!this.#logIsStuck) this.#log.onCheckpointError(error as Error)
+      this.#logIsStuck = true
     }
   }
 

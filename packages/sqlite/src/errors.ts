@@ -20,6 +20,7 @@ export type UnavailableReason =
   | 'full'
   | 'read-only'
   | 'cannot-open'
+  | 'not-a-file'
   | 'not-a-database'
   | 'corrupt'
   | 'io'
@@ -31,6 +32,7 @@ const advice: Readonly<Record<UnavailableReason, string>> = {
   full: 'cannot grow because the disk is full: free some space',
   'read-only': 'is not writable: check the permissions of the file and its folder',
   'cannot-open': 'cannot be opened: check that the folder exists and its permissions',
+  'not-a-file': 'is a folder, a device or the like, and no file: choose another path',
   'not-a-database': 'is not an SQLite database: move it away or choose another path',
   corrupt: 'is damaged: stop all its users and restore it from a copy',
   io: 'cannot be read or written: check the disk',

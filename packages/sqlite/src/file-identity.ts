@@ -11,7 +11,7 @@ import {
   unlinkSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { DatabaseUnavailableError } from './errors.ts'
+import { DatabaseUnavailableError, type UnavailableReason } from './errors.ts'
 
 /** Makes the folder (0700) and an empty file (0600) where they are missing; resolves links, so that one file has one name. */
 export function prepareFile(path: string): string {
@@ -20,13 +20,34 @@ export function prepareFile(path: string): string {
   }
   const wanted = resolve(path)
   try {
-    mkdirSync(dirname(wanted), { recursive: true, mode: 0o700 })
+    makeFolder(dirname(wanted))
     const real = join(realpathSync(dirname(wanted)), basename(wanted))
     if (!existsSync(real)) createEmptyFile(real)
+    // Asked of the path: opening a pipe or a device may wait for ever, or do something.
+    else if (!statSync(real).isFile()) throw new DatabaseUnavailableError(wanted, 'not-a-file')
     return realpathSync(real)
   } catch (error) {
-    const full = (error as NodeJS.ErrnoException).code === 'ENOSPC'
-    throw new DatabaseUnavailableError(wanted, full ? 'full' : 'cannot-open', { cause: error })
+    if (error instanceof DatabaseUnavailableError) throw error
+    const { code } = error as NodeJS.ErrnoException
+    throw new DatabaseUnavailableError(wanted, reasonByErrno[code ?? ''] ?? 'cannot-open', { cause: error })
+  }
+}
+
+const reasonByErrno: Readonly<Record<string, UnavailableReason>> = {
+  ENOSPC: 'full',
+  EDQUOT: 'full',
+  EROFS: 'read-only',
+}
+
+/** Not by Node's `recursive`, which never returns where the file system says "no such folder" of a folder to be made, as `/proc` does. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return
+  makeFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: 0o700 })
+  } catch (error) {
+    // Another process was first.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

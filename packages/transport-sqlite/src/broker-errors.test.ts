@@ -25,6 +25,17 @@ test('whatever keeps a file from being opened is a lost connection, which may be
   expect(endsConnection(error)).toBe(true)
 })
 
+test.each(['not-a-file', 'network-file-system'] as const)(
+  '%s is a mistake in the URL, which nobody tries again',
+  (reason) => {
+    const cause = new DatabaseUnavailableError('/q.db', reason)
+    expect(toTransportError('sqlite:////q.db', cause, 'open')).toMatchObject({
+      code: 'ERR_CELERY_INVALID_BROKER_URL',
+      message: `broker URL "sqlite://…" is not valid: ${cause.message}`,
+    })
+  },
+)
+
 test('other errors stay what they are', () => {
   const error = new TypeError('a mistake')
   expect(toTransportError('sqlite:////q.db', error, 'use')).toBe(error)

@@ -1,6 +1,6 @@
 import { CeleryError } from '@celery/promises'
 import type { DatabaseBusyError, DatabaseUnavailableError } from '@celery/sqlite'
-import { BrokerBusyError, ConnectionLostError } from '@celery/transport'
+import { BrokerBusyError, ConnectionLostError, InvalidBrokerUrlError } from '@celery/transport'
 
 /**
  * Says what happened to the file in the words that every transport uses. The file's own error, which says what to do,
@@ -8,8 +8,12 @@ import { BrokerBusyError, ConnectionLostError } from '@celery/transport'
  */
 export function toTransportError(address: string, error: unknown, during: 'open' | 'use'): unknown {
   if (!isDatabaseError(error)) return error
-  const busy =
-    CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY') || (error as DatabaseUnavailableError).reason === 'full'
+  const { reason } = error as Partial<DatabaseUnavailableError>
+  // Neither becomes a file to work with by waiting.
+  if (during === 'open' && (reason === 'not-a-file' || reason === 'network-file-system')) {
+    return new InvalidBrokerUrlError(address.split(':', 1)[0], error.message)
+  }
+  const busy = CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY') || reason === 'full'
   if (busy && during === 'use') return new BrokerBusyError(address, error.message, { cause: error })
   return new ConnectionLostError(address, { cause: error })
 }

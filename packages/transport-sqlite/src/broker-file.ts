@@ -2,6 +2,7 @@ import type { Database, Statement } from '@celery/sqlite'
 import type { Delivery } from '@celery/transport'
 import type { QueueMessage } from '@celery/transport/virtual'
 import { Claims } from './claims.ts'
+import { DeadLetters } from './dead-letters.ts'
 import { MessageStore } from './message-store.ts'
 import { claimsPerOwner, Ownership } from './ownership.ts'
 import { Settler } from './settle-messages.ts'
@@ -42,7 +43,7 @@ export class BrokerFile {
     this.store = new MessageStore(database, this.topology, this.claims)
     const { topology, store, claims } = this
     this.ownership = new Ownership(database, { ...options, topology, store, claims })
-    this.settler = new Settler(database, store, claims)
+    this.settler = new Settler(database, store, claims, new DeadLetters(database, topology, store, claims))
     this.#overview = database.prepare(overviewSql)
   }
 
@@ -90,19 +91,33 @@ export class BrokerFile {
     return this.#owner !== 0
   }
 
+  /**
+   * Milliseconds for which nothing can be taken unless somebody puts it there: 0 where something may be there now,
+   * `undefined` for ever. Only reads, so that many idle processes do not queue up for the write lock. Refresh first.
+   */
+  idleMs(names: readonly string[], nowMs: number): number | undefined {
+    if (this.#mayTake(names, nowMs)) return 0
+    const expiries = names.map((name) => this.topology.queue(name)?.expiresMs)
+    // Queues that go away when nobody uses them are to see that somebody does.
+    const touchMs = Math.min(...expiries.map((expiresMs) => (expiresMs ?? Number.POSITIVE_INFINITY) / 3))
+    const changeMs = (this.#nextChangeMs ?? Number.POSITIVE_INFINITY) - nowMs
+    const idleMs = Math.max(1, Math.min(touchMs, changeMs))
+    return idleMs === Number.POSITIVE_INFINITY ? undefined : idleMs
+  }
+
   /** When time alone may bring a message: one is due, or a lease ends. As of the last `refresh`. */
-  get nextChangeMs(): number | undefined {
+  get #nextChangeMs(): number | undefined {
     if (this.#nextDueMs === undefined) return this.#nextLeaseEndMs
     return this.#nextLeaseEndMs === undefined ? this.#nextDueMs : Math.min(this.#nextDueMs, this.#nextLeaseEndMs)
   }
 
-  /** Whether `take` may find something. Only reads, so that many idle processes do not queue up for the write lock. Refresh first. */
-  mayTake(names: readonly string[], nowMs: number): boolean {
-    const next = this.nextChangeMs
+  /** Whether `take` may find something. */
+  #mayTake(names: readonly string[], nowMs: number): boolean {
+    const next = this.#nextChangeMs
     if ((next !== undefined && next <= nowMs) || this.#lastLeaseBeginMs > nowMs) return true
     return names.some((name) => {
       const queue = this.topology.queue(name)
-      return queue !== undefined && this.store.hasReady(queue)
+      return queue !== undefined && this.store.ready.has(queue)
     })
   }
 
@@ -126,7 +141,7 @@ export class BrokerFile {
     }
     if (this.ownership.excuse(nowMs, this.#blockedMs)) this.#isFresh = false
     this.refresh()
-    const next = this.nextChangeMs
+    const next = this.#nextChangeMs
     if (next === undefined || next > nowMs) return
     this.store.releaseDue(nowMs)
     this.ownership.takeOverExpired(nowMs)
@@ -179,6 +194,11 @@ export class BrokerFile {
       }
     }
     return queues
+  }
+
+  /** Removes the queues that nobody has used for their time. */
+  deleteUnused(nowMs: number): void {
+    for (const unused of this.topology.unusedQueues(nowMs)) this.deleteQueue(unused)
   }
 
   deleteQueue(queue: QueueRow): void {

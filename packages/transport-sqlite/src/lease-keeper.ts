@@ -21,7 +21,7 @@ export const keepLeases: KeepLeases = async (data, commands) => {
   let database: Database | undefined
   try {
     const { path } = data as LeaseKeeperData
-    database = await openDatabase(path, { signal, checkpointBytes })
+    database = await openDatabase(path, { signal, checkpointBytes, onCheckpointError: commands.report })
     await keep(database, data as LeaseKeeperData, commands)
   } catch (error) {
     if (signal?.aborted !== true) throw error

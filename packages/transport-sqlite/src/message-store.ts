@@ -1,9 +1,10 @@
 import type { Database, Statement } from '@celery/sqlite'
-import { type Delivery, deadLetterQueue } from '@celery/transport'
+import type { Delivery } from '@celery/transport'
 import type { QueueMessage } from '@celery/transport/virtual'
-import type { Claims, MessageRange } from './claims.ts'
-import { fencePrefix, type HeldKey, toFence } from './fence.ts'
+import type { Claims } from './claims.ts'
+import { fencePrefix, toFence } from './fence.ts'
 import { type Inserted, insertIgnoringKnown, type NewMessage } from './insert-messages.ts'
+import { ReadyLines, type ReadyRange } from './ready-lines.ts'
 import { prepareAll, type QueueRow, type Topology } from './topology.ts'
 
 /**
@@ -11,12 +12,14 @@ import { prepareAll, type QueueRow, type Topology } from './topology.ts'
  * that has refreshed the topology.
  */
 export class MessageStore {
+  readonly ready: ReadyLines
   readonly #topology: Topology
   readonly #claims: Claims
   readonly #statements: Readonly<Record<keyof typeof sql, Statement>>
   readonly #insert: (messages: readonly NewMessage[]) => Inserted
 
   constructor(database: Database, topology: Topology, claims: Claims) {
+    this.ready = new ReadyLines(database)
     this.#topology = topology
     this.#claims = claims
     this.#statements = prepareAll(database, sql)
@@ -66,15 +69,11 @@ export class MessageStore {
         index++
         next = messages[index]
       } while (next !== undefined && next.queue === queue && next.rank === rank && next.untilMs === undefined)
-      // Where nobody has fetched what was put before, the last range grows instead.
-      const last = firstId + index - 1
-      const grown = first === firstId && this.#statements.growReady.run([last, queue, rank, first - 1]).changes > 0
-      if (!grown) this.#ready(queue, { first, last, rank, redeliveries: 0 })
+      const range = { first, last: firstId + index - 1 }
+      // Only the first of these can follow directly on what was put before.
+      if (first === firstId) this.ready.append(queue, rank, range)
+      else this.ready.add(queue, { ...range, rank, redeliveries: 0 })
     }
-  }
-
-  #ready(queue: number, { first, last, rank, redeliveries }: MessageRange): void {
-    this.#statements.ready.run([queue, rank, first, last, redeliveries])
   }
 
   /** When the first delayed message is due. */
@@ -92,10 +91,6 @@ export class MessageStore {
     this.#statements.deleteDue.run(last)
   }
 
-  hasReady(queue: QueueRow): boolean {
-    return this.#statements.anyReady.values([queue.id]).length > 0
-  }
-
   /**
    * Moves up to `max` messages of one queue from ready to held, under claims whose numbers come from `newClaim`.
    * Messages that have outlived the queue's limit are removed instead.
@@ -103,7 +98,7 @@ export class MessageStore {
   take(queue: QueueRow, max: number, newClaim: () => number, nowMs: number): Delivery[] {
     const deliveries: Delivery[] = []
     for (let removed = 0; removed < mostRemoved; ) {
-      const ranges = this.#firstRanges(queue, max - deliveries.length)
+      const ranges = this.ready.next(queue, max - deliveries.length)
       if (ranges.length === 0) break
       const rows = this.#read(queue, ranges)
       const claim = newClaim()
@@ -118,21 +113,7 @@ export class MessageStore {
     return deliveries
   }
 
-  /** The ranges that hold the next `max` messages. Of the last one, `first` to `upTo` belong to them. */
-  #firstRanges(queue: QueueRow, max: number): ReadyRange[] {
-    const ranges: ReadyRange[] = []
-    let left = max
-    for (const row of this.#statements.firstRanges.values([queue.id, max])) {
-      const [rank, first, last, redeliveries] = row as [number, number, number, number]
-      const upTo = Math.min(last, first + left - 1)
-      ranges.push({ rank, first, last, redeliveries, upTo })
-      left -= upTo - first + 1
-      if (left === 0) break
-    }
-    return ranges
-  }
-
-  /** The messages of such ranges, as rows. */
+  /** The messages of the next ranges, as rows. */
   #read(queue: QueueRow, ranges: readonly ReadyRange[]): unknown[][] {
     const { first, upTo } = ranges[0] as ReadyRange
     const { mortal } = queue
@@ -147,15 +128,7 @@ export class MessageStore {
     const whole = isCut ? ranges[ranges.length - 2] : end
     if (whole !== undefined) this.#claims.holdReady(claim, queue.id, whole)
     if (isCut) this.#claims.hold(claim, queue.id, { ...end, last: end.upTo })
-    this.#removeReady(queue, ranges)
-  }
-
-  /** Removes such ranges from the start of a queue. */
-  #removeReady(queue: QueueRow, ranges: readonly ReadyRange[]): void {
-    const { rank, upTo, last } = ranges[ranges.length - 1] as ReadyRange
-    // The comparison of pairs walks the key from its start.
-    if (ranges.length > 1 || upTo === last) this.#statements.deleteFirst.run([queue.id, rank, upTo])
-    if (upTo < last) this.#statements.cutReady.run([upTo + 1, queue.id, rank, last])
+    this.ready.removeNext(queue, ranges)
   }
 
   /** Turns rows into deliveries, and returns the ids of those that have outlived their queue's limit. */
@@ -180,104 +153,50 @@ export class MessageStore {
     return outlived
   }
 
-  /**
-   * Moves a held message to the end of its dead-letter queue, which keeps the newest 10,000 for seven days. Returns
-   * false where the message was not held.
-   */
-  bury(key: HeldKey, reason: string, nowMs: number): boolean {
-    const held = this.#claims.find(key)
-    if (held === undefined) return false
-    const name = this.#topology.queueName(held.queue)
-    if (name !== undefined) {
-      const dead = this.#topology.declareQueue(
-        { name: deadLetterQueue(name), messageTtlMs: deadMessageTtlMs },
-        '',
-        nowMs,
-      )
-      const dropAtMs = nowMs + (dead.messageTtlMs ?? deadMessageTtlMs)
-      // Text cannot hold a NUL in SQLite, and a reason may quote anything.
-      const text = reason.replaceAll('\0', '\uFFFD')
-      const copied = this.#statements.copyDead.run([dead.id, dropAtMs, text, key.message])
-      if (copied.changes > 0) {
-        const id = Number(copied.lastInsertRowid)
-        if (this.#statements.growReady.run([id, dead.id, held.rank, id - 1]).changes === 0) {
-          this.#ready(dead.id, { first: id, last: id, rank: held.rank, redeliveries: 0 })
-        }
-      }
-      this.#trim(dead)
-    }
-    return this.#claims.end(key)
-  }
-
-  /** Removes the ready messages delivered first until `maxDeadMessages` are left. */
-  #trim(queue: QueueRow): void {
-    const surplus = this.#count('countReady', queue) - maxDeadMessages
-    if (surplus > 0) this.purgePortion(queue, surplus)
-  }
-
   /** Removes up to `max` ready messages and returns how many it found. */
   purgePortion(queue: QueueRow, max: number): number {
-    const ranges = this.#firstRanges(queue, max)
+    const ranges = this.ready.next(queue, max)
     let removed = 0
     for (const { first, upTo } of ranges) {
       this.#statements.deleteRange.run([first, upTo])
       removed += upTo - first + 1
     }
-    if (removed > 0) this.#removeReady(queue, ranges)
+    if (removed > 0) this.ready.removeNext(queue, ranges)
     return removed
   }
 
   /** Removes all messages of a queue, wherever they are. */
   removeAll(queue: QueueRow): void {
     this.#claims.deleteOf(queue.id)
-    for (const name of ['deleteReadyOf', 'deleteDelayedOf', 'deleteMessagesOf'] as const) {
-      this.#statements[name].run([queue.id])
-    }
+    this.ready.removeAll(queue)
+    this.#statements.deleteDelayedOf.run([queue.id])
+    this.#statements.deleteMessagesOf.run([queue.id])
   }
 
   /** Removes ready messages that have outlived their queue's limit. */
   dropExpired(queue: QueueRow, nowMs: number): void {
     if (!queue.mortal) return
-    const rows = this.#statements.expired.values([queue.id, nowMs]) as [number, number, number, number, number][]
-    // What is left of the range of the row before, behind its message.
-    let rest: MessageRange | undefined
-    for (const [id, rank, first, last, redeliveries] of rows) {
-      if (rest?.last !== last) {
-        if (rest !== undefined && rest.first <= rest.last) this.#ready(queue.id, rest)
-        this.#statements.deleteReady.run([queue.id, rank, last])
-        rest = { rank, first, last, redeliveries }
-      }
-      if (rest.first < id) this.#ready(queue.id, { ...rest, last: id - 1 })
-      rest = { ...rest, first: id + 1 }
-    }
-    if (rest === undefined) return
-    if (rest.first <= rest.last) this.#ready(queue.id, rest)
-    this.#statements.deleteMessages.run([JSON.stringify(rows.map(([id]) => id))])
+    const expired = this.#statements.expired.values([queue.id, nowMs]).map((row) => {
+      const [id, rank, first, last, redeliveries] = row as [number, number, number, number, number]
+      return { id, rank, first, last, redeliveries }
+    })
+    if (expired.length === 0) return
+    this.ready.takeOut(queue, expired)
+    this.#statements.deleteMessages.run([JSON.stringify(expired.map(({ id }) => id))])
   }
 
   counts(queue: QueueRow): { readonly ready: number; readonly delayed: number; readonly held: number } {
     return {
-      ready: this.#count('countReady', queue),
-      delayed: this.#count('countDelayed', queue),
+      ready: this.ready.count(queue),
+      delayed: this.#statements.countDelayed.values([queue.id])[0]?.[0] as number,
       held: this.#claims.count(queue.id),
     }
   }
-
-  #count(name: 'countReady' | 'countDelayed', queue: QueueRow): number {
-    return this.#statements[name].values([queue.id])[0]?.[0] as number
-  }
-}
-
-/** A range of `ready` of which the messages up to one are meant. */
-interface ReadyRange extends MessageRange {
-  readonly upTo: number
 }
 
 const duePortion = 1_000
 /** Outlived messages removed in one fetch; the next goes on. */
 const mostRemoved = 1_000
-const maxDeadMessages = 10_000
-const deadMessageTtlMs = 7 * 24 * 3_600_000
 
 function rankOf(priority: number): number {
   return 9 - priority
@@ -296,8 +215,6 @@ const readyMessages = `FROM ready r CROSS JOIN message m ON m.id BETWEEN r.first
 
 const sql = {
   from: 'SELECT queue, tag FROM message WHERE id >= ? ORDER BY id',
-  ready: 'INSERT INTO ready (queue, rank, first, last, redeliveries) VALUES (?, ?, ?, ?, ?)',
-  growReady: 'UPDATE ready SET last = ? WHERE queue = ? AND rank = ? AND last = ? AND redeliveries = 0',
   delay: 'INSERT INTO delayed (until_ms, message, queue, rank, redeliveries) VALUES (?, ?, ?, ?, 0)',
 
   nextDue: 'SELECT until_ms FROM delayed ORDER BY until_ms LIMIT 1',
@@ -308,26 +225,17 @@ const sql = {
     SELECT queue, rank, message, message, redeliveries FROM delayed WHERE (until_ms, message) <= (?, ?)`,
   deleteDue: 'DELETE FROM delayed WHERE (until_ms, message) <= (?, ?)',
 
-  anyReady: 'SELECT 1 FROM ready WHERE queue = ? LIMIT 1',
-  firstRanges: 'SELECT rank, first, last, redeliveries FROM ready WHERE queue = ? ORDER BY rank, last LIMIT ?',
   read: 'SELECT id, tag, payload FROM message WHERE id BETWEEN ? AND ? ORDER BY id',
   readMortal: `SELECT id, tag, payload, drop_at_ms, dead_reason FROM message WHERE id BETWEEN ? AND ? ORDER BY id`,
   readRanges: `SELECT m.id, m.tag, m.payload ${readyMessages} LIMIT ?`,
   readMortalRanges: `SELECT m.id, m.tag, m.payload, m.drop_at_ms, m.dead_reason ${readyMessages} LIMIT ?`,
-  deleteFirst: 'DELETE FROM ready WHERE queue = ? AND (rank, last) <= (?, ?)',
-  cutReady: 'UPDATE ready SET first = ? WHERE queue = ? AND rank = ? AND last = ?',
-  deleteReady: 'DELETE FROM ready WHERE queue = ? AND rank = ? AND last = ?',
 
   deleteRange: 'DELETE FROM message WHERE id BETWEEN ? AND ?',
   deleteMessages: 'DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))',
-  copyDead: `INSERT OR IGNORE INTO message (queue, drop_at_ms, tag, dead_reason, payload)
-    SELECT ?, ?, tag, ?, payload FROM message WHERE id = ?`,
   expired: `SELECT m.id, r.rank, r.first, r.last, r.redeliveries
     FROM ready r CROSS JOIN message m ON m.id BETWEEN r.first AND r.last
     WHERE r.queue = ? AND m.drop_at_ms <= ? ORDER BY r.rank, r.last, m.id`,
-  deleteReadyOf: 'DELETE FROM ready WHERE queue = ?',
   deleteDelayedOf: 'DELETE FROM delayed WHERE queue = ?',
   deleteMessagesOf: 'DELETE FROM message WHERE queue = ?',
-  countReady: 'SELECT coalesce(sum(last - first + 1), 0) FROM ready WHERE queue = ?',
   countDelayed: 'SELECT count(*) FROM delayed WHERE queue = ?',
 } as const

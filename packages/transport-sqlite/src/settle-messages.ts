@@ -2,6 +2,7 @@ import { type Database, SqliteWrite, type Statement } from '@celery/sqlite'
 import type { SettleAction, SettleResult } from '@celery/transport'
 import type { QueueMessage, VirtualSettlement } from '@celery/transport/virtual'
 import type { Claims } from './claims.ts'
+import type { DeadLetters } from './dead-letters.ts'
 import { type HeldKey, heldKey } from './fence.ts'
 import type { MessageStore } from './message-store.ts'
 
@@ -13,13 +14,15 @@ export class Settler {
   readonly #database: Database
   readonly #store: MessageStore
   readonly #claims: Claims
+  readonly #deadLetters: DeadLetters
   /** Statements of `SqliteWrite`s by their text. Makers keep the text constant, so there are few. */
   readonly #prepared = new Map<string, Statement>()
 
-  constructor(database: Database, store: MessageStore, claims: Claims) {
+  constructor(database: Database, store: MessageStore, claims: Claims, deadLetters: DeadLetters) {
     this.#database = database
     this.#store = store
     this.#claims = claims
+    this.#deadLetters = deadLetters
   }
 
   settle(settlements: readonly VirtualSettlement[], nowMs: number): SettleResult[] {
@@ -75,7 +78,7 @@ export class Settler {
         if (action.untilMs > nowMs) return this.#claims.park(key, Math.ceil(action.untilMs))
         return this.#claims.giveBack(key, false)
       case 'dead':
-        return this.#store.bury(key, action.reason, nowMs)
+        return this.#deadLetters.bury(key, action.reason, nowMs)
       default:
         return this.#claims.end(key)
     }

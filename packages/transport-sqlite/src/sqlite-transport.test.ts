@@ -1,4 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BrokerConnection, type Publication, parseBrokerUrl } from '@celery/transport'
@@ -47,8 +47,18 @@ test.each([
 
 test('says why a file cannot be opened', async () => {
   const folder = await temporaryFolder()
-  const cause = { code: 'ERR_CELERY_DATABASE_UNAVAILABLE', reason: 'cannot-open' }
-  await expect(open(`sqlite:///${folder}`)).rejects.toMatchObject({ code: 'ERR_CELERY_CONNECTION_LOST', cause })
+  const cause = { code: 'ERR_CELERY_DATABASE_UNAVAILABLE', reason: 'not-a-database' }
+  const junk = join(folder, 'junk.db')
+  await writeFile(junk, 'not a database, and longer than the hundred bytes of a header. '.repeat(10))
+  await expect(open(`sqlite:///${junk}`)).rejects.toMatchObject({
+    code: 'ERR_CELERY_CONNECTION_LOST',
+    message: `no connection to sqlite:///${junk}: ${junk} is not an SQLite database: move it away or choose another path`,
+    cause,
+  })
+  await expect(open(`sqlite:///${folder}`)).rejects.toMatchObject({
+    code: 'ERR_CELERY_INVALID_BROKER_URL',
+    message: expect.stringContaining(`${folder} is a folder, a device or the like, and no file: choose another path`),
+  })
 })
 
 test('writes text bodies as they are, and bytes as base64', async () => {

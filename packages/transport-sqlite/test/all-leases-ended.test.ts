@@ -152,9 +152,10 @@ describe('when nobody could write for a while (P-2)', () => {
     const database = await openDatabase(join(folder, 'queue.db'))
     onTestFinished(() => database.close())
     database.exec('BEGIN IMMEDIATE')
-    const blockedFrom = performance.now()
     const looked = look(early)
-    // What counts is how long it really was.
+    // It has found the file locked by now, and what counts is how long that really lasts.
+    for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
+    const blockedFrom = performance.now()
     while (performance.now() < blockedFrom + takeoverGraceMs) await new Promise((resolve) => setTimeout(resolve, 5))
     clock.nowMs += 11
     database.exec('COMMIT')

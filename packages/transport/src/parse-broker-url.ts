@@ -33,7 +33,7 @@ interface UrlParts extends BrokerUrlParts {
 function parseOne(text: string, previous: UrlParts | undefined): UrlParts {
   const separator = text.indexOf('://')
   if (separator < 0 && previous === undefined) {
-    throw new InvalidBrokerUrlError(undefined, 'it has no scheme; write for example "amqp://" before the host')
+    throw new InvalidBrokerUrlError(undefined, 'it has no scheme; write for example sqlite:///queue.db')
   }
   const scheme = separator < 0 ? (previous?.scheme ?? '') : text.slice(0, separator).toLowerCase()
   if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) {

@@ -31,7 +31,7 @@ describe('transport errors', () => {
 
   test('an unknown transport names the known ones', () => {
     expect(new transport.UnknownTransportError('rediss', ['redis', 'amqp']).message).toBe(
-      'no transport for broker URLs that begin with "rediss://"; known are amqp, redis',
+      'no transport for broker URLs that begin with "rediss://"; known are amqp, redis; correct the URL, or register a driver for it',
     )
     expect(new transport.UnknownTransportError('x', []).message).toContain('none is registered')
   })

@@ -8,7 +8,13 @@ export class ConnectionLostError extends CeleryError {
   readonly address: string
 
   constructor(address: string, options?: ErrorOptions) {
-    super(`connection to ${address} was lost; open a new one and try again`, options)
+    const { cause } = options ?? {}
+    super(
+      cause instanceof Error
+        ? `no connection to ${address}: ${cause.message}`
+        : `connection to ${address} was lost; open a new one and try again`,
+      options,
+    )
     this.address = address
   }
 }
@@ -51,7 +57,10 @@ export class UnknownTransportError extends CeleryError {
 
   constructor(scheme: string, known: readonly string[], options?: ErrorOptions) {
     const list = known.length === 0 ? 'none is registered' : `known are ${[...known].sort().join(', ')}`
-    super(`no transport for broker URLs that begin with "${scheme}://"; ${list}`, options)
+    super(
+      `no transport for broker URLs that begin with "${scheme}://"; ${list}; correct the URL, or register a driver for it`,
+      options,
+    )
     this.scheme = scheme
     this.known = known
   }
