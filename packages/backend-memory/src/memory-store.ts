@@ -13,9 +13,11 @@ export interface MemoryWrite {
 export interface MemoryStoreOptions {
   /** Reads the time; for tests. @defaultValue `Date.now` */
   readonly now?: (() => number) | undefined
+  /** Stores by name, among which it finds its own. @defaultValue those of the process */
+  readonly tables?: Map<string, MemoryTable>
 }
 
-/** One connection to a store in this process's memory. Stores with the same name share their records. */
+/** One connection to a store in this process's memory. Stores with the same name among the same tables share their records. */
 export class MemoryStore implements KeyValueStore {
   readonly domain: string
   readonly #table: MemoryTable
@@ -23,7 +25,7 @@ export class MemoryStore implements KeyValueStore {
 
   constructor(name: string, options: MemoryStoreOptions = {}) {
     this.domain = `memory:${name}`
-    this.#table = tableNamed(name)
+    this.#table = tableNamed(name, options.tables ?? tablesOfProcess)
     this.#now = options.now ?? Date.now
   }
 
@@ -87,9 +89,9 @@ export class MemoryStore implements KeyValueStore {
   }
 }
 
-const tables = new Map<string, MemoryTable>()
+const tablesOfProcess = new Map<string, MemoryTable>()
 
-function tableNamed(name: string): MemoryTable {
+function tableNamed(name: string, tables: Map<string, MemoryTable>): MemoryTable {
   let table = tables.get(name)
   if (table === undefined) {
     table = new MemoryTable()

@@ -83,7 +83,7 @@ export function expiry(ttlMs: number | undefined, now: number): number {
 }
 
 interface Row {
-  readonly value: string
+  readonly value: string | Uint8Array
   readonly state: string | undefined
   readonly expiresAt: number
 }

@@ -176,7 +176,12 @@ class ForgetsByPrefix extends MemoryStore {
 
 class EndsTextAtNul extends MemoryStore {
   override putUnlessTerminal(entries: readonly StateWrite[]): Promise<void> {
-    return super.putUnlessTerminal(entries.map((entry) => ({ ...entry, value: entry.value.split('\u0000')[0] ?? '' })))
+    return super.putUnlessTerminal(
+      entries.map((entry) => {
+        const { value } = entry
+        return typeof value === 'string' ? { ...entry, value: value.split('\u0000')[0] ?? '' } : entry
+      }),
+    )
   }
 }
 
@@ -255,6 +260,17 @@ const brokenBackends: readonly BrokenBackend[] = [
     fault: 'answers with nothing where it cannot read',
     expected: 'rejects every call after it was closed',
     change: (backend) => ({ fetch: (...args) => backend.fetch(...args).catch(() => new Map()) }),
+  },
+  {
+    fault: 'takes bytes for text',
+    expected: 'keeps bytes as they are',
+    change: (backend) => ({
+      store: (writes, options) =>
+        backend.store(
+          writes.map((each) => ({ ...each, record: Buffer.from(each.record).toString() })),
+          options,
+        ),
+    }),
   },
   {
     fault: 'calls a watcher that has stopped',

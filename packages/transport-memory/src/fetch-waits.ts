@@ -1,16 +1,22 @@
-import { deferred, onAbort } from '@celery/promises'
+import { type Clock, deferred, onAbort } from '@celery/promises'
 import type { Delivery } from '@celery/transport'
 import type { MemoryStore } from './memory-store.ts'
+
+export interface FetchTimes {
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly clock: Clock
+}
 
 /** The fetches of one connection that found nothing and wait. */
 export class FetchWaits {
   readonly #store: MemoryStore
-  readonly #now: () => number
+  readonly #times: FetchTimes
   readonly #failures = new Set<(error: unknown) => void>()
 
-  constructor(store: MemoryStore, now: () => number) {
+  constructor(store: MemoryStore, times: FetchTimes) {
     this.#store = store
-    this.#now = now
+    this.#times = times
   }
 
   /**
@@ -19,12 +25,12 @@ export class FetchWaits {
    */
   wait(names: readonly string[], signal: AbortSignal, take: () => readonly Delivery[]): Promise<readonly Delivery[]> {
     const { promise, resolve, reject } = deferred<readonly Delivery[]>()
-    let timer: NodeJS.Timeout | undefined
+    let cancelTimer: (() => void) | undefined
     const attempt = (): void => {
-      clearTimeout(timer)
+      cancelTimer?.()
       const deliveries = take()
       if (deliveries.length === 0) {
-        timer = this.#startTimer(names, attempt)
+        cancelTimer = this.#startTimer(names, attempt)
       } else {
         stop()
         resolve(deliveries)
@@ -37,13 +43,13 @@ export class FetchWaits {
     const ignoreMessages = this.#store.wait(names, attempt)
     const ignoreAbort = onAbort(signal, () => fail(signal.reason))
     const stop = (): void => {
-      clearTimeout(timer)
+      cancelTimer?.()
       ignoreMessages()
       ignoreAbort()
       this.#failures.delete(fail)
     }
     this.#failures.add(fail)
-    timer = this.#startTimer(names, attempt)
+    cancelTimer = this.#startTimer(names, attempt)
     return promise
   }
 
@@ -52,13 +58,11 @@ export class FetchWaits {
   }
 
   /** Runs `attempt` when time alone may have brought something into one of the queues; never, where it cannot. */
-  #startTimer(names: readonly string[], attempt: () => void): NodeJS.Timeout | undefined {
+  #startTimer(names: readonly string[], attempt: () => void): (() => void) | undefined {
     let nextMs = Number.POSITIVE_INFINITY
     for (const name of names) nextMs = Math.min(nextMs, this.#store.queue(name)?.nextChangeMs ?? nextMs)
     if (nextMs === Number.POSITIVE_INFINITY) return undefined
-    return setTimeout(attempt, Math.min(Math.max(nextMs - this.#now(), 1), longestTimerMs))
+    const { clock, now } = this.#times
+    return clock.schedule(Math.max(nextMs - now(), 1), attempt)
   }
 }
-
-/** What Node's timers take; longer ones would fire at once. */
-const longestTimerMs = 2 ** 31 - 1

@@ -1,2 +1,2 @@
 export type { MemoryStatement } from './memory-statement.ts'
-export { memory, memoryTransport } from './memory-transport.ts'
+export { type MemoryTransportOptions, memory, memoryTransport } from './memory-transport.ts'

@@ -1,4 +1,4 @@
-import { type AbortableOptions, deferred } from '@celery/promises'
+import { type AbortableOptions, type Clock, deferred } from '@celery/promises'
 import {
   type Binding,
   ConnectionClosedError,
@@ -22,6 +22,8 @@ export interface MemoryBrokerOptions {
   readonly domain: string
   readonly leaseMs: number
   readonly now: () => number
+  /** Tells when something is due. */
+  readonly clock: Clock
 }
 
 /**
@@ -45,7 +47,7 @@ export class MemoryBroker implements VirtualBroker {
     this.#store = store
     this.#options = options
     this.domain = options.domain
-    this.#waits = new FetchWaits(store, options.now)
+    this.#waits = new FetchWaits(store, options)
     this.closed = this.#onClosed.promise
   }
 

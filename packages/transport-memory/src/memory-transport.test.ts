@@ -1,3 +1,4 @@
+import { ManualClock } from '@celery/promises'
 import {
   type BrokerConnection,
   deadLetterQueue,
@@ -49,6 +50,19 @@ describe('the memory transport', () => {
     await connection.publish([publication('1')])
     await connection.close()
     expect(await ready(await open(transport, 'memory://'))).toBe(1)
+  })
+
+  test('takes its time from a clock, also for who waits already', async () => {
+    const clock = new ManualClock()
+    const connection = await open(memoryTransport({ clock }), 'memory://')
+    await connection.publish([{ ...publication('1'), notBeforeMs: clock.now() + 60_000 }])
+    const fetched = fetch(connection)
+    await clock.advanceAsync(59_999)
+    expect(await connection.declareQueue({ name: 'q' })).toMatchObject({ delayed: 1, held: 0 })
+    await clock.advanceAsync(1)
+    expect(await fetched).toHaveLength(1)
+    await connection.close()
+    expect(clock.pending).toBe(0)
   })
 
   test('names the domain after the broker', async () => {

@@ -1,13 +1,19 @@
+import { type Clock, systemClock } from '@celery/promises'
 import type { BrokerAddress, Transport } from '@celery/transport'
 import { virtualTransport } from '@celery/transport/virtual'
 import { MemoryBroker, memoryCapabilities } from './memory-broker.ts'
 import { MemoryStore } from './memory-store.ts'
 
+export interface MemoryTransportOptions {
+  /** Whose time passes in its brokers; for tests. @defaultValue `systemClock` */
+  readonly clock?: Clock
+}
+
 /**
  * A transport with brokers of its own: connections to the same URL share a broker, as long as they are opened through
  * the same transport. A broker lives as long as its transport, so messages wait for whoever connects next.
  */
-export function memoryTransport(): Transport {
+export function memoryTransport({ clock = systemClock }: MemoryTransportOptions = {}): Transport {
   const stores = new Map<string, MemoryStore>()
   return virtualTransport({
     name: 'memory',
@@ -21,7 +27,8 @@ export function memoryTransport(): Transport {
         address: address.toString(),
         domain: `memory:${name}`,
         leaseMs: options.leaseMs ?? 30_000,
-        now: options.now ?? Date.now,
+        now: options.now ?? (() => clock.now()),
+        clock,
       })
     },
   })
