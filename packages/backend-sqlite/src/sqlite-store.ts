@@ -208,15 +208,13 @@ export class SqliteStore implements KeyValueStore {
   }
 }
 
-/** SQLite libraries end text at the first NUL, so such text is kept as bytes. */
-function toColumn(value: string): string | Uint8Array {
-  return value.includes('\u0000') ? Buffer.from(value) : value
+/** SQLite libraries end text at the first NUL, so such text is kept, and comes back, as bytes. */
+function toColumn(value: string | Uint8Array): string | Uint8Array {
+  return typeof value === 'string' && value.includes('\u0000') ? Buffer.from(value) : value
 }
 
-function fromColumn(value: SqlValue | undefined): string {
-  return value instanceof Uint8Array
-    ? Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString()
-    : String(value)
+function fromColumn(value: SqlValue | undefined): string | Uint8Array {
+  return value instanceof Uint8Array ? value : String(value)
 }
 
 /** What the layers above know of a store that cannot be used for now. Anything else is passed on as it is. */

@@ -64,7 +64,7 @@ export class ChangePoller {
       const found = await this.#read(watched.map(([key]) => key))
       for (const [key, entry] of watched) {
         const value = found.get(key)?.value
-        if (value === entry.seen) continue
+        if (isSame(value, entry.seen)) continue
         entry.seen = value
         notify(key, entry)
       }
@@ -86,7 +86,11 @@ interface Listener {
 
 interface WatchedKey {
   readonly listeners: Set<Listener>
-  seen: string | undefined
+  seen: KeyValueEntry['value'] | undefined
+}
+
+function isSame(a: WatchedKey['seen'], b: WatchedKey['seen']): boolean {
+  return a instanceof Uint8Array && b instanceof Uint8Array ? Buffer.compare(a, b) === 0 : a === b
 }
 
 /** Each in a microtask of its own, so that one that throws keeps no other from its call. */

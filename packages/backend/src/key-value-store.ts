@@ -23,14 +23,15 @@ export interface KeyValueStore extends AsyncDisposable {
 }
 
 export interface KeyValueEntry {
-  readonly value: string
+  /** As it was written; text may come back as its bytes in UTF-8. */
+  readonly value: string | Uint8Array
   /** As given with `putUnlessTerminal`. */
   readonly state: string | undefined
 }
 
 export interface KeyValueWrite {
   readonly key: string
-  readonly value: string
+  readonly value: string | Uint8Array
   readonly ttlMs?: number
 }
 

@@ -54,8 +54,8 @@ export interface ResultBackend extends AsyncDisposable {
 export interface ResultWrite {
   readonly taskId: string
   readonly state: string
-  /** The encoded result record (`encodeResultRecord` of `@celery/protocol`). */
-  readonly record: string
+  /** The encoded result record: text of JSON or YAML, or the bytes of another serializer or a compression. */
+  readonly record: string | Uint8Array
   /** Milliseconds after which it may be forgotten; absent means never. */
   readonly ttlMs?: number
 }
@@ -63,7 +63,8 @@ export interface ResultWrite {
 export interface StoredRecord {
   readonly taskId: string
   readonly state: string
-  readonly record: string
+  /** What was stored; text may come back as its bytes in UTF-8, and does from stores that know no text. */
+  readonly record: string | Uint8Array
 }
 
 /** Counts the finished parts of a chord's header by distinct member. */

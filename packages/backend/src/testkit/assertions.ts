@@ -20,9 +20,14 @@ export async function assertStored(
 ): Promise<void> {
   const found = await fetchOne(backend, taskId)
   assert.deepEqual(
-    found,
+    found === undefined ? undefined : { ...found, record: textOf(found.record) },
     expected === undefined ? undefined : { taskId, state: expected.state, record: expected.record },
   )
+}
+
+/** A record that was stored as text, and may have come back as bytes. */
+export function textOf(record: string | Uint8Array | undefined): string | undefined {
+  return record instanceof Uint8Array ? Buffer.from(record).toString() : record
 }
 
 /** Rejects with an error that has this code. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { assertRejects, assertStored, write } from './assertions.ts'
+import { assertRejects, assertStored, textOf, write } from './assertions.ts'
 import type { BackendCase } from './backend-under-test.ts'
 
 /** Different ids that careless stores take for the same, or for a path, a pattern, a key or a command. */
@@ -61,7 +61,7 @@ export const idCases: readonly BackendCase[] = [
         await backend.store(writes)
         const found = await backend.fetch(ODD_IDS)
         assert.deepEqual(
-          writes.map((each) => found.get(each.taskId)?.record),
+          writes.map((each) => textOf(found.get(each.taskId)?.record)),
           writes.map((each) => each.record),
         )
       } finally {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { assertRejects, assertStored, fetchOne, write } from './assertions.ts'
+import { assertRejects, assertStored, fetchOne, textOf, write } from './assertions.ts'
 import type { BackendCase } from './backend-under-test.ts'
 
 /** Storing, reading and forgetting. */
@@ -35,7 +35,7 @@ export const recordCases: readonly BackendCase[] = [
       await backend.store(writes)
       const found = await backend.fetch(writes.map((each) => each.taskId))
       assert.equal(found.size, writes.length)
-      for (const each of writes) assert.equal(found.get(each.taskId)?.record, each.record)
+      for (const each of writes) assert.equal(textOf(found.get(each.taskId)?.record), each.record)
     },
   },
   {
@@ -84,8 +84,22 @@ export const recordCases: readonly BackendCase[] = [
       await backend.store(writes)
       const found = await backend.fetch(writes.map((each) => each.taskId))
       assert.deepEqual(
-        writes.map((each) => found.get(each.taskId)?.record),
+        writes.map((each) => textOf(found.get(each.taskId)?.record)),
         texts,
+      )
+    },
+  },
+  {
+    name: 'keeps bytes as they are',
+    async run({ backend, id }) {
+      const all = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+      const records = [all, Uint8Array.of(), Uint8Array.of(0), Uint8Array.of(0x84, 0xa6, 0xff), all.subarray(100, 200)]
+      const writes = records.map((record) => ({ taskId: id(), state: 'SUCCESS', record }))
+      await backend.store(writes)
+      const found = await backend.fetch(writes.map((each) => each.taskId))
+      assert.deepEqual(
+        writes.map((each) => Buffer.from(found.get(each.taskId)?.record ?? 'nothing').toString('hex')),
+        records.map((record) => Buffer.from(record).toString('hex')),
       )
     },
   },
@@ -94,7 +108,11 @@ export const recordCases: readonly BackendCase[] = [
     async run({ backend, id }) {
       const big = { taskId: id(), state: 'SUCCESS', record: 'ü0'.repeat(1_400_000) }
       await backend.store([big])
-      assert.equal((await fetchOne(backend, big.taskId))?.record === big.record, true, 'the record came back changed')
+      assert.equal(
+        textOf((await fetchOne(backend, big.taskId))?.record) === big.record,
+        true,
+        'the record came back changed',
+      )
     },
   },
   {

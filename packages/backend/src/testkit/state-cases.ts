@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mayReplace } from '../may-replace.ts'
 import type { ResultWrite } from '../result-backend.ts'
-import { assertStored, fetchOne, write } from './assertions.ts'
+import { assertStored, fetchOne, textOf, write } from './assertions.ts'
 import type { BackendCase } from './backend-under-test.ts'
 
 const STATES = ['RECEIVED', 'STARTED', 'RETRY', 'PROGRESS', 'SUCCESS', 'FAILURE', 'REVOKED']
@@ -99,7 +99,7 @@ export const stateCases: readonly BackendCase[] = [
         writes.map(async (each, i) => {
           const writer = writers[i % writers.length] ?? backend
           await writer.store([each])
-          seen.add((await fetchOne(writer, taskId))?.record ?? 'nothing')
+          seen.add(textOf((await fetchOne(writer, taskId))?.record) ?? 'nothing')
         }),
       )
       assert.equal(seen.size, 1, `readers saw ${seen.size} different final records`)

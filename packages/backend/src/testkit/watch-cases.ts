@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { assertStored, Signal, waitForState, write } from './assertions.ts'
+import { assertStored, Signal, textOf, waitForState, write } from './assertions.ts'
 import type { BackendCase } from './backend-under-test.ts'
 
 /** A change is never missed; a call too many is allowed. */
@@ -49,7 +49,7 @@ export const watchCases: readonly BackendCase[] = [
         await other.store([step])
         const seen = async (): Promise<void> => {
           do await changed.next()
-          while ((await backend.fetch([taskId])).get(taskId)?.record !== step.record)
+          while (textOf((await backend.fetch([taskId])).get(taskId)?.record) !== step.record)
         }
         await within(`being told of ${state}`, seen())
       }
@@ -67,7 +67,7 @@ export const watchCases: readonly BackendCase[] = [
       await other.store([second])
       const seen = async (): Promise<void> => {
         do await changed.next()
-        while ((await backend.fetch([taskId])).get(taskId)?.record !== second.record)
+        while (textOf((await backend.fetch([taskId])).get(taskId)?.record) !== second.record)
       }
       await within('being told of the second record', seen())
       await assertStored(backend, taskId, second)
