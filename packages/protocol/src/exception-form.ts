@@ -8,22 +8,28 @@ import { RemoteTaskError } from './remote-task-error.ts'
 import type { ExceptionForm } from './result-record.ts'
 
 /**
- * What a task threw, for the result store. Never throws. Arguments that JSON cannot hold become their `repr`. The module is null
+ * What a task threw, for the result store. Never throws. Arguments that cannot be stored become their `repr`. The module is null
  * unless the registry names one: Python then makes a class of that name instead of looking for one.
+ *
+ * @param encode - Throws for what the store's serializer cannot hold. Default: that of JSON, without typed values.
  */
-export function exceptionForm(thrown: unknown, registry?: ErrorRegistry): ExceptionForm {
+export function exceptionForm(
+  thrown: unknown,
+  registry?: ErrorRegistry,
+  encode: (arg: unknown) => unknown = asJson,
+): ExceptionForm {
   try {
     if (isRemote(thrown)) {
       const { excType, args, excModule } = thrown
       return {
         exc_type: String(excType),
-        exc_message: args.map(asData),
+        exc_message: args.map((arg) => asData(arg, encode)),
         exc_module: typeof excModule === 'string' ? excModule : null,
       }
     }
     if (!(thrown instanceof Error)) return formOf('Error', [typeof thrown === 'string' ? thrown : pythonRepr(thrown)])
     const form = registry?.encode(thrown)
-    if (form !== undefined) return { ...form, exc_message: form.exc_message.map(asData) }
+    if (form !== undefined) return { ...form, exc_message: form.exc_message.map((arg) => asData(arg, encode)) }
     return formOf(nameOf(thrown), thrown.message === '' ? [] : [String(thrown.message)])
   } catch {
     // a getter of the error's own that throws
@@ -109,10 +115,14 @@ function nameOf(error: Error): string {
   return typeof name === 'string' && name !== '' ? name.slice(0, 255) : 'Error'
 }
 
-function asData(arg: unknown): unknown {
+/** The record around it nests as well. */
+function asJson(arg: unknown): string {
+  return stringifyJson(arg, { maxDepth: 90 })
+}
+
+function asData(arg: unknown, encode: (arg: unknown) => unknown): unknown {
   try {
-    // The record around it nests as well.
-    stringifyJson(arg, { maxDepth: 90 })
+    encode(arg)
     return arg
   } catch {
     return pythonRepr(arg)

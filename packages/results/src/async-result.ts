@@ -7,7 +7,7 @@ import {
   type ResultTuple,
   type TaskState,
 } from '@celery/protocol'
-import { RevokeUnavailableError } from './errors.ts'
+import { AbortUnavailableError, RevokeUnavailableError, type SentCall } from './errors.ts'
 import type { ResultReader } from './result-reader.ts'
 import type { RevokeOptions } from './result-source.ts'
 import type { TaskMeta } from './task-meta.ts'
@@ -26,6 +26,7 @@ export class AsyncResult<out T = unknown> {
   /** Whether the sender asked for no result: then `get()` resolves to `null` at once, and the state stays `PENDING`. */
   readonly ignored: boolean
   readonly #reader: ResultReader
+  readonly #sent: SentCall | undefined
   #cached: TaskMeta | undefined
   /** Nothing follows it, so that the store need not be asked again. */
   #final: TaskMeta | undefined
@@ -34,10 +35,13 @@ export class AsyncResult<out T = unknown> {
     this.id = id
     this.parent = options.parent
     this.ignored = options.ignored ?? false
+    this.#sent = options.sent
     this.#reader = reader
     this.#cached = this.#final = options.known
   }
 
+  /** The same, but what is waited for may be the error of a task that failed. */
+  get(options: GetOptions & { readonly propagate: false }): Promise<T | Error>
   /**
    * Waits until the task has ended and resolves to its value.
    *
@@ -48,12 +52,15 @@ export class AsyncResult<out T = unknown> {
    * @throws the task's error, rebuilt, if it failed or was revoked and `propagate` is not `false`
    * @throws ResultTimeoutError after `timeout` seconds; the task goes on
    */
-  async get(options: GetOptions = {}): Promise<T> {
+  get(options?: GetOptions & { readonly propagate?: true | undefined }): Promise<T>
+  async get(options: GetOptions = {}): Promise<T | Error> {
+    // A forgotten brace would wait for ever instead of failing.
+    if (typeof options !== 'object') throw new TypeError(`get() takes options: get({ timeout: ${String(options)} })`)
     if (this.ignored) return null as T
     if (options.disableSyncSubtasks !== false) this.assertMayBlock()
     const meta = this.#final ?? (await this.#wait(options))
     if (PROPAGATE_STATES.has(meta.state) && options.propagate !== false) throw meta.result
-    return meta.result as T
+    return meta.result as T | Error
   }
 
   /** The last meta that was read, without asking the store. */
@@ -124,6 +131,18 @@ export class AsyncResult<out T = unknown> {
     await revoker.revoke([this.id], options)
   }
 
+  /**
+   * Asks the task to end by itself: it finds out by `context.isAborted()`, so that this is for tasks that ask. Its state is
+   * ABORTED until it has ended. One that has ended stays as it is.
+   *
+   * @throws AbortUnavailableError if nothing can be stored from here
+   */
+  async abort(): Promise<void> {
+    const { source } = this.#reader
+    if (source.abort === undefined) throw new AbortUnavailableError(this.id)
+    await source.abort(this.id)
+  }
+
   /** The handle as plain data, parents included; `resultFromTuple` reads it. */
   asTuple(): ResultTuple {
     return [[this.id, this.parent?.asTuple() ?? null], null]
@@ -162,6 +181,7 @@ export class AsyncResult<out T = unknown> {
       this.id,
       ancestors.map((ancestor) => ancestor.id),
       options,
+      this.#sent,
     )
     // An ancestor's failure is not kept as our own: the worker may still store this task's.
     return meta.taskId === this.id ? this.keep(meta) : meta
@@ -188,6 +208,8 @@ export interface AsyncResultOptions {
   readonly parent?: AsyncResult | undefined
   /** See {@link AsyncResult.ignored}. @defaultValue `false` */
   readonly ignored?: boolean | undefined
+  /** What is known of its sending, for errors. */
+  readonly sent?: SentCall | undefined
   /** What is known for good already: the store is never asked. */
   readonly known?: TaskMeta | undefined
 }

@@ -7,21 +7,32 @@ export class ResultTimeoutError extends CeleryError {
   readonly taskId: string
   /** Seconds, as given to `get()`. */
   readonly timeout: number
-  /** The state that was read last; `undefined` if the store never answered. */
+  /** The state that was read last; `undefined` if the store had not answered yet. */
   readonly state: string | undefined
 
-  constructor(taskId: string, timeout: number, state: string | undefined) {
-    super(`no result of task ${taskId} after ${timeout} s: ${explain(state)}`)
+  constructor(taskId: string, timeout: number, state: string | undefined, sent?: SentCall) {
+    const name = sent === undefined ? `task ${taskId}` : `${sent.task}[${taskId}]`
+    super(`no result of ${name} after ${timeout} s: ${explain(state, sent?.queue)}`)
     this.taskId = taskId
     this.timeout = timeout
     this.state = state
   }
 }
 
-function explain(state: string | undefined): string {
-  if (state === undefined) return 'the result store did not answer; is it reachable?'
+/** What is known of the sending of a task. */
+export interface SentCall {
+  readonly task: string
+  /** Absent where its queue is chosen by an exchange. */
+  readonly queue?: string
+}
+
+function explain(state: string | undefined, queue: string | undefined): string {
+  // It may be well, and only be opened just now.
+  if (state === undefined)
+    return 'the result store had not answered by then; wait longer, or see whether it is reachable'
   if (state === 'PENDING') {
-    return 'its state is PENDING, nothing is stored; is a worker running and consuming its queue, and does the task keep its result?'
+    const consuming = queue === undefined ? 'its queue' : `the queue "${queue}"`
+    return `its state is PENDING, nothing was heard of it; is a worker running and consuming ${consuming}, and does the task keep its result?`
   }
   if (state === 'RETRY') return 'its state is RETRY; it failed and waits to be run again'
   return `its state is ${state}; it has not finished`
@@ -47,6 +58,18 @@ export class RevokeUnavailableError extends CeleryError {
     super(
       `task ${taskId} cannot be revoked: this application has no remote control; give it a revoker (@celery/control)`,
     )
+    this.taskId = taskId
+  }
+}
+
+/** `abort()` was called where nothing can be stored. */
+export class AbortUnavailableError extends CeleryError {
+  override readonly name = 'AbortUnavailableError'
+  readonly code = 'ERR_CELERY_ABORT_UNAVAILABLE'
+  readonly taskId: string
+
+  constructor(taskId: string) {
+    super(`task ${taskId} cannot be aborted from here: this handle only reads; use that of an application`)
     this.taskId = taskId
   }
 }

@@ -1,6 +1,13 @@
 export { AsyncResult, type AsyncResultOptions, type GetOptions } from './async-result.ts'
 export { type EagerOutcome, EagerResult } from './eager-result.ts'
-export { GroupTupleError, ResultReaderClosedError, ResultTimeoutError, RevokeUnavailableError } from './errors.ts'
+export {
+  AbortUnavailableError,
+  GroupTupleError,
+  ResultReaderClosedError,
+  ResultTimeoutError,
+  RevokeUnavailableError,
+  type SentCall,
+} from './errors.ts'
 export { resultFromTuple } from './result-from-tuple.ts'
 export { ResultReader, type ResultWatch } from './result-reader.ts'
 export type { ResultSource, RevokeOptions, Revoker } from './result-source.ts'

@@ -3,7 +3,7 @@ import { type Clock, deferred, systemClock } from '@celery/promises'
 import { decodeResultRecord } from '@celery/protocol'
 import { ResultReaderClosedError } from './errors.ts'
 import type { ResultSource } from './result-source.ts'
-import { metaFromRecord, pendingMeta, type TaskMeta } from './task-meta.ts'
+import { metaFromRecord, pendingMeta, type TaskMeta, withRemoteStack } from './task-meta.ts'
 import { WatchBatch } from './watch-batch.ts'
 
 /**
@@ -35,7 +35,8 @@ export class ResultReader implements AsyncDisposable {
     for (const id of taskIds) this.#nextRead.ids.add(id)
     const records = await this.#nextRead.records
     // Decoded here and not for the whole batch, so that a record that cannot be read fails only those who asked for it.
-    return taskIds.map((id) => this.#metaOf(id, records.get(id)))
+    const metas = await Promise.all(taskIds.map(async (id) => this.#metaOf(id, records.get(id))))
+    return this.source.showsRemoteTracebacks?.() === true ? metas.map(withRemoteStack) : metas
   }
 
   /** Calls `onChange` when one of the tasks may have changed. Nothing that happens after `opened` is missed. */
@@ -71,10 +72,12 @@ export class ResultReader implements AsyncDisposable {
     return { ids, records }
   }
 
-  #metaOf(taskId: string, stored: StoredRecord | undefined): TaskMeta {
+  #metaOf(taskId: string, stored: StoredRecord | undefined): TaskMeta | Promise<TaskMeta> {
     if (stored === undefined) return pendingMeta(taskId)
-    const record = (this.source.decodeRecord ?? decodeResultRecord)(stored.record)
-    return metaFromRecord(taskId, record, this.source.errors)
+    const { errors } = this.source
+    const record = this.source.decodeRecord?.(stored.record) ?? decodeResultRecord(stored.record)
+    if (record instanceof Promise) return record.then((read) => metaFromRecord(taskId, read, errors))
+    return metaFromRecord(taskId, record, errors)
   }
 
   #newWatch(): PendingWatch {

@@ -68,6 +68,15 @@ export function metaFromRecord(taskId: string, record: ResultRecord, errors: Err
   }
 }
 
+/** Adds the worker's traceback to the stack of the error that a task left, if it left one. */
+export function withRemoteStack(meta: TaskMeta): TaskMeta {
+  const { result, traceback } = meta
+  if (traceback === null || !(result instanceof Error) || !Object.isExtensible(result)) return meta
+  const stack = `${result.stack ?? String(result)}\n\nin the worker: ${traceback}`
+  Object.defineProperty(result, 'stack', { value: stack, configurable: true, writable: true })
+  return meta
+}
+
 /** The error of a failed task as it can be thrown here. */
 export function remoteError(
   taskId: string,

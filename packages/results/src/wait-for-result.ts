@@ -1,12 +1,15 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type AbortableOptions, abortable, deferred, onAbort } from '@celery/promises'
 import { PROPAGATE_STATES, READY_STATES } from '@celery/protocol'
-import { ResultTimeoutError } from './errors.ts'
+import { ResultTimeoutError, type SentCall } from './errors.ts'
 import type { ResultReader } from './result-reader.ts'
 import type { TaskMeta } from './task-meta.ts'
 
 export interface WaitOptions extends AbortableOptions {
   /** Seconds to wait. `0` looks once; more than 24 days is no limit. @defaultValue no limit */
   readonly timeout?: number | undefined
+  /** Told of every state that is found while waiting, once for as long as it lasts. @defaultValue nobody */
+  readonly onMessage?: ((meta: TaskMeta) => void) | undefined
   /** Seconds between reads of the store on top of those that it asks for itself by telling of a change. @defaultValue none */
   readonly interval?: number | undefined
 }
@@ -24,8 +27,9 @@ export async function waitForResult(
   taskId: string,
   ancestors: readonly string[],
   options: WaitOptions = {},
+  sent?: SentCall,
 ): Promise<TaskMeta> {
-  const waiting = new Waiting(reader, taskId, [...ancestors, taskId])
+  const waiting = new Waiting(reader, [...ancestors, taskId], { taskId, sent, onMessage: options.onMessage })
   const stopTimer = waiting.limit(options.timeout)
   const stayOpen = waiting.endWith(reader.closing)
   const stayWanted = options.signal && waiting.endWith(options.signal)
@@ -33,7 +37,7 @@ export async function waitForResult(
     const known = await waiting.look()
     if (known !== undefined) return known
     if (options.timeout !== undefined && options.timeout <= 0) {
-      throw new ResultTimeoutError(taskId, options.timeout, waiting.lastState)
+      throw new ResultTimeoutError(taskId, options.timeout, waiting.lastState, sent)
     }
     return await waiting.watch(options.interval)
   } finally {
@@ -43,23 +47,32 @@ export async function waitForResult(
   }
 }
 
+/** Of the task that is waited for. */
+interface About {
+  readonly taskId: string
+  readonly sent: SentCall | undefined
+  readonly onMessage: WaitOptions['onMessage']
+}
+
 class Waiting {
   readonly #reader: ResultReader
-  readonly #taskId: string
   readonly #line: readonly string[]
+  readonly #about: About
   readonly #ended = new AbortController()
   lastState: string | undefined
+  #told: TaskMeta | undefined
 
-  constructor(reader: ResultReader, taskId: string, line: readonly string[]) {
+  constructor(reader: ResultReader, line: readonly string[], about: About) {
     this.#reader = reader
-    this.#taskId = taskId
     this.#line = line
+    this.#about = about
   }
 
   limit(timeout: number | undefined): () => void {
     if (timeout === undefined || timeout <= 0 || timeout * 1000 > LONGEST_TIMER_MS) return () => undefined
     return this.#reader.clock.schedule(timeout * 1000, () => {
-      this.#ended.abort(new ResultTimeoutError(this.#taskId, timeout, this.lastState))
+      const { sent, taskId } = this.#about
+      this.#ended.abort(new ResultTimeoutError(taskId, timeout, this.lastState, sent))
     })
   }
 
@@ -73,6 +86,7 @@ class Waiting {
     const metas = await abortable(this.#reader.read(this.#line), this.#ended.signal)
     const own = metas.at(-1)
     this.lastState = own?.state
+    if (own !== undefined) this.#tell(own)
     if (own !== undefined && READY_STATES.has(own.state)) return own
     // What comes after such a step in a chain is never sent.
     return metas.find((meta) => PROPAGATE_STATES.has(meta.state))
@@ -94,6 +108,15 @@ class Waiting {
     } finally {
       watch.leave()
     }
+  }
+
+  /** Not again of what has been told; nothing that is stored is no message. */
+  #tell(meta: TaskMeta): void {
+    const { onMessage } = this.#about
+    if (onMessage === undefined || meta.state === 'PENDING') return
+    if (this.#told?.state === meta.state && isDeepStrictEqual(this.#told.result, meta.result)) return
+    this.#told = meta
+    onMessage(meta)
   }
 
   #wakeAfter(interval: number | undefined, wake: () => void): () => void {

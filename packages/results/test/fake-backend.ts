@@ -31,7 +31,7 @@ export class FakeBackend implements ResultBackend {
   }
 
   async store(writes: readonly ResultWrite[]): Promise<void> {
-    for (const { taskId, state, record } of writes) this.putText(taskId, state, record)
+    for (const { taskId, state, record } of writes) this.putText(taskId, state, String(record))
   }
 
   async fetch(taskIds: readonly string[]): Promise<ReadonlyMap<string, StoredRecord>> {

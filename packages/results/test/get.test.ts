@@ -179,6 +179,19 @@ describe('giving up', () => {
     await expect(got).rejects.toMatchObject({ state: 'STARTED' })
   })
 
+  test('does not say of a store that is being opened that nobody can reach it', async () => {
+    const opening = deferred()
+    const { clock, result } = setUp({ backend: () => opening.promise.then(() => new FakeBackend()) })
+    const got = result.get({ timeout: 0.01 })
+    clock.advance(10)
+    await expect(got).rejects.toMatchObject({
+      state: undefined,
+      message:
+        'no result of task task-1 after 0.01 s: the result store had not answered by then; wait longer, or see whether it is reachable',
+    })
+    opening.resolve()
+  })
+
   test('a timeout of zero looks once', async () => {
     const { backend, result } = setUp()
     await expect(result.get({ timeout: 0 })).rejects.toBeInstanceOf(ResultTimeoutError)

@@ -1,5 +1,6 @@
 import { type Key, pathsOf, replaced, Verbatim, valueAt, writeData } from './data-tree.ts'
 import { HOSTILE_KEYS, HOSTILE_VALUES } from './hostile-values.ts'
+import { damage } from './mutate-bytes.ts'
 import { Random } from './random.ts'
 
 /** What became of a good message. */
@@ -115,24 +116,8 @@ function renamed(
   )
 }
 
-/** Bytes cut off, changed or put in. */
 function damaged(bytes: Uint8Array, random: Random, steps: string[], place: string): Buffer {
-  const at = random.below(bytes.length + 1)
-  switch (random.below(3)) {
-    case 0:
-      steps.push(`${place} cut off after ${at} of ${bytes.length} bytes`)
-      return Buffer.from(bytes.subarray(0, at))
-    case 1: {
-      const copy = Buffer.from(bytes)
-      const indices = Array.from({ length: 1 + random.below(8) }, () => random.below(copy.length))
-      for (const index of indices) copy[index] = random.below(256)
-      steps.push(`${place}: bytes ${indices.join(' ')} changed`)
-      return copy
-    }
-    default: {
-      const more = Uint8Array.from({ length: 1 + random.below(16) }, () => random.below(256))
-      steps.push(`${place}: bytes ${more.join(' ')} put in at ${at}`)
-      return Buffer.concat([bytes.subarray(0, at), more, bytes.subarray(at)])
-    }
-  }
+  const { bytes: spoiledBytes, step } = damage(bytes, random)
+  steps.push(`${place}: ${step}`)
+  return spoiledBytes
 }
