@@ -25,5 +25,5 @@ export interface ChildLink {
   abandon(): void
 }
 
-/** Starts a child that loads `module`, a file URL or a path. @throws Error where the operating system refuses */
-export type ConnectChild = (module: string, events: ChildLinkEvents) => ChildLink
+/** Starts the child of place `index` that loads `module`, a file URL or a path. @throws Error where the operating system refuses */
+export type ConnectChild = (module: string, events: ChildLinkEvents, index: number) => ChildLink

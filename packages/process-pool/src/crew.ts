@@ -148,7 +148,7 @@ export class Crew {
     const { spec, clock, startTimeoutMs } = this.#options
     let child: PoolChild
     try {
-      child = new PoolChild(spec, clock, this.#listener)
+      child = new PoolChild(spec, this.#freeIndex(), clock, this.#listener)
     } catch (error) {
       // The operating system refuses, for want of memory for example.
       this.#backoff.failed(clock.monotonic())
@@ -162,6 +162,13 @@ export class Crew {
       clock.schedule(startTimeoutMs, () => child.kill('start-failed')),
     )
     this.#tellWatchdog()
+  }
+
+  /** The lowest place that nobody has who takes jobs, or will. */
+  #freeIndex(): number {
+    const taken = new Set<number>()
+    for (const { index, state } of this.children) if (state === 'starting' || state === 'ready') taken.add(index)
+    for (let index = 1; ; index++) if (!taken.has(index)) return index
   }
 
   #tellWatchdog(): void {

@@ -251,6 +251,7 @@ export class Dispatcher implements ChildListener {
       if (now >= child.softAt) {
         child.softAt = Number.POSITIVE_INFINITY
         child.softLimit(running.job.softTimeoutMs as number)
+        this.#notify(() => running.job.onSoftTimeout?.())
       }
       if (!child.stuck && now >= child.startedAt + STUCK_MS) {
         child.stuck = true

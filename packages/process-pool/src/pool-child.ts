@@ -1,6 +1,6 @@
 import type { Clock } from '@celery/promises'
 import type { InitHeader } from './child/serve-jobs.ts'
-import type { ChildLink, ConnectChild } from './child-link.ts'
+import type { ChildLink, ChildLinkEvents, ConnectChild } from './child-link.ts'
 import { type ChildErrorInfo, CorruptFrameError, readErrorInfo } from './errors.ts'
 import { FrameDecoder, FrameKind, type FrameView, FrameWriter, PROTOCOL_VERSION } from './frame.ts'
 import type { JobEntry } from './job-entry.ts'
@@ -11,7 +11,7 @@ import { RunTimes } from './run-times.ts'
 export interface ChildSpec {
   /** File URL or path. */
   readonly module: string
-  readonly init: InitHeader
+  readonly init: Omit<InitHeader, 'index'>
   readonly connect: ConnectChild
 }
 
@@ -51,6 +51,8 @@ const ABANDON_MS = 5_000
 
 /** One child and the jobs it has been given. Knows nothing of other children. */
 export class PoolChild {
+  /** Its place in the pool, from 1. */
+  readonly index: number
   readonly pid: number
   state: 'starting' | 'ready' | 'leaving' | 'gone' = 'starting'
   /** Jobs sent and not done, oldest first; only the first can be running. */
@@ -93,11 +95,12 @@ export class PoolChild {
   #isAbandoned = false
   #cancelTimer: (() => void) | undefined
 
-  constructor(spec: ChildSpec, clock: Clock, listener: ChildListener) {
+  constructor(spec: ChildSpec, index: number, clock: Clock, listener: ChildListener) {
+    this.index = index
     this.#clock = clock
     this.#listener = listener
     const decoder = new FrameDecoder((frame) => this.#onFrame(frame))
-    const link = spec.connect(spec.module, {
+    const events: ChildLinkEvents = {
       onBytes: (chunk) => this.#onChunk(decoder, chunk),
       onStartError: (error) => this.#onStartError(error),
       onError: (error) => {
@@ -105,11 +108,12 @@ export class PoolChild {
       },
       onExit: (exitCode, signal) => this.#onExit(exitCode, signal),
       onDrained: () => this.#onDrained(),
-    })
+    }
+    const link = spec.connect(spec.module, events, index)
     this.#link = link
     this.pid = link.pid
     this.#writer = new FrameWriter((bytes, done) => link.write(bytes, done))
-    this.#writer.append(FrameKind.init, 0, 0, JSON.stringify(spec.init))
+    this.#writer.append(FrameKind.init, 0, 0, JSON.stringify({ ...spec.init, index }))
     this.#writer.flush()
   }
 

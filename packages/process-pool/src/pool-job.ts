@@ -17,6 +17,8 @@ export interface PoolJob {
   readonly timeoutMs?: number
   /** User code is about to run, in the process `pid`. Called at most once. */
   onStarted?(pid: number): void
+  /** It runs longer than `softTimeoutMs`, and its child was told. */
+  onSoftTimeout?(): void
   /** The end of the job. Called exactly once, never before `submit` returns. */
   onDone(outcome: JobOutcome): void
 }

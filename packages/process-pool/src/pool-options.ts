@@ -18,6 +18,11 @@ export interface ProcessPoolOptions {
   readonly stdout?: 'inherit' | 'ignore' | number
   /** Where the children's standard error goes. @defaultValue `'inherit'` */
   readonly stderr?: 'inherit' | 'ignore' | number
+  /**
+   * What a child is called in lists of processes: the last argument of its command, for people alone. Children are
+   * numbered from 1; see `ChildInfo.index`. @defaultValue nothing
+   */
+  readonly label?: (index: number) => string
   /** Milliseconds a child gets to load its module and finish `setup`. @defaultValue `30_000` */
   readonly startTimeoutMs?: number
   /** Milliseconds a child gets to end by itself (its `onClose`) before it is killed. @defaultValue `5_000` */
@@ -55,6 +60,8 @@ export interface ProcessPoolEvents {
 
 /** A child as the pool's owner sees it. */
 export interface ChildInfo {
+  /** Its place in the pool, from 1: the lowest that is free, so that whoever replaces a child has its place. */
+  readonly index: number
   readonly pid: number
   readonly state: 'starting' | 'ready' | 'leaving' | 'gone'
   /** Jobs it holds, the running one included. */

@@ -10,13 +10,14 @@ export interface ProcessSpec {
   readonly cwd: string | undefined
   readonly stdout: 'inherit' | 'ignore' | number
   readonly stderr: 'inherit' | 'ignore' | number
+  readonly label: ((index: number) => string) | undefined
 }
 
 const require = createRequire(import.meta.url)
 
 /** Children that are processes of their own. */
 export function processLinks(spec: ProcessSpec): ConnectChild {
-  return (module, events) => new ProcessLink(spec, module, events)
+  return (module, events, index) => new ProcessLink(spec, module, events, index)
 }
 
 class ProcessLink implements ChildLink {
@@ -25,9 +26,11 @@ class ProcessLink implements ChildLink {
   readonly #jobs: Socket | undefined
   readonly #replies: Socket | undefined
 
-  constructor(spec: ProcessSpec, module: string, events: ChildLinkEvents) {
+  constructor(spec: ProcessSpec, module: string, events: ChildLinkEvents, index: number) {
     const main = require.resolve('@celery/process-pool/child-main')
-    this.#process = spawn(process.execPath, [...spec.execArgv, main, module], {
+    // Nobody reads it but people: unlike a title, it neither hides nor cuts the rest of the command line.
+    const labels = spec.label === undefined ? [] : [spec.label(index)]
+    this.#process = spawn(process.execPath, [...spec.execArgv, main, module, ...labels], {
       cwd: spec.cwd,
       env: spec.env,
       // Descriptors 3 and 4: see frame.ts.

@@ -73,7 +73,8 @@ export class ProcessPool implements AsyncDisposable {
   }
 
   get children(): readonly ChildInfo[] {
-    return Array.from(this.#crew.children, ({ pid, state, jobs, completed }) => ({
+    return Array.from(this.#crew.children, ({ index, pid, state, jobs, completed }) => ({
+      index,
       pid,
       state,
       jobs: jobs.length,
@@ -183,13 +184,14 @@ export class ProcessPool implements AsyncDisposable {
   }
 }
 
-function processSpec({ cwd, env, execArgv, stderr, stdout }: ProcessPoolOptions): ProcessSpec {
+function processSpec({ cwd, env, execArgv, label, stderr, stdout }: ProcessPoolOptions): ProcessSpec {
   return {
     env: env ?? process.env,
     execArgv: execArgv ?? inheritedExecArgv(),
     cwd,
     stdout: stdout ?? 'inherit',
     stderr: stderr ?? 'inherit',
+    label,
   }
 }
 

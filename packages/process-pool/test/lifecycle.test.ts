@@ -101,6 +101,24 @@ describe('replacing', () => {
   })
 })
 
+test('WORK-023 POOL-002 whoever replaces a child has its place, which the child knows and lists of processes show', async () => {
+  const label = (index: number) => `[worker-${index}]`
+  await using pool = await startPool({ size: 3, label })
+  const places = () => pool.children.filter(({ state }) => state === 'ready').map(({ index }) => index)
+  expect(places().sort()).toEqual([1, 2, 3])
+  const second = pool.children.find(({ index }) => index === 2)
+  process.kill(second?.pid as number, 'SIGKILL')
+  await until('it is replaced', () => pool.idle === 3 && !pool.children.some(({ pid }) => pid === second?.pid))
+  expect(places().sort()).toEqual([1, 2, 3])
+  pool.shrink(2)
+  await until('one is left', () => pool.children.length === 1)
+  const [index] = places()
+  expect(await reply(pool, { do: 'index' })).toBe(index)
+  const { argv, title } = (await reply(pool, { do: 'argv' })) as { argv: string[]; title: string }
+  expect(argv.at(-1)).toBe(`[worker-${index}]`)
+  expect(title).toContain('node')
+})
+
 describe('growing and shrinking', () => {
   test('changes how many children there are', async () => {
     await using pool = await startPool()

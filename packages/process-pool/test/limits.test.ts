@@ -4,11 +4,16 @@ import { reply, run, startPool, submit, until } from './pool-harness.ts'
 
 test('the soft limit aborts the signal of a job', async () => {
   await using pool = await startPool()
-  expect(await reply(pool, { do: 'waitForAbort' }, { softTimeoutMs: 50 })).toEqual({
+  let told = 0
+  const onSoftTimeout = (): void => void told++
+  expect(await reply(pool, { do: 'waitForAbort' }, { softTimeoutMs: 50, onSoftTimeout })).toEqual({
     name: 'SoftTimeLimitExceeded',
     code: 'ERR_CELERY_SOFT_TIME_LIMIT',
     limitMs: 50,
   })
+  expect(told).toBe(1)
+  await reply(pool, { do: 'echo' }, { softTimeoutMs: 20_000, onSoftTimeout })
+  expect(told).toBe(1)
 })
 
 test('the soft limit of one job does not reach the next', async () => {

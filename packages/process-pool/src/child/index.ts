@@ -1,2 +1,10 @@
 export { SoftTimeLimitExceeded } from '../errors.ts'
-export { type Handler, type Job, type Reply, type ServeJobsOptions, serveJobs } from './serve-jobs.ts'
+export {
+  type ChildPlace,
+  type Handler,
+  type Job,
+  type Reply,
+  type ServeJobsOptions,
+  type Setup,
+  serveJobs,
+} from './serve-jobs.ts'

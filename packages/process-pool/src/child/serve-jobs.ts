@@ -30,8 +30,17 @@ export interface ServeJobsOptions {
   readonly softLimitReason?: (limitMs: number) => Error
 }
 
+/** Prepares a child; `init` is what the pool's owner hands to all of them. */
+export type Setup = (init: unknown, place: ChildPlace) => Handler | Promise<Handler>
+
+/** What a child knows of its place in the pool. */
+export interface ChildPlace {
+  /** From 1. Whoever replaces a child has its number, so that it can name what a child has for itself: a file, a port. */
+  readonly index: number
+}
+
 /** @internal What the pool hands over first. */
-export interface InitHeader {
+export interface InitHeader extends ChildPlace {
   readonly init?: unknown
   readonly maxMemoryBytes?: number
 }
@@ -42,7 +51,7 @@ export interface InitHeader {
  *
  * @throws NotInPoolError anywhere else
  */
-export function serveJobs(setup: (init: unknown) => Handler | Promise<Handler>, options: ServeJobsOptions = {}): void {
+export function serveJobs(setup: Setup, options: ServeJobsOptions = {}): void {
   const kind = poolChildKind()
   // Elsewhere the descriptors of the pipes could be anybody's.
   if (kind === undefined) throw new NotInPoolError()
@@ -57,7 +66,7 @@ const TURN_EVERY_MS = 5
 const MEMORY_EVERY_MS = 20
 
 class JobServer {
-  readonly #setup: (init: unknown) => Handler | Promise<Handler>
+  readonly #setup: Setup
   readonly #options: ServeJobsOptions
   readonly #channel: Channel
   readonly #kind: PoolChildKind
@@ -72,7 +81,7 @@ class JobServer {
   #turnedAt = 0
   #weighedAt = 0
 
-  constructor(kind: PoolChildKind, setup: (init: unknown) => Handler | Promise<Handler>, options: ServeJobsOptions) {
+  constructor(kind: PoolChildKind, setup: Setup, options: ServeJobsOptions) {
     this.#kind = kind
     this.#setup = setup
     this.#options = options
@@ -117,7 +126,7 @@ class JobServer {
     const { writer } = this.#channel
     this.#maxMemoryBytes = header.maxMemoryBytes ?? this.#maxMemoryBytes
     try {
-      const handler = await this.#setup(header.init)
+      const handler = await this.#setup(header.init, { index: header.index })
       if (typeof handler !== 'function') throw new TypeError('the function given to serveJobs() returned no handler')
       this.#handler = handler
       writer.append(FrameKind.ready, 0, PROTOCOL_VERSION)
