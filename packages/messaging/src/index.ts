@@ -4,6 +4,7 @@ export { Broadcast, type BroadcastOptions } from './broadcast.ts'
 export type { BrokerSource } from './broker-source.ts'
 export type { CodecOptions } from './codecs.ts'
 export { Connection, type ConnectionOptions, type EnsureOptions, type ReconnectInfo } from './connection.ts'
+export { connectionPool, type PoolOptions, producerPool } from './connection-pools.ts'
 export { type ConsumeOptions, consume, type HandlerOptions } from './consume.ts'
 export { Consumer, type ConsumerOptions, type IncomingMessage, type ReceivedDelivery } from './consumer.ts'
 export { type DeliveryMode, Exchange, type ExchangeData, type ExchangeOptions } from './exchange.ts'
@@ -30,6 +31,14 @@ export {
   type QueueData,
   type QueueOptions,
 } from './queue.ts'
+export {
+  type AcquireOptions,
+  type Leased,
+  LimitExceededError,
+  ResourcePool,
+  ResourcePoolClosedError,
+  type ResourcePoolOptions,
+} from './resource-pool.ts'
 export { type PendingSettlement, Settler, type SettlerOptions } from './settler.ts'
 export { type GetOptions, SimpleBuffer, SimpleQueue, type SimpleQueueOptions } from './simple-queue.ts'
 export { isConnectionLost, isTemporary } from './temporary-errors.ts'

@@ -2,6 +2,9 @@ import { type AbortableOptions, abortable, CeleryError, type Deferred, deferred,
 import { deliveryTags, type Publication } from '@celery/transport'
 import { Batcher } from './batcher.ts'
 import type { Connection } from './connection.ts'
+import { Declarations } from './declarations.ts'
+import type { Exchange } from './exchange.ts'
+import type { Queue } from './queue.ts'
 import { isConnectionLost, isTemporary } from './temporary-errors.ts'
 
 export interface ProducerOptions {
@@ -18,6 +21,8 @@ export interface PublishRetryPolicy {
   readonly intervalStart: number
   readonly intervalStep: number
   readonly intervalMax: number
+  /** Recognises errors after which it tries again too, besides a lost connection and a busy broker. @defaultValue none */
+  readonly retryErrors?: ((error: unknown) => boolean) | undefined
 }
 
 export interface PublishOptions {
@@ -25,11 +30,14 @@ export interface PublishOptions {
   readonly timeoutMs?: number | undefined
   /** How often to try again; `null` does not. @defaultValue the producer's */
   readonly retryPolicy?: PublishRetryPolicy | null | undefined
+  /** Made before it is published, where this producer has not made them on its connection. @defaultValue none */
+  readonly declare?: readonly (Exchange | Queue)[] | undefined
 }
 
 interface Limits {
   readonly timeoutMs: number
   readonly retryPolicy: PublishRetryPolicy | undefined
+  readonly declare?: readonly (Exchange | Queue)[]
 }
 
 interface Waiting {
@@ -50,6 +58,7 @@ export class Producer {
   /** Messages under way with limits of their own, which no batch can have. */
   readonly #single = new Set<Promise<void>>()
   readonly #newTag = deliveryTags()
+  readonly #declarations = new Declarations()
   readonly #batcher: Batcher<Waiting>
 
   constructor(options: ProducerOptions) {
@@ -84,11 +93,13 @@ export class Producer {
     await Promise.all([this.#batcher.idle(), ...this.#single])
   }
 
-  #limitsOf({ timeoutMs, retryPolicy }: PublishOptions): Limits {
-    if (timeoutMs === undefined && retryPolicy === undefined) return this.#limits
+  #limitsOf({ declare = [], timeoutMs, retryPolicy }: PublishOptions): Limits {
+    const isDeclared = this.#declarations.has(this.#connection.live, declare)
+    if (isDeclared && timeoutMs === undefined && retryPolicy === undefined) return this.#limits
     return {
       timeoutMs: timeoutMs ?? this.#limits.timeoutMs,
       retryPolicy: retryPolicy === undefined ? this.#limits.retryPolicy : (retryPolicy ?? undefined),
+      declare,
     }
   }
 
@@ -132,7 +143,7 @@ export class Producer {
     try {
       await this.#withRetries(
         batch.map((waiting) => waiting.publication),
-        limits.retryPolicy,
+        limits,
         { signal: timer.signal },
       )
     } finally {
@@ -142,13 +153,16 @@ export class Producer {
 
   async #withRetries(
     publications: readonly Publication[],
-    policy: PublishRetryPolicy | undefined,
+    { declare = [], retryPolicy: policy }: Limits,
     options: AbortableOptions,
   ): Promise<void> {
     for (let attempt = 0; ; attempt++) {
       try {
         const broker = await this.#connection.broker(options)
         try {
+          if (declare.length > 0) {
+            await abortable(this.#declarations.declare(broker, declare, options), options.signal)
+          }
           // Bounded here too: it must not depend on a driver that listens.
           await abortable(broker.publish(publications, options), options.signal)
           return
@@ -158,7 +172,7 @@ export class Producer {
         }
       } catch (error) {
         options.signal?.throwIfAborted()
-        if (!isTemporary(error) || policy === undefined) throw error
+        if (policy === undefined || !(isTemporary(error) || policy.retryErrors?.(error))) throw error
         if (policy.maxRetries !== null && attempt >= policy.maxRetries) throw error
         const seconds = Math.min(policy.intervalStart + policy.intervalStep * attempt, policy.intervalMax)
         await sleep(seconds * 1_000, options)

@@ -96,6 +96,11 @@ export class Queue {
     })
   }
 
+  /** The same queue but for these options. */
+  with(changes: QueueOptions): Queue {
+    return new Queue(this.name, { ...this.#options, ...changes })
+  }
+
   /** Where to publish so that it gets the message. */
   get address(): { readonly exchange: Exchange | ''; readonly routingKey: string } {
     return this.exchange === undefined || this.exchange.name === ''

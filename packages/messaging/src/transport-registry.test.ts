@@ -41,7 +41,8 @@ describe('the registry', () => {
       code: 'ERR_CELERY_UNKNOWN_TRANSPORT',
       scheme: 'rediss',
       known: ['fake', 'amqp'],
-      message: 'no transport for broker URLs that begin with "rediss://"; known are amqp, fake',
+      message:
+        'no transport for broker URLs that begin with "rediss://"; known are amqp, fake; correct the URL, or register a driver for it',
     })
   })
 
@@ -56,7 +57,8 @@ describe('the registry', () => {
   test('is not shared: another registry does not know its drivers', async () => {
     setUp()
     await expect(new TransportRegistry().open('fake://')).rejects.toMatchObject({
-      message: 'no transport for broker URLs that begin with "fake://"; none is registered',
+      message:
+        'no transport for broker URLs that begin with "fake://"; none is registered; correct the URL, or register a driver for it',
     })
   })
 

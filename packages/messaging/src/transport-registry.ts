@@ -55,9 +55,14 @@ export class TransportRegistry {
    * @throws UnknownTransportError, ConnectionLostError
    */
   async openAddress(address: BrokerAddress, options?: OpenOptions): Promise<BrokerConnection> {
-    const load = this.#byScheme.get(address.scheme)
-    if (load === undefined) throw new UnknownTransportError(address.scheme, this.schemes)
-    const transport = await load(options)
+    const transport = await this.loaderOf(address.scheme)(options)
     return transport.open(address, options)
+  }
+
+  /** What loads the driver of a scheme. @throws UnknownTransportError where none is registered. */
+  loaderOf(scheme: string): LoadTransport {
+    const load = this.#byScheme.get(scheme.toLowerCase())
+    if (load === undefined) throw new UnknownTransportError(scheme, this.schemes)
+    return load
   }
 }

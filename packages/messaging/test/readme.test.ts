@@ -20,7 +20,7 @@ async function output(run: () => Promise<unknown>): Promise<readonly string[]> {
 describe('the README', () => {
   afterEach(() => void vi.restoreAllMocks())
 
-  test.each(['media.ts', 'runner.ts', 'batches.ts'])('shows %s as it is', (file) => {
+  test.each(['media.ts', 'runner.ts', 'batches.ts', 'pools.ts'])('shows %s as it is', (file) => {
     expect(readme).toContain(`\`\`\`ts\n${source(file)}\`\`\``)
   })
 
@@ -33,6 +33,10 @@ describe('the README', () => {
 
   test('runner.ts deals with every message', async () => {
     expect(await output(() => import('../examples/runner.ts'))).toEqual(['a', 'b', 'c', 'left: 0'])
+  })
+
+  test('pools.ts uses no more connections than its pool has', async () => {
+    expect(await output(() => import('../examples/pools.ts'))).toEqual(['4 queues seen through 2 connections'])
   })
 
   test('batches.ts receives a batch', async () => {
