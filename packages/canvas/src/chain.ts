@@ -1,5 +1,6 @@
 import type { AnyArgs } from './arguments.ts'
 import { chainData } from './chain-data.ts'
+import { dataOf } from './data-of.ts'
 import { type NextStep, Signature } from './signature.ts'
 
 /**
@@ -61,8 +62,11 @@ export function chain<M extends AnyArgs, R1, R2, R3, R4, R5, R6, R7, R8>(
 /** The steps of a list, unchecked. */
 export function chain(steps: Iterable<AnyStep>): Signature<AnyArgs, unknown, false>
 export function chain(first: AnyStep | Iterable<AnyStep>, ...steps: AnyStep[]): Signature<AnyArgs, unknown, false> {
-  const all = first instanceof Signature ? [first, ...steps] : [...first]
-  return new Signature(chainData(all.map((step) => step.toData())), all.find((step) => step.dispatcher)?.dispatcher)
+  const all = Symbol.iterator in first ? [...first] : [first, ...steps]
+  return new Signature(
+    chainData(all.map((step) => dataOf(step, 'chain()'))),
+    all.find((step) => step.dispatcher)?.dispatcher,
+  )
 }
 
 /** Any signature at all. */

@@ -17,7 +17,10 @@ export function createSignature<Missing extends AnyArgs, Result, Immutable exten
   parts: SignatureParts<Immutable>,
 ): Signature<Missing, Result, Immutable> {
   const { dispatcher, immutable, kwargs = {}, ...options } = parts
-  return new Signature(signatureData({ task, args, kwargs, options: wireOptions(options), immutable }), dispatcher)
+  return new Signature(
+    signatureData({ task, args, kwargs, options: wireOptions(options, task), immutable }),
+    dispatcher,
+  )
 }
 
 /** A signature of any task by its name, wherever it lives. The compiler does not check its arguments. */

@@ -1,5 +1,5 @@
 import type { SignatureData, SignatureOptions } from '@celery/protocol'
-import type { AsyncResult } from '@celery/results'
+import type { AsyncResult, EagerResult } from '@celery/results'
 
 /** What signatures need of the application that sends them; `App` implements it. */
 export interface Dispatcher {
@@ -9,8 +9,15 @@ export interface Dispatcher {
   readonly replyTo?: string | undefined
   /** Sends `plan.call` and resolves to {@link resultOf} its steps when the broker has it. */
   send(plan: CallPlan): Promise<AsyncResult>
+  /** Runs `plan.call`, and what follows from it, in this process; resolves to the result of the last of its steps. */
+  apply(plan: CallPlan, options?: ApplyOptions): Promise<EagerResult>
   /** A handle on the last of the frozen steps; the steps before it are its parents. {@link resultLine} helps. */
   resultOf(steps: readonly SignatureData[]): AsyncResult
+}
+
+export interface ApplyOptions {
+  /** Throws the task's error instead of keeping it in the result. @defaultValue `taskEagerPropagates` */
+  readonly throw?: boolean | undefined
 }
 
 /** What to send, and what will have run in the end. */

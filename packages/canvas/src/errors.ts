@@ -14,6 +14,24 @@ export class DetachedSignatureError extends CeleryError {
   }
 }
 
+/** An option of a call goes by another name. Nothing was sent. */
+export class UnknownCallOptionError extends CeleryError {
+  override readonly name = 'UnknownCallOptionError'
+  readonly code = 'ERR_CELERY_UNKNOWN_CALL_OPTION'
+  readonly option: string
+  /** What it is most likely meant to be. */
+  readonly meant: string
+
+  constructor(option: string, meant: string, task?: string) {
+    super(
+      `a call${task === undefined ? '' : ` of ${task}`} has no option "${option}"; did you mean ${meant}? ` +
+        'Properties of the message that are yours go into properties: {…}',
+    )
+    this.option = option
+    this.meant = meant
+  }
+}
+
 /** A chain of nothing. */
 export class EmptyChainError extends CeleryError {
   override readonly name = 'EmptyChainError'

@@ -73,7 +73,8 @@ void eight
 void add.s(2, 2).applyAsync()
 void add.s(4).applyAsync([4], { countdown: 10, queue: 'q' })
 void add.s().applyAsync([], { kwargs: { x: 2, y: 2 } })
-void add.s(2, 2).callAndGet({ timeout: 10 })
+same<Promise<number>>()(add.s(2, 2).callAndGet({ timeout: 10 }))
+same<Promise<number | Error>>()(add.s(2, 2).callAndGet({ propagate: false }))
 void scale.s(3).delay()
 void scale.s(3).delay(1)
 // @ts-expect-error one is missing

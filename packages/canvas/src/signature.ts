@@ -1,9 +1,9 @@
 import { decodeSignature, type SignatureData, type SignatureOptions } from '@celery/protocol'
-import type { AsyncResult, GetOptions } from '@celery/results'
+import type { AsyncResult, EagerResult, GetOptions } from '@celery/results'
 import type { AnyArgs, GivenArgs, MissingArgs } from './arguments.ts'
 import { type CallOptions, wireOptions } from './call-options.ts'
 import { applyTo, chainData, linkTo, stepsOf } from './chain-data.ts'
-import type { Dispatcher } from './dispatcher.ts'
+import type { ApplyOptions, Dispatcher } from './dispatcher.ts'
 import { DetachedSignatureError } from './errors.ts'
 import { freeze, planCall } from './plan-call.ts'
 import { mergeOptions } from './signature-data.ts'
@@ -91,14 +91,42 @@ export class Signature<in Missing extends AnyArgs, out Result, out Immutable ext
     return this.#send({
       ...(args !== undefined && { args }),
       ...(kwargs !== undefined && { kwargs }),
-      ...(options !== undefined && { options: wireOptions(rest) }),
+      ...(options !== undefined && { options: wireOptions(rest, this.task) }),
     })
   }
 
+  /**
+   * Runs it, and what follows from it, here and now; nothing is sent. Every task of it must be declared here. Times are passed
+   * over, retries come at once.
+   *
+   * @throws the task's error with `throw`, DetachedSignatureError
+   */
+  apply(this: Signature<[], Result>): Promise<EagerResult<Result>>
+  apply(missing: Missing, options?: CallOptions & ApplyOptions): Promise<EagerResult<Result>>
+  apply(args: AnyArgs, options: KwargsOptions & ApplyOptions): Promise<EagerResult<Result>>
+  async apply(args?: AnyArgs, options: Partial<KwargsOptions> & ApplyOptions = {}): Promise<EagerResult<Result>> {
+    const { kwargs, throw: propagate, ...rest } = options
+    const dispatcher = this.#attached()
+    const call = {
+      ...(args !== undefined && { args }),
+      ...(kwargs !== undefined && { kwargs }),
+      options: wireOptions(rest, this.task),
+    }
+    const plan = planCall(applyTo(this.#data, call), dispatcher)
+    return (await dispatcher.apply(plan, { throw: propagate })) as EagerResult<Result>
+  }
+
+  /** The same, but what is waited for may be the error of a task that failed. */
+  callAndGet(this: Signature<[], Result>, options: GetOptions & { readonly propagate: false }): Promise<Result | Error>
   /** Sends it and waits for its result (Celery's `~sig`). */
-  async callAndGet(this: Signature<[], Result>, options?: GetOptions): Promise<Result> {
+  callAndGet(
+    this: Signature<[], Result>,
+    options?: GetOptions & { readonly propagate?: true | undefined },
+  ): Promise<Result>
+  async callAndGet(this: Signature<[], Result>, options: GetOptions = {}): Promise<Result | Error> {
     const result = await this.delay()
-    return result.get(options)
+    const { propagate, ...rest } = options
+    return propagate === false ? result.get({ ...rest, propagate }) : result.get(rest)
   }
 
   /** This and then `next`, which gets the result in front of its own arguments unless it is immutable. */
@@ -125,7 +153,7 @@ export class Signature<in Missing extends AnyArgs, out Result, out Immutable ext
 
   /** Sets options; those set before stay, unless named again. */
   set(options: CallOptions): this {
-    this.#data = { ...this.#data, options: mergeOptions(this.#data.options, wireOptions(options)) }
+    this.#data = { ...this.#data, options: mergeOptions(this.#data.options, wireOptions(options, this.task)) }
     return this
   }
 
@@ -138,7 +166,7 @@ export class Signature<in Missing extends AnyArgs, out Result, out Immutable ext
   ): Signature<MissingArgs<Args, Given>, Result, Immutable>
   clone(args?: AnyArgs, options?: CallOptions & Partial<KwargsOptions>): Signature<AnyArgs, Result, Immutable> {
     const { kwargs, ...rest } = options ?? {}
-    const call = { ...(args && { args }), ...(kwargs && { kwargs }), options: wireOptions(rest) }
+    const call = { ...(args && { args }), ...(kwargs && { kwargs }), options: wireOptions(rest, this.task) }
     return new Signature(applyTo(this.#data, call), this.dispatcher)
   }
 

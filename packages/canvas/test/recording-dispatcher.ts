@@ -1,5 +1,5 @@
 import type { SignatureData } from '@celery/protocol'
-import { AsyncResult, ResultReader } from '@celery/results'
+import { AsyncResult, EagerResult, ResultReader } from '@celery/results'
 import { type CallPlan, type Dispatcher, resultLine } from '../src/index.ts'
 
 /** Keeps what is sent; ids come from a list, then are numbered. */
@@ -23,6 +23,12 @@ export class RecordingDispatcher implements Dispatcher {
   async send(plan: CallPlan): Promise<AsyncResult> {
     this.sent.push(plan)
     return this.resultOf(plan.steps)
+  }
+
+  /** Keeps it too; its value is the arguments of the call. */
+  async apply(plan: CallPlan): Promise<EagerResult> {
+    this.sent.push(plan)
+    return new EagerResult(plan.call.taskId, this.#reader, { state: 'SUCCESS', value: plan.call.args })
   }
 
   resultOf(steps: readonly SignatureData[]): AsyncResult {
