@@ -128,6 +128,13 @@ export class AppConfiguration {
     else this.#readDefaults.push(() => fill(defaults()))
   }
 
+  /** Makes changes; the returned function takes them back, and those that were made after them. */
+  substitute(changes: SettingsInput): () => void {
+    const restore = this.#layers.keepChanges()
+    this.#layers.assign('changes', changes)
+    return restore
+  }
+
   /** As in Celery, another source takes the place of the one before and of changes made since that was read. */
   #reset(): void {
     this.#layers.clear('source')

@@ -40,11 +40,12 @@ export class AppConnections {
     closed.throwIfAborted()
     const urls = url === undefined ? this.#brokerUrls(purpose) : listOf(url)
     if (urls[0] === this.#local) this.#announceLocal()
-    const { brokerTransportOptions, leaseMs } = configuration.settings
+    const { brokerFailoverStrategy, brokerTransportOptions, leaseMs } = configuration.settings
     return new Connection({
       ...options,
       urls,
       transports,
+      failoverStrategy: brokerFailoverStrategy,
       open: { leaseMs, transportOptions: brokerTransportOptions },
     })
   }

@@ -20,10 +20,14 @@ export class NotRegisteredError extends CeleryError {
   readonly code = 'ERR_CELERY_NOT_REGISTERED'
   readonly task: string
 
-  constructor(task: string, suggestion?: string) {
+  constructor(task: string, suggestion?: string, place: 'here' | 'worker' = 'here') {
     const hint =
       suggestion === undefined ? 'is the module that declares it imported here?' : `did you mean "${suggestion}"?`
-    super(`no task "${task}" is registered in this process; ${hint}`)
+    super(
+      place === 'here'
+        ? `no task "${task}" is registered in this process; ${hint}`
+        : `the worker that got the call knows no task "${task}"; have it import the module that declares the task, and start it again`,
+    )
     this.task = task
   }
 }
@@ -49,6 +53,58 @@ export class TaskArgumentsError extends CeleryError {
   constructor(task: string, problem: string) {
     super(`${task}() ${problem}`)
     this.task = task
+  }
+}
+
+/** A queue that no one has described, where only those of `taskQueues` may be used. */
+export class QueueNotFoundError extends CeleryError {
+  override readonly name = 'QueueNotFoundError'
+  readonly code = 'ERR_CELERY_QUEUE_NOT_FOUND'
+  readonly queue: string
+
+  constructor(queue: string, known: readonly string[], suggestion?: string) {
+    const hint = suggestion === undefined ? '' : `; did you mean "${suggestion}"?`
+    super(
+      `there is no queue "${queue}" (taskQueues has ${known.join(', ')}), and taskCreateMissingQueues is off${hint}`,
+    )
+    this.queue = queue
+  }
+}
+
+/** A call could not be sent: the broker is away, or takes nothing in, and trying again did not help. The cause says which. */
+export class OperationalError extends CeleryError {
+  override readonly name = 'OperationalError'
+  readonly code = 'ERR_CELERY_OPERATIONAL'
+  readonly task: string
+
+  constructor(task: string, cause: Error) {
+    super(`the call of ${task} was not sent: ${cause.message}`, { cause })
+    this.task = task
+  }
+}
+
+/** A pool process imported the module of the app and found none in it. */
+export class AppNotFoundError extends CeleryError {
+  override readonly name = 'AppNotFoundError'
+  readonly code = 'ERR_CELERY_APP_NOT_FOUND'
+  readonly module: string
+
+  constructor(module: string, exportName: string | undefined) {
+    const what = exportName === undefined ? 'a Celery app' : `a Celery app as "${exportName}"`
+    super(`${module} does not export ${what}; export it: export const app = new Celery('name')`)
+    this.module = module
+  }
+}
+
+/** A worker was given a name that cannot stand in paths and log lines. */
+export class InvalidNodeNameError extends CeleryError {
+  override readonly name = 'InvalidNodeNameError'
+  readonly code = 'ERR_CELERY_INVALID_NODE_NAME'
+  readonly nodeName: string
+
+  constructor(nodeName: string, reason: string) {
+    super(`${JSON.stringify(nodeName.slice(0, 100))} cannot be the name of a worker: ${reason}`)
+    this.nodeName = nodeName
   }
 }
 

@@ -1,18 +1,28 @@
-import type { WireMessage } from '@celery/protocol'
+import type { Exchange, PublishRetryPolicy, Queue } from '@celery/messaging'
+import type { TaskMessage, TaskMessageV1 } from '@celery/protocol'
 import type { Retry } from './app-errors.ts'
 import { Signal, type SignalEvent } from './signal.ts'
 import type { TaskRequest } from './task-context.ts'
+import type {
+  WorkerEvent,
+  WorkerProcessEvent,
+  WorkerProcessShutdownEvent,
+  WorkerShuttingDownEvent,
+} from './worker-signals.ts'
 
 /** About a call that is being sent. */
 export interface BeforeTaskPublishEvent extends SignalEvent {
-  readonly exchange: string
-  readonly routingKey: string
-  /** The arguments and what follows, before they are encoded. */
-  readonly body: readonly unknown[]
-  /** What a receiver changes here is sent so. */
+  /** May be changed, as everything that is not said to be read only. */
+  exchange: string
+  routingKey: string
+  /** The arguments and what follows, before they are encoded: a list, in protocol 1 an object. */
+  readonly body: TaskMessage['body'] | TaskMessageV1['body']
   readonly headers: Record<string, unknown>
-  /** What a receiver changes here is sent so. */
   readonly properties: Record<string, unknown>
+  /** What is made before it is sent, if it is not there. */
+  readonly declare: (Exchange | Queue)[]
+  /** How often and when sending is tried again; `null` is never. */
+  retryPolicy: PublishRetryPolicy | null
 }
 
 /** About a call that the broker has. */
@@ -20,7 +30,8 @@ export interface AfterTaskPublishEvent extends SignalEvent {
   readonly exchange: string
   readonly routingKey: string
   readonly headers: Readonly<Record<string, unknown>>
-  readonly body: WireMessage['body']
+  /** As it was before it was encoded. */
+  readonly body: TaskMessage['body'] | TaskMessageV1['body']
 }
 
 /** About a received call. */
@@ -74,9 +85,12 @@ export interface TaskRejectedEvent extends SignalEvent {
  * process died or was killed is sent by the main process.
  */
 export class AppSignals {
-  /** Before a call is sent, by whoever sends it; receivers may change headers and properties. */
+  /**
+   * Before a call is sent, by whoever sends it: a worker, where it follows from a task. Receivers may change headers,
+   * properties and where it goes.
+   */
   readonly beforeTaskPublish: Signal<BeforeTaskPublishEvent>
-  /** When the broker has a call, by whoever sent it. */
+  /** When the broker has a call that a program or a task has sent; not for what a worker sends when a task has ended. */
   readonly afterTaskPublish: Signal<AfterTaskPublishEvent>
   /** Before a task runs. */
   readonly taskPrerun: Signal<TaskEvent>
@@ -95,6 +109,18 @@ export class AppSignals {
   readonly taskUnknown: Signal<TaskUnknownEvent>
   /** A worker got what is no task message. */
   readonly taskRejected: Signal<TaskRejectedEvent>
+  /** Before a worker starts, when its tasks are loaded. */
+  readonly workerInit: Signal<WorkerEvent>
+  /** A worker takes tasks from now on. */
+  readonly workerReady: Signal<WorkerEvent>
+  /** A process that runs a worker was told to end it: by the command `celery worker`. */
+  readonly workerShuttingDown: Signal<WorkerShuttingDownEvent>
+  /** A worker has ended. */
+  readonly workerShutdown: Signal<WorkerEvent>
+  /** In each process of a pool, before its first task: the place to open what a process has for itself. Also of `threads`, in each thread, and of `solo`. */
+  readonly workerProcessInit: Signal<WorkerProcessEvent>
+  /** In each process of a pool that is let go; not in one that is killed. */
+  readonly workerProcessShutdown: Signal<WorkerProcessShutdownEvent>
   #watchesRuns = false
 
   constructor(onError: (signal: string, error: unknown) => void) {
@@ -112,6 +138,12 @@ export class AppSignals {
     this.taskRevoked = new Signal('taskRevoked', options)
     this.taskUnknown = new Signal('taskUnknown', options)
     this.taskRejected = new Signal('taskRejected', options)
+    this.workerInit = new Signal('workerInit', options)
+    this.workerReady = new Signal('workerReady', options)
+    this.workerShuttingDown = new Signal('workerShuttingDown', options)
+    this.workerShutdown = new Signal('workerShutdown', options)
+    this.workerProcessInit = new Signal('workerProcessInit', options)
+    this.workerProcessShutdown = new Signal('workerProcessShutdown', options)
   }
 
   /** Whether anybody listens to what happens while a task runs: read for every task. @internal */

@@ -166,7 +166,7 @@ describe('binding', () => {
   test('cannot know how many are enough where the parameters have no names', () => {
     expect(bindArguments('add', unnamed, [1], {})).toEqual([1])
     expect(caught(() => bindArguments('add', unnamed, [1, 2, 3], {}))?.message).toBe(
-      'add() takes from 0 to 2 positional arguments but 3 were given',
+      'add() takes at most 2 positional arguments but 3 were given',
     )
     expect(caught(() => bindArguments('add', unnamed, [1, 2], { y: 1 }))?.message).toBe(
       "add() got an unexpected keyword argument 'y'; declare the task with params: [...] to name its parameters",

@@ -60,7 +60,7 @@ export function bindArguments(
   const given = Object.keys(kwargs)
   const bound = given.length === 0 ? args : withKeywords(task, names, args, kwargs, given)
   // In Python's order: the keywords first, then the number of arguments.
-  if (args.length > most) throw new TaskArgumentsError(task, tooMany(least, most, args.length))
+  if (args.length > most) throw new TaskArgumentsError(task, tooMany(parameters, args.length))
   if (given.length === 0) {
     if (args.length < least) throw new TaskArgumentsError(task, missing(range(args.length, least), names))
     return args
@@ -91,9 +91,10 @@ function withKeywords(
   return bound
 }
 
-function tooMany(least: number, most: number, given: number): string {
-  const takes = least === most ? `${most}` : `from ${least} to ${most}`
-  return `takes ${takes} positional argument${takes === '1' ? '' : 's'} but ${given} ${given === 1 ? 'was' : 'were'} given`
+function tooMany({ least, most, names }: Parameters, given: number): string {
+  // Without names nobody knows how many are enough.
+  const takes = least === most ? `${most}` : names === undefined ? `at most ${most}` : `from ${least} to ${most}`
+  return `takes ${takes} positional argument${most === 1 ? '' : 's'} but ${given} ${given === 1 ? 'was' : 'were'} given`
 }
 
 function missing(positions: readonly number[], names: readonly string[] = []): string {

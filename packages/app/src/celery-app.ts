@@ -2,20 +2,21 @@ import { randomUUID } from 'node:crypto'
 import { BackendRegistry, type ResultBackend } from '@celery/backend'
 import {
   type AnyArgs,
+  type ApplyOptions,
   type CallOptions,
   type CallPlan,
   type Dispatcher,
-  planCall,
   resultLine,
   type Signature,
   signature,
-  signatureData,
-  wireOptions,
 } from '@celery/canvas'
 import { type Connection, TransportRegistry } from '@celery/messaging'
+import { type Clock, systemClock } from '@celery/promises'
 import { ErrorRegistry, type SignatureData } from '@celery/protocol'
-import { AsyncResult } from '@celery/results'
+import { AsyncResult, type EagerResult } from '@celery/results'
 import { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
+import { abortTask } from './abort-task.ts'
+import { AppCodecs } from './app-codecs.ts'
 import { AppConfiguration, type ConfigModuleOptions, type ConfigSourceOptions } from './app-configuration.ts'
 import { type AppConnectionOptions, AppConnections } from './app-connections.ts'
 import { AppClosedError, ImproperlyConfiguredError, SyncSubtaskError } from './app-errors.ts'
@@ -26,19 +27,39 @@ import { AppResults } from './app-results.ts'
 import { AppSignals } from './app-signals.ts'
 import { bugReport } from './bug-report.ts'
 import type { Configuration, SettingsInput } from './configuration.ts'
-import { createRemoteTask, createTask } from './create-task.ts'
+import { createRemoteTask, createTask, planOf } from './create-task.ts'
+import { DeadLetters } from './dead-letters.ts'
 import { DeclaredTask } from './declared-task.ts'
+import type { Delivery } from './delivery.ts'
 import { registerDrivers } from './driver-packages.ts'
+import { EagerRuns } from './eager-runs.ts'
 import { Outgoing } from './outgoing.ts'
 import { addApp, removeApp, runWithApp, setCurrentApp, setDefaultApp } from './process-apps.ts'
+import { RecordCodec } from './record-codec.ts'
 import { Router } from './router.ts'
+import { Sender } from './sender.ts'
+import type { ArgumentsSchema, InputOf, OutputOf } from './standard-schema.ts'
 import { registerCeleryErrors } from './stored-errors.ts'
-import type { FittingBase, FittingParams, KwargsOf, RegisteredTask, RemoteTask, Task, TaskOptions } from './task.ts'
-import { workerTask } from './task-context.ts'
+import type { Surroundings } from './surroundings.ts'
+import type {
+  FittingBase,
+  FittingParams,
+  GivenTaskOptions,
+  KwargsOf,
+  RegisteredTask,
+  RemoteTask,
+  SendOptions,
+  Task,
+  TaskOptions,
+  WithSchema,
+} from './task.ts'
+import { type TaskContext, workerTask } from './task-context.ts'
 import type { AnyFunction, BoundArgs, BoundFunction } from './task-function.ts'
 import { TaskLog } from './task-logger.ts'
 import { taskNameOf } from './task-name.ts'
 import { declarationOf, type TaskObject } from './task-object.ts'
+import { assertAppOptionNames, assertDeclaration } from './task-option-names.ts'
+import { TaskQueues } from './task-queues.ts'
 import { type AnyTask, TaskRegistry } from './task-registry.ts'
 import { Tracer } from './tracer.ts'
 
@@ -60,8 +81,12 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   readonly transports: TransportRegistry = new TransportRegistry()
   /** Result store drivers by URL scheme. */
   readonly backends: BackendRegistry = new BackendRegistry()
-  readonly serializers: SerializerRegistry = new SerializerRegistry()
+  /** Formats of message bodies and results, by name. */
+  readonly serializers: SerializerRegistry
+  /** Compressions of message bodies and results, by name. */
   readonly compressions: CompressionRegistry = new CompressionRegistry()
+  /** Brings formats into memory; for workers. @internal */
+  readonly codecs: AppCodecs
   /** Error classes that are rebuilt from stored results. */
   readonly errors: ErrorRegistry = new ErrorRegistry()
   /** Tells what happens to tasks: `app.signals.taskFailure.connect(({ sender, error }) => …)`. */
@@ -76,19 +101,27 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   readonly tracer: Tracer
   readonly #tasks = new TaskRegistry()
   readonly #configuration: AppConfiguration
-  readonly #connections: AppConnections
+  #connections: AppConnections
   readonly #modules: AppModules
+  readonly #queues: TaskQueues
+  readonly #records: RecordCodec
+  readonly #router: Router
   readonly #outgoing: Outgoing
-  readonly #results: AppResults
+  readonly #sender: Sender
+  #results: AppResults
+  #clock: Clock = systemClock
+  #isSubstituted = false
   readonly #closed = new AbortController()
   readonly #root: string
   readonly #notify: (message: string) => void
   readonly #autofinalize: boolean
   #finalized = false
+  #toldEager = false
   /** No further task is expected: a worker has started. */
   #complete = false
 
   constructor(main: string, options: AppOptions = {}) {
+    assertAppOptionNames(options)
     this.main = main
     Object.defineProperty(this, appBrand, { value: true })
     this.#root = options.root ?? process.cwd()
@@ -97,45 +130,64 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     const { backend, broker, include, settings: given = {} } = options
     const named = { brokerUrl: broker, resultBackend: backend, include }
     this.#configuration = new AppConfiguration({ options: [named, given], warn: this.#notify })
-    const { conf, settings } = this.#configuration
-    this.#connections = new AppConnections({
-      configuration: this.#configuration,
-      transports: this.transports,
-      backends: this.backends,
-      root: this.#root,
-      notify: this.#notify,
-      closed: this.#closed.signal,
-    })
+    const { settings } = this.#configuration
+    this.#connections = this.#openNothing(this, this.#closed.signal)
     this.#modules = new AppModules(this.#root)
+    this.serializers = new SerializerRegistry({ fleetVersion: () => settings.fleetVersion })
     registerCeleryErrors(this.errors)
     registerDrivers(this.transports, this.backends, this.#root)
     const { serializers, compressions, errors } = this
+    this.#queues = new TaskQueues(settings)
+    this.codecs = new AppCodecs({ settings, serializers, compressions })
+    this.#records = new RecordCodec({ settings, serializers, compressions, errors })
     const task = (name: string): RegisteredTask | undefined => this.#tasks.get(name)
-    this.#outgoing = new Outgoing({ settings, router: new Router(settings), serializers, compressions, task })
+    const now = (): number => this.#clock.now()
+    const { codecs, signals } = this
+    this.#router = new Router(settings, this.#queues)
+    this.#outgoing = new Outgoing({
+      settings,
+      router: this.#router,
+      serializers,
+      compressions,
+      codecs,
+      signals,
+      task,
+      now,
+    })
     this.tracer = new Tracer({
       settings,
       task,
       serializers,
       compressions,
-      errors,
+      codecs: this.codecs,
+      records: this.#records,
       outgoing: this.#outgoing,
+      now,
       signals: this.signals,
       taskLog: this.taskLog,
       backend: () => this.backend(),
       closestTask: (name) => this.closestTask(name),
       keepsResults: () => this.#connections.keepsResults,
     })
-    this.#results = new AppResults(
-      {
-        backend: () => this.backend(),
-        errors,
-        assertMayBlock: () => {
-          const running = workerTask()
-          if (running !== undefined && conf.taskDisableSyncSubtasks) throw new SyncSubtaskError(running.request.task)
-        },
-      },
-      this.#closed.signal,
-    )
+    this.#results = this.#readResults(this.#closed.signal)
+    const eager = new EagerRuns({
+      settings,
+      outgoing: this.#outgoing,
+      tracer: () => this.tracer,
+      reader: () => this.#results,
+      task,
+      closestTask: (name) => this.closestTask(name),
+      backend: () => this.backendIfConfigured(),
+    })
+    this.#sender = new Sender({
+      settings,
+      outgoing: this.#outgoing,
+      eager,
+      signals,
+      task,
+      producer: () => this.#connections.producer,
+      resultOf: (steps, queue) => this.#resultOf(steps, queue),
+    })
     if (options.setAsCurrent ?? true) this.setCurrent()
     addApp(this)
     for (const fixup of options.fixups ?? []) this.#apply(fixup)
@@ -161,6 +213,17 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     return this.#tasks
   }
 
+  /** The queues that are known here: those of `taskQueues`, the default one, and those that were named since. */
+  get queues(): TaskQueues {
+    this.#configuration.read()
+    return this.#queues
+  }
+
+  /** Lets a worker of this app consume from these queues only, as `-Q` does. @throws QueueNotFoundError */
+  selectQueues(names: readonly string[]): void {
+    this.queues.select(names)
+  }
+
   /** Told when the configuration is about to be read, which is when a setting is first used. */
   get onConfigure(): AppConfiguration['onConfigure'] {
     return this.#configuration.onConfigure
@@ -181,8 +244,34 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
    * With `bind: true` the function gets the task's context as its first argument.
    * Declare tasks before a worker starts: it refuses those that it does not know yet, and its processes only know what the
    * modules they import declare. A task declared later can be sent and, in this process, run; the app says so.
-   * @throws AlreadyRegisteredError for another task of the same name.
+   * With `args`, a schema of any library with Standard Schema, arguments are checked by it on sending and on running: callers
+   * give what it takes, and the function gets what it makes of that.
+   * @throws AlreadyRegisteredError for another task of the same name; ImproperlyConfiguredError for an option that is likely
+   * another one misspelt.
    */
+  task<
+    Schema extends ArgumentsSchema,
+    Run extends (context: TaskContext<never>, ...args: OutputOf<Schema>) => unknown,
+    const Params extends readonly string[] = readonly [],
+  >(
+    name: string,
+    fn: Run,
+    options: TaskOptions<Params> &
+      FittingParams<Params, InputOf<Schema>> &
+      FittingBase<Run> &
+      WithSchema<Schema> & { readonly bind: true },
+  ): Task<InputOf<Schema>, Awaited<ReturnType<Run>>, KwargsOf<Params, InputOf<Schema>>>
+  task<
+    Schema extends ArgumentsSchema,
+    Run extends (...args: OutputOf<Schema>) => unknown,
+    const Params extends readonly string[] = readonly [],
+  >(
+    name: string,
+    fn: Run,
+    options: TaskOptions<Params> &
+      FittingParams<Params, InputOf<Schema>> &
+      WithSchema<Schema> & { readonly bind?: false },
+  ): Task<InputOf<Schema>, Awaited<ReturnType<Run>>, KwargsOf<Params, InputOf<Schema>>>
   task<Run extends BoundFunction, const Params extends readonly string[] = readonly []>(
     name: string,
     fn: Run,
@@ -193,7 +282,8 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     fn: Run,
     options?: TaskOptions<Params> & FittingParams<Params, Parameters<Run>> & { readonly bind?: false },
   ): Task<Parameters<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, Parameters<Run>>>
-  task(name: string, fn: (...args: never[]) => unknown, options: TaskOptions = {}): Task<never[], unknown> {
+  task(name: string, fn: (...args: never[]) => unknown, options: GivenTaskOptions = {}): Task<never[], unknown> {
+    assertDeclaration(name, fn)
     const registered = new DeclaredTask(name, fn, options, () => this.#configuration.settings.taskAnnotations)
     const callable = createTask(registered, this, this.taskLog) as unknown as AnyTask
     this.#tasks.register(registered, callable)
@@ -233,15 +323,22 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     return createRemoteTask(name, this) as unknown as RemoteTask<Args, Result, Kwargs>
   }
 
-  /** Sends a task by its name. Nothing is known of its parameters here, so nothing is checked. */
-  sendTask<Result = unknown>(
+  /**
+   * Sends a task by its name, also where tasks are run eagerly. Its arguments are not checked; where it is declared here, its
+   * options hold.
+   */
+  async sendTask<Result = unknown>(
     name: string,
     args: AnyArgs = [],
-    options: CallOptions & { readonly kwargs?: Readonly<Record<string, unknown>> } = {},
+    options: SendOptions & { readonly kwargs?: Readonly<Record<string, unknown>> } = {},
   ): Promise<AsyncResult<Result>> {
-    const { kwargs = {}, ...rest } = options
-    const data = signatureData({ task: name, args, kwargs, options: wireOptions(rest) })
-    return this.send(planCall(data, this)) as Promise<AsyncResult<Result>>
+    this.#open()
+    if (this.#configuration.settings.taskAlwaysEager && !this.#toldEager) {
+      this.#toldEager = true
+      this.#notify(`sendTask() sends, although taskAlwaysEager is set; tasks that are declared here are run by delay()`)
+    }
+    const { delivery, plan } = planOf(name, args, options, this)
+    return (await this.#sender.sendUnchecked(plan, delivery)) as AsyncResult<Result>
   }
 
   /** A signature by name, sent from this app. */
@@ -254,28 +351,21 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     return new AsyncResult<Result>(id, this.#results)
   }
 
-  /** Sends a planned call. @throws AppClosedError @internal */
-  async send(plan: CallPlan): Promise<AsyncResult> {
-    this.#closed.signal.throwIfAborted()
-    this.#configuration.read()
-    // A call made inside of a task belongs to its workflow.
-    const parent = workerTask()
-    const publication = this.#outgoing.publication(plan.call, parent?.request)
-    await this.#connections.producer.publish(publication)
-    const result = this.resultOf(plan.steps)
-    parent?.addChild(result.asTuple())
-    return result
+  /** Sends a planned call, or runs it where tasks are run eagerly. @throws AppClosedError @internal */
+  async send(plan: CallPlan, delivery?: Delivery): Promise<AsyncResult> {
+    this.#open()
+    return this.#sender.send(plan, delivery)
+  }
+
+  /** Runs a planned call here and now. @throws AppClosedError @internal */
+  async apply(plan: CallPlan, options?: ApplyOptions): Promise<EagerResult> {
+    this.#open()
+    return this.#sender.apply(plan, options)
   }
 
   /** @internal */
   resultOf(steps: readonly SignatureData[]): AsyncResult {
-    return resultLine(steps, ({ task, options }, parent) => {
-      const ignored =
-        options.ignore_result ??
-        this.#tasks.get(task)?.options.ignoreResult ??
-        this.#configuration.settings.taskIgnoreResult
-      return new AsyncResult(options.task_id as string, this.#results, { parent, ignored })
-    })
+    return this.#resultOf(steps, undefined)
   }
 
   /** A fresh task id. */
@@ -342,9 +432,10 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   }
 
   /** Imports the modules of the settings `imports` and `include`, those that were discovered, and `more`. A worker calls it. */
-  loadModules(more: readonly string[] = []): Promise<void> {
+  async loadModules(more: readonly string[] = []): Promise<void> {
     const { imports, include } = this.conf
-    return this.#modules.load([...imports, ...include, ...more])
+    await this.#modules.load([...imports, ...include, ...more])
+    await this.#router.load()
   }
 
   /** The result store, opened at the first call. @throws NoBackendError where none is configured; AppClosedError. */
@@ -367,6 +458,11 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     return this.#connections.connect('write', options)
   }
 
+  /** What no worker could deal with, of one queue: to look at, to send again, to delete. @param queue - Default: `taskDefaultQueue` */
+  deadLetters(queue: string = this.conf.taskDefaultQueue): DeadLetters {
+    return new DeadLetters(queue, () => this.connectionForRead())
+  }
+
   /** Where messages go, with the password masked. */
   get brokerAddress(): string {
     return this.#connections.brokerAddress
@@ -380,6 +476,51 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   /** What to put into a bug report: versions, platform, drivers, and the settings that were made, without secrets. */
   bugreport(): string {
     return bugReport({ conf: this.conf, broker: this.brokerAddress, backend: this.backendAddress })
+  }
+
+  /** Whose time says when a call is due and when it expires. @internal */
+  get clock(): Clock {
+    return this.#clock
+  }
+
+  /**
+   * Puts other surroundings in the place of the app's own, for a test. Disposing what is returned closes what was opened in
+   * them and brings back the app's own, with the settings as they were.
+   * @throws ImproperlyConfiguredError where others are in that place already. @internal
+   */
+  substitute({ backend, clock, settings, transport }: Surroundings): AsyncDisposable {
+    if (this.#isSubstituted) {
+      throw new ImproperlyConfiguredError('app', `the app "${this.main}" is being tested already; end that test before`)
+    }
+    const own = [this.#connections, this.#results] as const
+    const ended = new AbortController()
+    const closed = AbortSignal.any([this.#closed.signal, ended.signal])
+    const drivers = { transports: new TransportRegistry(), backends: new BackendRegistry() }
+    for (const scheme of ['memory', ...this.transports.schemes])
+      drivers.transports.register(scheme, async () => transport)
+    for (const scheme of ['memory', ...this.backends.schemes]) drivers.backends.register(scheme, async () => backend)
+    const restoreSettings = this.#configuration.substitute(settings)
+    const connections = this.#openNothing(drivers, closed)
+    const results = this.#readResults(closed)
+    this.#connections = connections
+    this.#results = results
+    this.#clock = clock
+    this.#isSubstituted = true
+    return {
+      [Symbol.asyncDispose]: async () => {
+        if (ended.signal.aborted) return
+        ended.abort(new AppClosedError(this.main))
+        restoreSettings()
+        ;[this.#connections, this.#results] = own
+        this.#clock = systemClock
+        this.#isSubstituted = false
+        await connections.idle()
+        await results.close()
+        await connections.close()
+        // The app was closed meanwhile, which did not reach what it had opened before.
+        if (this.#closed.signal.aborted) await this.close()
+      },
+    }
   }
 
   /** Makes it the app of `currentApp()`. */
@@ -417,10 +558,59 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     return `<Celery ${this.main}>`
   }
 
+  /** @throws AppClosedError */
+  #open(): void {
+    this.#closed.signal.throwIfAborted()
+    this.#configuration.read()
+  }
+
+  /** `queue` is that of the first of the steps. */
+  #resultOf(steps: readonly SignatureData[], queue: string | undefined): AsyncResult {
+    return resultLine(steps, ({ task, options }, parent) => {
+      const ignored =
+        options.ignore_result ??
+        this.#tasks.get(task)?.options.ignoreResult ??
+        this.#configuration.settings.taskIgnoreResult
+      const sent = parent === undefined && queue !== undefined ? { task, queue } : { task }
+      return new AsyncResult(options.task_id as string, this.#results, { parent, ignored, sent })
+    })
+  }
+
   #finalizeOnce(): void {
     if (this.#finalized) return
     this.#finalized = true
     this.onAfterFinalize.happen({ app: this })
+  }
+
+  /** Connections that are opened when they are used. */
+  #openNothing(drivers: Pick<CeleryApp, 'transports' | 'backends'>, closed: AbortSignal): AppConnections {
+    return new AppConnections({
+      configuration: this.#configuration,
+      transports: drivers.transports,
+      backends: drivers.backends,
+      root: this.#root,
+      notify: this.#notify,
+      closed,
+    })
+  }
+
+  #readResults(closed: AbortSignal): AppResults {
+    const assertMayBlock = (): void => {
+      const running = workerTask()
+      if (running !== undefined && this.conf.taskDisableSyncSubtasks) throw new SyncSubtaskError(running.request.task)
+    }
+    const source = {
+      backend: () => this.backend(),
+      errors: this.errors,
+      decodeRecord: (record: string | Uint8Array) => this.#records.decode(record),
+      showsRemoteTracebacks: () => this.#configuration.settings.taskRemoteTracebacks,
+      abort: (taskId: string) => {
+        const { resultExpires } = this.conf
+        return abortTask(taskId, { records: this.#records, backend: () => this.backend(), resultExpires })
+      },
+      assertMayBlock,
+    }
+    return new AppResults(source, closed)
   }
 
   #nameOf(name: string, module: string | undefined): string {

@@ -76,6 +76,8 @@ const readersOfKinds: Readonly<Record<keyof SettingKinds, Reader>> = {
   tls: firstOf(asBoolean, asJson),
   rate: firstOf(asNumber, asText),
   retryPolicy: asJson,
+  queues: asJson,
+  failover: asText,
   routes: firstOf(asJson, asText),
   annotations: asJson,
   any: firstOf(asJson, asText),

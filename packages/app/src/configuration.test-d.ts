@@ -1,6 +1,7 @@
 /** Compiled, never run: what the types of settings, and of declaring tasks in other ways, accept and refuse. */
-import * as moduleOfSettings from './closest-name.ts'
+
 import { Celery, type Configuration, type Settings, type SettingsInput, sharedTask } from './index.ts'
+import * as moduleOfSettings from './task-name.ts'
 
 const app = new Celery('types')
 

@@ -43,7 +43,11 @@ export interface ConfigurationMethods {
 }
 
 /** Settings as a user may write them: either spelling of any of them. */
-export type SettingsInput = Partial<Settings> & { readonly [name: string]: unknown }
+export type SettingsInput = Partial<Omit<Settings, 'taskPublishRetryPolicy'>> & {
+  /** What it leaves out is as by default. */
+  readonly taskPublishRetryPolicy?: Partial<Settings['taskPublishRetryPolicy']> | undefined
+  readonly [name: string]: unknown
+}
 
 export interface ConfigurationOptions {
   /** Told once for each setting that is known and has no effect, and for each old name. */

@@ -1,62 +1,67 @@
-import {
-  type AnyArgs,
-  type CallOptions,
-  createSignature,
-  type Dispatcher,
-  planCall,
-  signatureData,
-  wireOptions,
-} from '@celery/canvas'
-import type { AsyncResult } from '@celery/results'
-import { checkArguments, type Parameters } from './arguments.ts'
-import type { RegisteredTask, RemoteTask, Task } from './task.ts'
+import { type AnyArgs, type CallPlan, createSignature, type Dispatcher, planCall, signatureData } from '@celery/canvas'
+import type { AsyncResult, EagerResult } from '@celery/results'
+import type { Delivery } from './delivery.ts'
+import { splitOptions } from './send-options.ts'
+import type { ApplyTaskOptions, RegisteredTask, RemoteTask, SendOptions, Task } from './task.ts'
 import { DirectContext, runInTask } from './task-context.ts'
 import type { TaskLog } from './task-logger.ts'
 
+/** What tasks need of their app. */
+export interface TaskHome extends Dispatcher {
+  send(plan: CallPlan, delivery?: Delivery): Promise<AsyncResult>
+}
+
+type WithKwargs<Options> = Options & { readonly kwargs?: Readonly<Record<string, unknown>> }
+
 /** The callable task object of a registered task; `log` is where it logs to when it is called as a function. */
-export function createTask(
-  registered: RegisteredTask,
-  dispatcher: Dispatcher,
-  log: TaskLog,
-): Task<AnyArgs, unknown, object> {
-  const { name, parameters } = registered
+export function createTask(registered: RegisteredTask, home: TaskHome, log: TaskLog): Task<AnyArgs, unknown, object> {
+  const { name } = registered
   const call = (...args: readonly unknown[]): unknown => {
-    const context = new DirectContext(registered, args, () => dispatcher.newId(), log)
+    const context = new DirectContext(registered, args, () => home.newId(), log)
     return runInTask(context, () => registered.run(context, args))
   }
   // A function's own `name` is read-only unless redefined; stack traces then name the task too.
   Object.defineProperty(call, 'name', { value: name })
   // Annotations may be made after the task.
   Object.defineProperty(call, 'options', { enumerable: true, get: () => registered.options })
-  return Object.assign(call, sendable(name, parameters, dispatcher)) as unknown as Task<AnyArgs, unknown, object>
+  const apply = async (args: AnyArgs, options?: WithKwargs<ApplyTaskOptions>): Promise<EagerResult> => {
+    const { throw: propagate, ...rest } = options ?? {}
+    const { plan } = planOf(name, args, rest, home)
+    return home.apply(plan, { throw: propagate })
+  }
+  return Object.assign(call, sendable(name, home), { apply }) as unknown as Task<AnyArgs, unknown, object>
 }
 
 /** A task that is only known by its name. */
-export function createRemoteTask(name: string, dispatcher: Dispatcher): RemoteTask<AnyArgs, unknown, object> {
-  return sendable(name, undefined, dispatcher) as RemoteTask<AnyArgs, unknown, object>
+export function createRemoteTask(name: string, home: TaskHome): RemoteTask<AnyArgs, unknown, object> {
+  return sendable(name, home) as RemoteTask<AnyArgs, unknown, object>
 }
 
-/** `parameters` is `undefined` where nobody here knows them. */
-function sendable(name: string, parameters: Parameters | undefined, dispatcher: Dispatcher) {
-  async function applyAsync(
-    args: AnyArgs,
-    options?: CallOptions & { readonly kwargs?: Readonly<Record<string, unknown>> },
-  ): Promise<AsyncResult> {
-    const { kwargs, ...rest } = options ?? {}
-    if (parameters !== undefined) checkArguments(name, parameters, args, kwargs)
-    const data = signatureData({
-      task: name,
-      args,
-      ...(kwargs === undefined ? undefined : { kwargs }),
-      ...(options === undefined ? undefined : { options: wireOptions(rest) }),
-    })
-    return dispatcher.send(planCall(data, dispatcher))
+function sendable(name: string, home: TaskHome) {
+  async function applyAsync(args: AnyArgs, options?: WithKwargs<SendOptions>): Promise<AsyncResult> {
+    const { plan, delivery } = planOf(name, args, options, home)
+    return home.send(plan, delivery)
   }
   return {
     taskName: name,
     applyAsync,
     delay: (...args: AnyArgs) => applyAsync(args),
-    s: (...args: AnyArgs) => createSignature(name, args, { immutable: false, dispatcher }),
-    si: (...args: AnyArgs) => createSignature(name, args, { immutable: true, dispatcher }),
+    s: (...args: AnyArgs) => createSignature(name, args, { immutable: false, dispatcher: home }),
+    si: (...args: AnyArgs) => createSignature(name, args, { immutable: true, dispatcher: home }),
   }
+}
+
+/** What is to be sent for a call of a task by its name, and how. @throws UnknownCallOptionError */
+export function planOf(
+  task: string,
+  args: AnyArgs,
+  given: WithKwargs<SendOptions> | undefined,
+  home: Dispatcher,
+): { readonly plan: CallPlan; readonly delivery: Delivery | undefined } {
+  if (given === undefined) return { plan: planCall(signatureData({ task, args }), home), delivery: undefined }
+  const { kwargs, ...rest } = given
+  const { delivery, options, place } = splitOptions(rest, task)
+  const data = signatureData({ task, args, options, ...(kwargs === undefined ? undefined : { kwargs }) })
+  const ids = { newId: () => home.newId(), replyTo: home.replyTo, ...place }
+  return { plan: planCall(data, ids), delivery }
 }

@@ -1,6 +1,7 @@
 import { type Parameters, parametersOf } from './arguments.ts'
 import type {
   AnnotationSource,
+  GivenTaskOptions,
   RegisteredTask,
   TaskAnnotation,
   TaskAnnotations,
@@ -9,12 +10,15 @@ import type {
 } from './task.ts'
 import type { TaskContext } from './task-context.ts'
 import { handlersOf, type TaskHandlers } from './task-handlers.ts'
+import { assertTaskOptionNames } from './task-option-names.ts'
+import { type Validate, validatorOf } from './validate-arguments.ts'
 
 /** A task with what its base and the annotations make of it. */
 interface BoundTask {
   readonly options: TaskOptions
   readonly handlers: TaskHandlers | undefined
   readonly run: RegisteredTask['run']
+  readonly shadowName: TaskOptions['shadowName']
 }
 
 /**
@@ -26,6 +30,7 @@ export class DeclaredTask implements RegisteredTask {
   readonly parameters: Parameters
   readonly arity: number
   readonly base: unknown
+  readonly validate: RegisteredTask['validate']
   readonly #declared: TaskOptions
   readonly #function: RegisteredTask['run']
   readonly #annotations: () => TaskAnnotations | undefined
@@ -35,13 +40,20 @@ export class DeclaredTask implements RegisteredTask {
   constructor(
     name: string,
     fn: (...args: never[]) => unknown,
-    options: TaskOptions,
+    options: GivenTaskOptions,
     annotations: () => TaskAnnotations | undefined,
   ) {
-    const isBound = options['bind'] === true
+    assertTaskOptionNames(name, options)
+    const { args: schema, bind: isBound = false } = options
     const body = fn as unknown as (...args: readonly unknown[]) => unknown
     this.name = name
-    this.parameters = parametersOf(fn, isBound, options.params)
+    const parameters = parametersOf(fn, isBound, options.params)
+    this.validate = schema === undefined ? undefined : validatorOf(name, schema, parameters.names)
+    // A schema says how many there are. Without names a function may well take fewer.
+    this.parameters =
+      schema === undefined || parameters.names !== undefined
+        ? parameters
+        : { ...parameters, most: Number.POSITIVE_INFINITY }
     this.arity = Math.max(0, fn.length - (isBound ? 1 : 0))
     this.base = typeof options.base === 'function' ? new options.base() : options.base
     this.#declared = options
@@ -61,6 +73,10 @@ export class DeclaredTask implements RegisteredTask {
     return this.#current().run
   }
 
+  get shadowName(): NonNullable<RegisteredTask['shadowName']> {
+    return ({ args, kwargs, options }) => this.#current().shadowName?.(args, kwargs, options)
+  }
+
   #current(): BoundTask {
     const annotations = this.#annotations()
     if (this.#bound !== undefined && annotations === this.#annotatedBy) return this.#bound
@@ -78,8 +94,30 @@ export class DeclaredTask implements RegisteredTask {
     const options = found.length === 0 ? own : Object.assign({}, own, ...found)
     let run = this.#function
     for (const { '@run': around } of found) if (around !== undefined) run = wrapped(around, run)
-    return { options, handlers: handlersOf([...found.toReversed(), declared, base]), run }
+    const sources = [...found.toReversed(), declared, base]
+    return {
+      options,
+      handlers: handlersOf(sources),
+      run: this.validate === undefined ? run : validated(this.validate, run),
+      shadowName: shadowNameOf(sources),
+    }
   }
+}
+
+/** Runs with what the schema makes of the arguments. */
+function validated(validate: Validate, run: RegisteredTask['run']): RegisteredTask['run'] {
+  return (context, args) => {
+    const checked = validate(args)
+    return 'then' in checked ? checked.then((valid) => run(context, valid)) : run(context, checked)
+  }
+}
+
+function shadowNameOf(sources: readonly (object | undefined)[]): TaskOptions['shadowName'] {
+  for (const source of sources) {
+    const { shadowName } = (source ?? {}) as Pick<TaskOptions, 'shadowName'>
+    if (typeof shadowName === 'function') return shadowName.bind(source as TaskOptions)
+  }
+  return undefined
 }
 
 function wrapped(around: (run: TaskFunction) => TaskFunction, run: RegisteredTask['run']): RegisteredTask['run'] {

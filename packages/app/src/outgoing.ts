@@ -1,60 +1,62 @@
 import { hostname } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
 import type { PlannedCall } from '@celery/canvas'
-import { assertEnvelopeSize, encodeTaskMessage, isWritableTime, parseIsoTime } from '@celery/protocol'
+import type { Exchange, PublishOptions, Queue } from '@celery/messaging'
+import {
+  assertEnvelopeSize,
+  encodeTaskMessage,
+  encodeTaskMessageV1,
+  type TaskMessage,
+  type TaskMessageV1,
+} from '@celery/protocol'
 import { type CompressionRegistry, type SerializerRegistry, stringifyJson } from '@celery/serialization'
 import type { Publication } from '@celery/transport'
-import { TaskOptionError } from './app-errors.ts'
-import { assertOptions, assertReceivable } from './check-call.ts'
-import type { Router } from './router.ts'
+import type { AppCodecs } from './app-codecs.ts'
+import type { AppSignals } from './app-signals.ts'
+import { routeOf } from './call-route.ts'
+import { assertOptions, assertReceivable, assertStillReceivable } from './check-call.ts'
+import { type Delivery, publishOptions } from './delivery.ts'
+import { namingArguments } from './encode-error.ts'
+import type { Destination, Router } from './router.ts'
 import type { Settings } from './settings.ts'
-import type { RegisteredTask, TaskOptions } from './task.ts'
+import type { RegisteredTask } from './task.ts'
+import { taskCallOf } from './task-call.ts'
 import type { TaskRequest } from './task-context.ts'
+import type { TaskRoute } from './task-routes.ts'
 
 export interface OutgoingOptions {
   readonly settings: Readonly<Settings>
   readonly router: Router
   readonly serializers: SerializerRegistry
   readonly compressions: CompressionRegistry
-  /** Options of a task that is registered here. */
+  readonly codecs: AppCodecs
+  readonly signals: AppSignals
+  /** A task that is registered here. */
   readonly task: (name: string) => RegisteredTask | undefined
   readonly now?: () => number
 }
 
-/** Names that mean something here; every other option travels as a message property, as in Celery. */
-const ownOptions: ReadonlySet<string> = new Set([
-  'task_id',
-  'reply_to',
-  'root_id',
-  'parent_id',
-  'group_id',
-  'group_index',
-  'queue',
-  'exchange',
-  'routing_key',
-  'priority',
-  'countdown',
-  'eta',
-  'expires',
-  'serializer',
-  'compression',
-  'time_limit',
-  'soft_time_limit',
-  'ignore_result',
-  'headers',
-  'shadow',
-  'argsrepr',
-  'kwargsrepr',
-  'retry',
-  'retry_policy',
-  'retries',
-  'delivery_mode',
-  'link',
-  'link_error',
-  'chord',
-  'kwargs',
-  'stamped_headers',
-  'replaced_task_nesting',
-])
+/** What is to be sent, and how. */
+export interface OutgoingMessage {
+  readonly publication: Publication
+  /** `undefined` where it is sent as the settings say. */
+  readonly publish: PublishOptions | undefined
+  /** Its body, before it was encoded. */
+  readonly body: TaskMessage['body'] | TaskMessageV1['body']
+}
+
+/** A message whose body is not encoded yet. */
+interface Draft {
+  readonly call: PlannedCall
+  readonly message: TaskMessage | TaskMessageV1
+  readonly exchange: string
+  readonly routingKey: string
+  readonly route: TaskRoute
+  readonly publish: PublishOptions | undefined
+  readonly notBeforeMs: number | undefined
+}
+
+const noDelivery: Delivery = {}
 
 /** Turns calls into messages: everything about a call is decided here, nothing is sent. */
 export class Outgoing {
@@ -69,130 +71,174 @@ export class Outgoing {
   }
 
   /**
-   * The message of `call`, addressed. A call made inside of a task is that task's child.
+   * The message of `call`, addressed. A call made inside of a task is that task's child. A promise only where something
+   * has to be waited for: a module of the routes, a receiver of `beforeTaskPublish`, a codec that is not in memory.
    * @throws TaskOptionError for what no worker would take; EncodeError for arguments that are not data;
-   * TaskMessageTooLargeError.
+   * QueueNotFoundError; TaskMessageTooLargeError.
    */
-  publication(call: PlannedCall, parent: TaskRequest | undefined): Publication {
-    const { settings, router, serializers, compressions } = this.#options
-    const task = this.#options.task(call.task)?.options
-    const { options } = call
+  message(
+    call: PlannedCall,
+    parent: TaskRequest | undefined,
+    delivery: Delivery = noDelivery,
+  ): OutgoingMessage | Promise<OutgoingMessage> {
+    const loading = this.#options.router.load()
+    if (loading !== undefined) return loading.then(() => this.#announced(this.#draft(call, parent, delivery)))
+    return this.#announced(this.#draft(call, parent, delivery))
+  }
+
+  /** The messages of what follows from a task, in order. Throws and waits as `message` does. */
+  followUps(
+    calls: readonly PlannedCall[],
+    parent: TaskRequest,
+  ): readonly Publication[] | Promise<readonly Publication[]> {
+    const messages = calls.map((call) => (parent.isEager ? this.local(call, parent) : this.message(call, parent)))
+    const publications: Publication[] = []
+    for (const message of messages) {
+      if (message instanceof Promise) return Promise.all(messages).then((all) => all.map((each) => each.publication))
+      publications.push(message.publication)
+    }
+    return publications
+  }
+
+  /** @throws QueueNotFoundError where nothing may be sent to a queue of that name. */
+  assertQueue(name: string): void {
+    this.#options.router.assertQueue(name)
+  }
+
+  /** The message of a call that is run where it is made: it goes nowhere, and nobody is told. Throws and waits as `message` does. */
+  local(call: PlannedCall, parent: TaskRequest | undefined): OutgoingMessage | Promise<OutgoingMessage> {
+    const task = this.#options.task(call.task)
     assertOptions(call)
-    const destination = router.route(call.task, routeOptions(options, task))
-    const { priority = 0 } = destination
-    if (!Number.isInteger(priority)) throw TaskOptionError.expected(call.task, 'priority', 'an integer', priority)
-    const nowMs = this.#now()
-    const etaMs = this.#eta(call, nowMs)
-    const expiresMs = this.#expires(call, task, nowMs)
-    const rootId = call.rootId ?? parent?.rootId
-    const properties = extraProperties(options)
-    const message = encodeTaskMessage({
-      task: call.task,
-      id: call.taskId,
-      origin: this.#origin,
-      args: call.args,
-      kwargs: call.kwargs,
-      callbacks: call.callbacks,
-      errbacks: call.errbacks,
-      chain: call.chain,
-      nowMs,
-      parentId: call.parentId ?? parent?.id ?? null,
-      groupId: options.group_id ?? null,
-      groupIndex: options.group_index ?? null,
-      timeLimit: options.time_limit ?? null,
-      softTimeLimit: options.soft_time_limit ?? null,
-      ignoreResult: options.ignore_result ?? task?.ignoreResult ?? settings.taskIgnoreResult,
-      priority,
-      persistent: options.delivery_mode !== 1,
-      ...(rootId === undefined ? undefined : { rootId }),
-      ...(etaMs === undefined ? undefined : { etaMs }),
-      ...(expiresMs === undefined ? undefined : { expiresMs }),
-      ...(typeof options.retries === 'number' ? { retries: options.retries } : undefined),
-      ...(typeof options.shadow === 'string' ? { shadow: options.shadow } : undefined),
-      ...(typeof options.argsrepr === 'string' ? { argsrepr: options.argsrepr } : undefined),
-      ...(typeof options.kwargsrepr === 'string' ? { kwargsrepr: options.kwargsrepr } : undefined),
-      ...(options.reply_to === undefined ? undefined : { replyTo: options.reply_to }),
-      ...(options.headers === undefined ? undefined : { headers: options.headers }),
-      ...(properties === undefined ? undefined : { properties }),
+    const route = routeOf(call, task?.options, noDelivery)
+    const nowhere: Destination = {
+      exchange: '',
+      routingKey: call.options.queue ?? '',
+      declare: [],
+      route,
+      isTransient: false,
+    }
+    return this.#encoded(this.#drafted(call, parent, nowhere, undefined, 2))
+  }
+
+  #draft(call: PlannedCall, parent: TaskRequest | undefined, delivery: Delivery): Draft {
+    const { router, settings, task: taskOf } = this.#options
+    const task = taskOf(call.task)
+    assertOptions(call)
+    const { args, kwargs, options } = call
+    const destination = router.route({
+      name: typeof options['route_name'] === 'string' ? options['route_name'] : call.task,
+      args,
+      kwargs,
+      options: routeOf(call, task?.options, delivery),
+      task,
     })
-    assertReceivable(call, message, properties)
-    let { body, contentType, contentEncoding } = serializers.encode(
-      message.body,
-      options.serializer ?? task?.serializer ?? settings.taskSerializer,
+    const publish = publishOptions(call, delivery, delivery.declare ?? destination.declare, settings)
+    return this.#drafted(call, parent, destination, publish, settings.taskProtocol)
+  }
+
+  #drafted(
+    call: PlannedCall,
+    parent: TaskRequest | undefined,
+    destination: Destination,
+    publish: PublishOptions | undefined,
+    protocol: 1 | 2,
+  ): Draft {
+    const { settings, task: taskOf } = this.#options
+    const { exchange, route, routingKey } = destination
+    const nowMs = this.#now()
+    const task = taskOf(call.task)
+    const taskCall = taskCallOf(call, { parent, destination, task, settings, nowMs, origin: this.#origin })
+    const message = encodeTaskMessage(taskCall, settings)
+    assertReceivable(call, message, taskCall.properties)
+    return {
+      call,
+      message: protocol === 1 ? encodeTaskMessageV1(taskCall, settings) : message,
+      exchange,
+      routingKey,
+      route,
+      publish,
+      notBeforeMs: taskCall.etaMs === undefined || taskCall.etaMs <= nowMs ? undefined : taskCall.etaMs,
+    }
+  }
+
+  /** Lets the receivers of `beforeTaskPublish` have their say. */
+  #announced(draft: Draft): OutgoingMessage | Promise<OutgoingMessage> {
+    const { beforeTaskPublish } = this.#options.signals
+    if (!beforeTaskPublish.hasListeners) return this.#encoded(draft)
+    const { settings } = this.#options
+    const { call, exchange, message, publish, routingKey } = draft
+    const usual = settings.taskPublishRetry ? settings.taskPublishRetryPolicy : null
+    const retryPolicy = publish?.retryPolicy === undefined ? usual : publish.retryPolicy
+    const event = {
+      sender: call.task,
+      exchange,
+      routingKey,
+      body: message.body,
+      headers: { ...message.headers },
+      properties: { ...message.properties },
+      declare: [...(publish?.declare ?? noEntities)],
+      retryPolicy: retryPolicy && { ...retryPolicy },
+    }
+    const changed = (): OutgoingMessage | Promise<OutgoingMessage> => {
+      const { declare, headers, properties } = event
+      const changedMessage = { ...message, headers, properties } as TaskMessage
+      assertStillReceivable(call.task, changedMessage)
+      return this.#encoded({
+        ...draft,
+        message: changedMessage,
+        exchange: event.exchange,
+        routingKey: event.routingKey,
+        // With a policy of its own it could not travel together with others.
+        publish: isDeepStrictEqual(event.retryPolicy, retryPolicy)
+          ? { ...publish, declare }
+          : { ...publish, declare, retryPolicy: event.retryPolicy },
+      })
+    }
+    return beforeTaskPublish.send(event)?.then(changed) ?? changed()
+  }
+
+  #encoded(draft: Draft): OutgoingMessage | Promise<OutgoingMessage> {
+    const { codecs, settings } = this.#options
+    const { compression = settings.taskCompression, serializer = settings.taskSerializer } = draft.route
+    return codecs.prepareToWrite(serializer, compression)?.then(() => this.#encode(draft)) ?? this.#encode(draft)
+  }
+
+  #encode({ call, exchange, message, notBeforeMs, publish, route, routingKey }: Draft): OutgoingMessage {
+    const { compressions, serializers, settings } = this.#options
+    const { compression = settings.taskCompression, mandatory = true, serializer = settings.taskSerializer } = route
+    let { body, contentType, contentEncoding } = namingArguments(call, this.#options.task(call.task), () =>
+      serializers.encode(message.body, serializer),
     )
-    let { headers } = message
-    const compression = typeof options.compression === 'string' ? options.compression : settings.taskCompression
+    let headers: Readonly<Record<string, unknown>> = message.headers
     if (compression !== undefined) {
       const compressed = compressions.compress(body, compression)
       body = compressed.body
       headers = { ...headers, compression: compressed.contentType }
     }
-    const encoded = { headers, properties: message.properties, body, contentType, contentEncoding }
-    const { exchange, routingKey } = destination
-    assertEnvelopeSize(encoded, exchange, routingKey, ownLength(options, properties))
+    const { properties } = message
+    const encoded = { headers, properties, body, contentType, contentEncoding }
+    assertEnvelopeSize(encoded, exchange, routingKey, ownLength(call.options, properties))
     return {
-      exchange,
-      routingKey,
-      // A task that no queue takes must not be lost without a word.
-      mandatory: true,
-      message: encoded,
-      ...(etaMs === undefined || etaMs <= nowMs ? undefined : { notBeforeMs: etaMs }),
+      publication: {
+        exchange,
+        routingKey,
+        // A task that no queue takes must not be lost without a word.
+        mandatory,
+        message: encoded,
+        ...(notBeforeMs === undefined ? undefined : { notBeforeMs }),
+      },
+      publish,
+      body: message.body,
     }
   }
-
-  #eta({ task, options }: PlannedCall, nowMs: number): number | undefined {
-    const { countdown, eta } = options
-    if (countdown !== undefined) return later(task, 'countdown', countdown, nowMs)
-    return eta === undefined ? undefined : moment(task, 'eta', eta)
-  }
-
-  #expires({ task, options }: PlannedCall, defaults: TaskOptions | undefined, nowMs: number): number | undefined {
-    const expires = options.expires ?? defaults?.expires
-    if (expires === undefined) return undefined
-    return typeof expires === 'number' ? later(task, 'expires', expires, nowMs) : moment(task, 'expires', expires)
-  }
 }
 
-/** So many seconds from now. */
-function later(task: string, option: string, seconds: number, nowMs: number): number {
-  const ms = nowMs + seconds * 1_000
-  if (!Number.isFinite(seconds)) throw TaskOptionError.expected(task, option, 'a finite number of seconds', seconds)
-  if (!isWritableTime(ms)) throw TaskOptionError.expected(task, option, 'a time of the years 1 to 9999', seconds)
-  return ms
-}
-
-function moment(task: string, option: string, value: unknown): number {
-  const ms = typeof value === 'string' ? parseIsoTime(value) : undefined
-  if (ms === undefined) throw TaskOptionError.expected(task, option, 'a Date or an ISO 8601 time', value)
-  if (!isWritableTime(ms)) throw TaskOptionError.expected(task, option, 'a time of the years 1 to 9999', value)
-  return ms
-}
+const noEntities: readonly (Exchange | Queue)[] = []
 
 /** Characters that the caller wrote into headers and properties, where they can be many. */
-function ownLength({ headers, argsrepr, kwargsrepr }: PlannedCall['options'], properties: object | undefined): number {
+function ownLength({ headers, argsrepr, kwargsrepr }: PlannedCall['options'], properties: object): number {
   let length = 0
   for (const text of [argsrepr, kwargsrepr]) if (typeof text === 'string') length += text.length
   for (const data of [headers, properties]) if (data !== undefined) length += stringifyJson(data).length
   return length
-}
-
-function routeOptions(options: PlannedCall['options'], task: TaskOptions | undefined) {
-  const queue = options.queue ?? (options.exchange === undefined ? task?.queue : undefined)
-  const priority = options.priority ?? task?.priority
-  return {
-    ...(queue === undefined ? undefined : { queue }),
-    ...(options.exchange === undefined ? undefined : { exchange: options.exchange }),
-    ...(options.routing_key === undefined ? undefined : { routingKey: options.routing_key }),
-    ...(priority === undefined ? undefined : { priority }),
-  }
-}
-
-function extraProperties(options: PlannedCall['options']): Record<string, unknown> | undefined {
-  let extra: Record<string, unknown> | undefined
-  for (const name in options) {
-    if (ownOptions.has(name)) continue
-    extra ??= {}
-    extra[name] = options[name]
-  }
-  return extra
 }

@@ -1,23 +1,21 @@
 import type { ResultWrite } from '@celery/backend'
 import {
-  type ErrorRegistry,
   EXCEPTION_STATES,
-  encodeResultRecord,
-  exceptionForm,
   isName,
   READY_STATES,
   type ResultRecord,
   type ResultTuple,
   type TaskBody,
 } from '@celery/protocol'
-import { stringifyJson } from '@celery/serialization'
+import { namingResult } from './encode-error.ts'
+import type { RecordCodec } from './record-codec.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask } from './task.ts'
 import type { TraceInput } from './trace-types.ts'
 
 export interface ResultRecordsOptions {
   readonly settings: Readonly<Settings>
-  readonly errors: ErrorRegistry
+  readonly codec: RecordCodec
   /** Whether results are kept at all. */
   readonly keepsResults: () => boolean
   readonly decode: (input: TraceInput) => TaskBody
@@ -45,18 +43,19 @@ export class ResultRecords {
       const keepErrors = task?.options.storeErrorsEvenIfIgnored ?? settings.taskStoreErrorsEvenIfIgnored
       if (record.status !== 'FAILURE' || !keepErrors) return undefined
     }
+    const data = {
+      ...record,
+      children,
+      date_done: READY_STATES.has(record.status) ? dateDone() : null,
+      task_id: headers.id,
+      ...(headers.group === null ? {} : { group_id: headers.group }),
+      ...(headers.parent_id === null ? {} : { parent_id: headers.parent_id }),
+      ...(settings.resultExtended ? this.#extended(input) : {}),
+    }
     return {
       taskId: headers.id,
       state: record.status,
-      record: encodeResultRecord({
-        ...record,
-        children,
-        date_done: READY_STATES.has(record.status) ? dateDone() : null,
-        task_id: headers.id,
-        ...(headers.group === null ? {} : { group_id: headers.group }),
-        ...(headers.parent_id === null ? {} : { parent_id: headers.parent_id }),
-        ...(settings.resultExtended ? this.#extended(input) : {}),
-      }),
+      record: namingResult(headers.task, () => this.#options.codec.encode(data)),
       ...timeToLive(settings.resultExpires),
     }
   }
@@ -65,14 +64,14 @@ export class ResultRecords {
   refused(taskId: string, error: unknown): ResultWrite {
     const record = {
       status: 'FAILURE',
-      result: exceptionForm(error, this.#options.errors),
+      result: this.#options.codec.exceptionForm(error),
       traceback: null,
       children: [],
     }
     return {
       taskId,
       state: 'FAILURE',
-      record: encodeResultRecord({ ...record, task_id: taskId, date_done: dateDone() }),
+      record: this.#options.codec.encode({ ...record, task_id: taskId, date_done: dateDone() }),
       ...timeToLive(this.#options.settings.resultExpires),
     }
   }
@@ -95,9 +94,9 @@ export class ResultRecords {
     return {
       taskId,
       state,
-      record: encodeResultRecord({
+      record: this.#options.codec.encode({
         status: state,
-        result: isError ? exceptionForm(meta, this.#options.errors) : meta,
+        result: isError ? this.#options.codec.exceptionForm(meta) : meta,
         traceback: null,
         children: [],
         date_done: READY_STATES.has(state) ? dateDone() : null,
@@ -115,8 +114,8 @@ export class ResultRecords {
     let body: Pick<TaskBody, 'args' | 'kwargs'> = { args: [], kwargs: {} }
     try {
       const decoded = this.#options.decode(input)
-      // Another serializer may have made what JSON cannot hold.
-      stringifyJson([decoded.args, decoded.kwargs])
+      // The message's serializer may have made what that of results cannot hold.
+      this.#options.codec.assertHolds([decoded.args, decoded.kwargs])
       body = decoded
     } catch {
       // The record of a body that cannot be read, or not be stored, says everything else.

@@ -1,10 +1,12 @@
 import { inspect } from 'node:util'
-import type { PublishRetryPolicy } from '@celery/messaging'
+import type { FailoverStrategy, PublishRetryPolicy } from '@celery/messaging'
 import { ImproperlyConfiguredError } from './app-errors.ts'
 import { camelCase } from './setting-names.ts'
 import type { SettingDefinition } from './settings.ts'
 import { hidesValue } from './show-settings.ts'
 import type { TaskAnnotations } from './task.ts'
+import type { TaskQueuesSetting } from './task-queues.ts'
+import type { TaskRoutes } from './task-routes.ts'
 
 /** What the values of a kind of setting are. */
 export interface SettingKinds {
@@ -27,16 +29,11 @@ export interface SettingKinds {
   readonly tls: boolean | Readonly<Record<string, unknown>>
   readonly rate: string | number
   readonly retryPolicy: PublishRetryPolicy
-  readonly routes: Readonly<Record<string, string | TaskRoute>>
+  readonly failover: FailoverStrategy
+  readonly queues: TaskQueuesSetting
+  readonly routes: TaskRoutes
   readonly annotations: TaskAnnotations
   readonly any: unknown
-}
-
-export interface TaskRoute {
-  readonly queue?: string
-  readonly exchange?: string
-  readonly routingKey?: string
-  readonly priority?: number
 }
 
 interface Kind {
@@ -71,6 +68,14 @@ const kinds: Readonly<Record<keyof SettingKinds, Kind>> = {
     expected: 'an object with some of maxRetries, intervalStart, intervalStep and intervalMax, numbers in seconds',
     accepts: isRetryPolicy,
     read: (value, definition) => ({ ...(definition.default as object), ...camelCaseKeys(value as object) }),
+  },
+  failover: {
+    expected: "'round-robin', 'shuffle' or a function that yields brokers",
+    accepts: (value) => value === 'round-robin' || value === 'shuffle' || typeof value === 'function',
+  },
+  queues: {
+    expected: 'a list of queues, or an object of names and what they are',
+    accepts: (value) => typeof value === 'object' && value !== null,
   },
   routes: {
     expected: 'an object, a list or a function',

@@ -40,6 +40,16 @@ export class SettingLayers {
     this.#resolve([name])
   }
 
+  /** Keeps the changes as they are now; the returned function brings them back. */
+  keepChanges(): () => void {
+    const kept = [...this.#layer('changes')]
+    return () => {
+      this.clear('changes')
+      for (const [name, value] of kept) this.#layer('changes').set(name, value)
+      this.#resolve(kept.map(([name]) => name))
+    }
+  }
+
   clear(layer: SettingLayer): void {
     const names = [...this.#layer(layer).keys()]
     this.#layer(layer).clear()

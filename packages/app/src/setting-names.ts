@@ -1,5 +1,5 @@
+import { closestName } from '@celery/promises'
 import { ImproperlyConfiguredError } from './app-errors.ts'
-import { closestName } from './closest-name.ts'
 import { type SettingName, settingDefinitions } from './settings.ts'
 
 /** `task_acks_late` and `TASK_ACKS_LATE` → `taskAcksLate`; what has no underscore stays, unless it is all capitals. */

@@ -25,8 +25,8 @@ const settingTable = {
   // General, time
   /** Serializers, by name or content type, that a worker decodes. */
   acceptContent: { kind: 'list', default: ['json'] },
-  /** Serializers, by name or content type, that are decoded from the result store; else those of `acceptContent`. */
-  resultAcceptContent: { kind: 'list', default: undefined, later: true },
+  /** Serializers, by name or content type, that are decoded from the result store; else those of `acceptContent`, and `resultSerializer`. */
+  resultAcceptContent: { kind: 'list', default: undefined },
   /** Times in messages are in UTC; else in the local zone. */
   enableUtc: { kind: 'boolean', default: true, later: true },
   /** IANA name of the zone in which beat reads schedules and logs show times; else UTC. */
@@ -42,7 +42,9 @@ const settingTable = {
   /** Compression of task messages, by name. */
   taskCompression: { kind: 'text', default: undefined },
   /** Version of the task messages that are sent. */
-  taskProtocol: { kind: 'choice', choices: [1, 2], default: 2, later: true },
+  taskProtocol: { kind: 'choice', choices: [1, 2], default: 2 },
+  /** The oldest Celery among the programs of the fleet, whichever language: governs every form that differs between versions. All forms are read. */
+  fleetVersion: { kind: 'choice', choices: ['4.3', '5.2', '5.6'], default: '5.6', ours: true },
   /** Serializer of tasks, by name. */
   taskSerializer: { kind: 'text', default: 'json' },
   /** Tries again when the broker is away while publishing. */
@@ -53,13 +55,13 @@ const settingTable = {
     default: { maxRetries: 3, intervalStart: 0, intervalStep: 0.2, intervalMax: 1 },
   },
   /** `delay` and `applyAsync` run the task here and now; its arguments still travel through the serializer. */
-  taskAlwaysEager: { kind: 'boolean', default: false, later: true },
+  taskAlwaysEager: { kind: 'boolean', default: false },
   /** A task that is run eagerly throws its error. */
-  taskEagerPropagates: { kind: 'boolean', default: false, later: true },
+  taskEagerPropagates: { kind: 'boolean', default: false },
   /** Stores results of tasks that are run eagerly. */
-  taskStoreEagerResult: { kind: 'boolean', default: false, later: true },
+  taskStoreEagerResult: { kind: 'boolean', default: false },
   /** Errors that `get()` throws carry the worker's stack. */
-  taskRemoteTracebacks: { kind: 'boolean', default: false, later: true },
+  taskRemoteTracebacks: { kind: 'boolean', default: false },
   /** Stores neither states nor results. */
   taskIgnoreResult: { kind: 'boolean', default: false },
   /** Stores errors although results are ignored. */
@@ -76,10 +78,10 @@ const settingTable = {
   taskAcksLate: { kind: 'boolean', default: false },
   /** With late acks: acknowledges also what failed or timed out; else it is dead-lettered. */
   taskAcksOnFailureOrTimeout: { kind: 'boolean', default: true },
-  /** With late acks: acknowledges what failed; else as `taskAcksOnFailureOrTimeout`. */
-  taskAcksOnFailure: { kind: 'boolean', default: undefined, later: true },
-  /** With late acks: acknowledges what timed out; else as `taskAcksOnFailureOrTimeout`. */
-  taskAcksOnTimeout: { kind: 'boolean', default: undefined, later: true },
+  /** With late acks: acknowledges what failed; `false` dead-letters it. Not set: as `taskAcksOnFailureOrTimeout`. */
+  taskAcksOnFailure: { kind: 'boolean', default: undefined },
+  /** With late acks: acknowledges what timed out; `false` puts it back into its queue. Not set: as `taskAcksOnFailureOrTimeout`. */
+  taskAcksOnTimeout: { kind: 'boolean', default: undefined },
   /** With late acks: puts the message back when the process that ran it died. */
   taskRejectOnWorkerLost: { kind: 'boolean', default: false },
   /** Rate limit of tasks without one of their own: `'10/m'`, or a number for each second. */
@@ -101,9 +103,9 @@ const settingTable = {
   /** Given to the result store's driver. */
   resultBackendTransportOptions: { kind: 'options', default: {} },
   /** Serializer of results, by name. */
-  resultSerializer: { kind: 'text', default: 'json', later: true },
-  /** Compression of results, by name. */
-  resultCompression: { kind: 'text', default: undefined, later: true },
+  resultSerializer: { kind: 'text', default: 'json' },
+  /** Compression of results, by name. Python programs read no compressed results. */
+  resultCompression: { kind: 'text', default: undefined },
   /** Stores name, arguments, worker, retries and queue with each result. */
   resultExtended: { kind: 'boolean', default: false },
   /** Seconds after which a result may be forgotten; 0 or `null` keeps it. */
@@ -279,9 +281,9 @@ const settingTable = {
   cosmosdbsqlMaxRetryWaitTime: { kind: 'seconds', default: 30, later: true },
 
   // Routing
-  /** Queues that a worker consumes from, and that routes name. */
-  taskQueues: { kind: 'any', default: undefined, later: true },
-  /** Which queue a task goes to: names or globs (`'video.*'`) to routes. */
+  /** Queues that a worker consumes from, and that routes name: a list of queues, their names or objects, or names to objects. */
+  taskQueues: { kind: 'queues', default: undefined },
+  /** Where tasks go: names, globs (`'video.*'`) or regular expressions to routes, a function, its module, or a list of these. */
   taskRoutes: { kind: 'routes', default: undefined },
   /** Mirrored queues. */
   taskQueueHaPolicy: {
@@ -290,31 +292,31 @@ const settingTable = {
     declined: 'RabbitMQ 4 has no mirrored queues; use quorum queues',
   },
   /** Priorities (`x-max-priority`) of queues that say nothing of it. */
-  taskQueueMaxPriority: { kind: 'count', default: undefined, later: true },
+  taskQueueMaxPriority: { kind: 'count', default: undefined },
   /** 0 to 9; on the embedded broker and RabbitMQ the highest runs first. */
   taskDefaultPriority: { kind: 'integer', default: undefined },
   /** A task's children get its priority. */
-  taskInheritParentPriority: { kind: 'boolean', default: false, later: true },
+  taskInheritParentPriority: { kind: 'boolean', default: false },
   /** Each worker has a queue of its own too. */
-  workerDirect: { kind: 'boolean', default: false, later: true },
+  workerDirect: { kind: 'boolean', default: false },
   /** Queues that are not among `taskQueues` are made as they are named. */
-  taskCreateMissingQueues: { kind: 'boolean', default: true, later: true },
+  taskCreateMissingQueues: { kind: 'boolean', default: true },
   /** Type of these queues. */
-  taskCreateMissingQueueType: { kind: 'choice', choices: ['classic', 'quorum'], default: 'classic', later: true },
+  taskCreateMissingQueueType: { kind: 'choice', choices: ['classic', 'quorum'], default: 'classic' },
   /** Type of their exchange. */
-  taskCreateMissingQueueExchangeType: { kind: 'text', default: undefined, later: true },
+  taskCreateMissingQueueExchangeType: { kind: 'text', default: undefined },
   /** Queue of tasks without a route. */
   taskDefaultQueue: { kind: 'text', default: 'celery' },
   /** Type of the default queue. */
-  taskDefaultQueueType: { kind: 'choice', choices: ['classic', 'quorum'], default: 'classic', later: true },
+  taskDefaultQueueType: { kind: 'choice', choices: ['classic', 'quorum'], default: 'classic' },
   /** Exchange of queues without one; else `taskDefaultQueue`. */
-  taskDefaultExchange: { kind: 'text', default: undefined, later: true },
+  taskDefaultExchange: { kind: 'text', default: undefined },
   /** Its type. */
-  taskDefaultExchangeType: { kind: 'text', default: 'direct', later: true },
+  taskDefaultExchangeType: { kind: 'text', default: 'direct' },
   /** Routing key of queues without one; else `taskDefaultQueue`. */
-  taskDefaultRoutingKey: { kind: 'text', default: undefined, later: true },
+  taskDefaultRoutingKey: { kind: 'text', default: undefined },
   /** Whether messages survive a restart of the broker. */
-  taskDefaultDeliveryMode: { kind: 'choice', choices: [1, 2, 'transient', 'persistent'], default: 2, later: true },
+  taskDefaultDeliveryMode: { kind: 'choice', choices: [1, 2, 'transient', 'persistent'], default: 2 },
 
   // Broker
   /** Where messages go: a URL, several for failover, or none for the embedded broker. */
@@ -338,7 +340,7 @@ const settingTable = {
   /** Given to the broker's driver. */
   brokerTransportOptions: { kind: 'options', default: {} },
   /** Order of several brokers: `'round-robin'`, `'shuffle'` or a function. */
-  brokerFailoverStrategy: { kind: 'any', default: undefined, later: true },
+  brokerFailoverStrategy: { kind: 'failover', default: undefined },
   /** Seconds between heartbeats on AMQP. */
   brokerHeartbeat: { kind: 'seconds', default: 120, orNull: true, later: true },
   /** Checks in each of these intervals. */
@@ -391,7 +393,7 @@ const settingTable = {
   /** No rate limit holds. */
   workerDisableRateLimits: { kind: 'boolean', default: false },
   /** Does not run again what was delivered twice and succeeded. */
-  workerDeduplicateSuccessfulTasks: { kind: 'boolean', default: false, later: true },
+  workerDeduplicateSuccessfulTasks: { kind: 'boolean', default: false },
   /** Listens to control commands. */
   workerEnableRemoteControl: { kind: 'boolean', default: true, later: true },
   /** Replaces the root logger's handlers. */
@@ -401,7 +403,7 @@ const settingTable = {
   /** How a line of the log looks. */
   workerLogFormat: { kind: 'text', default: undefined },
   /** How a line of a task's logger looks. */
-  workerTaskLogFormat: { kind: 'text', default: undefined, later: true },
+  workerTaskLogFormat: { kind: 'text', default: undefined },
   /** Seconds to wait for the result of a process that died. */
   workerLostWait: {
     kind: 'seconds',
@@ -419,7 +421,7 @@ const settingTable = {
   /** Allows the command `pool_restart`. */
   workerPoolRestarts: { kind: 'boolean', default: false, later: true },
   /** Seconds until a new process must be up. */
-  workerProcAliveTimeout: { kind: 'seconds', default: 4, later: true },
+  workerProcAliveTimeout: { kind: 'seconds', default: 30 },
   /** Messages fetched ahead for each slot. */
   workerPrefetchMultiplier: { kind: 'count', default: 4 },
   /** Most messages that are held until their time. */
@@ -427,11 +429,19 @@ const settingTable = {
   /** Fetches only for free slots. */
   workerDisablePrefetch: { kind: 'boolean', default: false },
   /** Fetches less at first after a loss of the connection. */
-  workerEnablePrefetchCountReduction: { kind: 'boolean', default: true, later: true },
+  workerEnablePrefetchCountReduction: {
+    kind: 'boolean',
+    default: true,
+    declined: 'running tasks keep their places in the prefetch window, which needs no reduction',
+  },
   /** What tasks write to standard output goes to the log. */
-  workerRedirectStdouts: { kind: 'boolean', default: true, later: true },
+  workerRedirectStdouts: {
+    kind: 'boolean',
+    default: true,
+    declined: 'what a task prints goes where the output of its process goes; to the log goes what it logs',
+  },
   /** At this level. */
-  workerRedirectStdoutsLevel: { kind: 'text', default: 'WARNING', later: true },
+  workerRedirectStdoutsLevel: { kind: 'text', default: 'WARNING', declined: 'nothing printed goes to the log' },
   /** Sends events of tasks. */
   workerSendTaskEvents: { kind: 'boolean', default: false, later: true },
   /** File for revoked ids and the clock. */

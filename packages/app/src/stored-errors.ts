@@ -41,7 +41,7 @@ export function registerCeleryErrors(errors: ErrorRegistry): void {
       type: 'NotRegistered',
       module: celery,
       toArgs: (error) => [error.task],
-      fromArgs: ([task]) => new NotRegisteredError(String(task)),
+      fromArgs: ([task]) => new NotRegisteredError(String(task), undefined, 'worker'),
     })
   errors
     .register(MaxRetriesExceededError, {

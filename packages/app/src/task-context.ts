@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import type { ResultTuple, SignatureData, TaskBody, TaskHeaders } from '@celery/protocol'
 import type { Publication } from '@celery/transport'
 import { Retry } from './app-errors.ts'
+import type { RunEnd } from './run-end.ts'
 import type { RegisteredTask, RetryOptions } from './task.ts'
 import { type LogOrigin, TaskLog, type TaskLogger, taskLogger } from './task-logger.ts'
 import type { SoftLimit, TraceInput } from './trace-types.ts'
@@ -33,9 +34,9 @@ export interface TaskRequest {
   readonly eta: string | null
   /** ISO 8601: not run after. */
   readonly expires: string | null
-  /** Seconds, as the call has them: not the task's own. */
+  /** Seconds: of the call, else as the task was declared where it was sent. Settings and the worker's options are not in it. */
   readonly timeLimit: number | null
-  /** Seconds, as the call has them: not the task's own. */
+  /** The same of the soft limit. */
   readonly softTimeLimit: number | null
   /** Called with its result. */
   readonly callbacks: readonly SignatureData[] | null
@@ -85,6 +86,12 @@ export interface TaskContext<out Base = unknown> {
    * @throws TypeError for a name that is none, or an error state without an error; what the store throws.
    */
   updateState(state: string, meta?: unknown, options?: UpdateStateOptions): Promise<void>
+  /**
+   * Whether somebody has called `abort()` of its result: a task that runs long asks now and then, and ends by itself. A state
+   * that the task stores takes the place of that. Where results are not kept, and in a plain call, it is never aborted.
+   * @throws what the store throws.
+   */
+  isAborted(): Promise<boolean>
 }
 
 export interface UpdateStateOptions {
@@ -98,6 +105,7 @@ export interface TaskHost {
   planRetry(task: RegisteredTask, input: TraceInput, body: TaskBody, options: RetryOptions): PlannedRetry
   /** @throws TypeError */
   storeState(input: TraceInput, taskId: string, state: string, meta: unknown): Promise<void>
+  isAborted(taskId: string): Promise<boolean>
 }
 
 /** The next run of a task. @internal */
@@ -166,6 +174,15 @@ export class RunningTask implements TaskContext {
     // Whoever does not wait for it is not to end the process when the store is away; the task's log has it then.
     this.updates = stored.catch((error: unknown) => this.logger.warning(`the state ${state} was not stored: ${error}`))
     return stored
+  }
+
+  isAborted(): Promise<boolean> {
+    return this.#host.isAborted(this.#input.headers.id)
+  }
+
+  /** What the run came to. */
+  ended(end: RunEnd): void {
+    this.#limits?.onEnd?.(end)
   }
 
   /** A call that the task has sent. */
@@ -285,10 +302,15 @@ export class DirectContext implements TaskContext {
 
   /** There is no message to send again: it throws what went wrong, also where it is asked not to. */
   retry(options: RetryOptions = {}): never {
-    throw options.exc ?? new Retry({ message: 'the task can be retried, where a worker runs it' })
+    const message = `${this.#task.name} was called as a function, and only what a worker runs can be retried; send it with delay() or applyAsync()`
+    throw options.exc ?? new Retry({ message })
   }
 
   async updateState(): Promise<void> {}
+
+  async isAborted(): Promise<boolean> {
+    return this.within?.isAborted() ?? false
+  }
 }
 
 /** Everything that a message would say is empty. */

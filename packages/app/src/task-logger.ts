@@ -28,8 +28,10 @@ export interface TaskLogRecord {
 export class TaskLog {
   /** Least level that is written. @defaultValue `'warning'`, Celery's */
   level: LogLevel = 'warning'
-  /** @defaultValue lines in the format of Celery's task log, to standard error */
-  write: (record: TaskLogRecord) => void = (record) => void process.stderr.write(taskLogLine(record, new Date()))
+  /** What a line is, its end included. @defaultValue as Celery's task log */
+  format: (record: TaskLogRecord, now: Date) => string = taskLogLine
+  /** @defaultValue writes such lines to standard error */
+  write: (record: TaskLogRecord) => void = (record) => void process.stderr.write(this.format(record, new Date()))
 
   isEnabled(level: LogLevel): boolean {
     return levels.indexOf(level) >= levels.indexOf(this.level)

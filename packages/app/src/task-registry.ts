@@ -1,5 +1,5 @@
+import { closestName } from '@celery/promises'
 import { AlreadyRegisteredError, NotRegisteredError } from './app-errors.ts'
-import { closestName } from './closest-name.ts'
 import type { RegisteredTask, Task } from './task.ts'
 
 /** A task of which nothing is known. */

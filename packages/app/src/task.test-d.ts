@@ -1,7 +1,10 @@
 /** What the compiler says about tasks. Compiled, never run. */
-import type { AsyncResult } from '@celery/results'
+import { Exchange, Producer, Queue } from '@celery/messaging'
+import type { AsyncResult, EagerResult } from '@celery/results'
+import { z } from 'zod'
 import { Retry } from './app-errors.ts'
 import { CeleryApp } from './celery-app.ts'
+import type { StandardSchema } from './standard-schema.ts'
 import { TaskBase, type TaskOptions } from './task.ts'
 import { currentTask, type TaskContext } from './task-context.ts'
 
@@ -336,4 +339,172 @@ export function running(): void {
   // @ts-expect-error a request is only read
   if (currentTask() !== undefined) currentTask().request.id = 'x'
   void [id, aborted]
+}
+
+/** A schema as libraries make them. */
+declare const pair: StandardSchema<[text: string, times?: number], [date: Date, times: number]>
+declare const rest: StandardSchema<readonly string[], readonly URL[]>
+
+export async function schemas(): Promise<void> {
+  // Callers give what goes in, the function gets what comes out.
+  const task = app.task('schema', (date, times) => date.getTime() * times, { args: pair })
+  const result: AsyncResult<number> = await task.delay('2020-01-01')
+  await task.delay('2020-01-01', 2)
+  await task.s(2).delay('2020-01-01')
+  const number: number = await task('2020-01-01', 2)
+  // @ts-expect-error text goes in
+  await task.delay(new Date())
+  // @ts-expect-error it is missing
+  await task.delay()
+  // @ts-expect-error one too many
+  await task.delay('2020-01-01', 2, 3)
+  // @ts-expect-error the function gets a Date
+  app.task('bad', (date: string) => date, { args: pair })
+  // @ts-expect-error not a list of arguments
+  app.task('bad', (text) => text, { args: z.string() })
+  // @ts-expect-error no schema
+  app.task('bad', () => 0, { args: ['string'] })
+
+  const named = app.task('named', (date: Date, times: number) => [date, times], {
+    args: pair,
+    params: ['date', 'times?'],
+  })
+  await named.applyAsync([], { kwargs: { date: '2020-01-01', times: 1 } })
+  // @ts-expect-error text goes in
+  await named.applyAsync([], { kwargs: { date: new Date() } })
+  // @ts-expect-error what may be left out says so
+  app.task('bad', (date: Date, times: number) => [date, times], { args: pair, params: ['date', 'times'] })
+
+  const withContext = app.task(
+    'bound',
+    (context, ...urls) => [context.request.id, urls.map(({ host }) => host)] as const,
+    {
+      args: rest,
+      bind: true,
+    },
+  )
+  const hosts: readonly string[] = (await (await withContext.delay('a', 'b')).get())[1]
+  // @ts-expect-error text goes in
+  await withContext.delay(new URL('http://a'))
+
+  const zod = app.task('zod', (name, { size }) => name.repeat(size), {
+    args: z.tuple([z.string(), z.object({ size: z.coerce.number<string>() })]),
+  })
+  const text: AsyncResult<string> = await zod.delay('a', { size: '3' })
+  // @ts-expect-error what goes in is text
+  await zod.delay('a', { size: 3 })
+  void [result, number, hosts, text]
+}
+
+export async function slips(): Promise<void> {
+  // @ts-expect-error the other way to write countdown
+  await add.applyAsync([1, 2], { countDown: 3 })
+  // @ts-expect-error Python's way
+  await add.applyAsync([1, 2], { time_limit: 3 })
+  // @ts-expect-error no such option
+  await app.sendTask('t', [], { que: 'q' })
+  // @ts-expect-error no such option
+  add.s(1, 2).set({ countDown: 3 })
+  // @ts-expect-error it is called maxRetries
+  app.task('bad', () => 0, { maxRetry: 3 })
+  // @ts-expect-error Python's way
+  app.task('bad', () => 0, { max_retries: 3 })
+  // @ts-expect-error the same with a context
+  app.task('bad', (context) => context.request.id, { bind: true, maxRetry: 3 })
+  // @ts-expect-error it is called broker
+  new CeleryApp('bad', { brokr: 'memory://' })
+  // @ts-expect-error the name is missing
+  app.task(() => 0)
+}
+
+export async function sending(): Promise<void> {
+  const queue = new Queue('q', { exchange: new Exchange('x', { type: 'topic' }) })
+  const connection = app.connectionForWrite()
+  const producer = new Producer({ connection })
+  await add.applyAsync([1, 2], { queue, routingKey: 'k', producer, declare: [queue], retry: true })
+  await add.applyAsync([1, 2], { connection, exchange: 'x', exchangeType: 'topic', mandatory: false, timeout: 3 })
+  await add.applyAsync([1, 2], { retryPolicy: { maxRetries: null, retryErrors: [TypeError] }, addToParent: false })
+  await app.sendTask('t', [], { queue, connection, rootId: 'r', parentId: 'p', groupId: 'g', confirmTimeout: 1 })
+  add.s(1, 2).set({ routeName: 'other', expiration: 3, correlationId: 'c', retryPolicy: { intervalMax: 2 } })
+  // @ts-expect-error a signature is data, a queue is not
+  add.s(1, 2).set({ queue })
+  // @ts-expect-error nor is a producer
+  add.s(1, 2).set({ producer })
+  // @ts-expect-error nor are error classes
+  add.s(1, 2).set({ retryPolicy: { retryErrors: [TypeError] } })
+  // @ts-expect-error there is no such exchange
+  await add.applyAsync([1, 2], { exchangeType: 'any' })
+  // @ts-expect-error a queue or its name
+  await add.applyAsync([1, 2], { queue: new Exchange('x') })
+  // @ts-expect-error seconds are a number
+  await add.applyAsync([1, 2], { retryPolicy: { intervalStart: '1' } })
+  // @ts-expect-error there is no such part
+  await add.applyAsync([1, 2], { retryPolicy: { retries: 1 } })
+  // @ts-expect-error a connection of messaging
+  await add.applyAsync([1, 2], { connection: 'amqp://' })
+  // @ts-expect-error seconds are a number
+  await add.applyAsync([1, 2], { timeout: '1' })
+}
+
+export async function eagerly(): Promise<void> {
+  const three: EagerResult<number> = await add.apply([1, 2])
+  const same: EagerResult<number> = await add.apply([1], { kwargs: { y: 2 }, throw: true, taskId: 'mine' })
+  const text: EagerResult<string> = await add.s(1).pipe(show.s()).apply([2])
+  // @ts-expect-error not a number
+  await add.apply(['1', 2])
+  // @ts-expect-error arguments come as a list
+  await add.apply(1, 2)
+  // @ts-expect-error it does not live here
+  await remote.apply([1, 2])
+  // @ts-expect-error yes or no
+  await add.apply([1, 2], { throw: 'yes' })
+  // @ts-expect-error it is not sent
+  await add.apply([1, 2], { producer: undefined as unknown as Producer })
+  // @ts-expect-error an argument is missing
+  await add.s(1).apply()
+  void [three, same, text]
+}
+
+export function routes(): void {
+  app.conf.taskRoutes = [
+    ['feed.*', 'feeds'],
+    [/video/, { queue: 'video', deliveryMode: 1, serializer: 'json' }],
+  ]
+  app.conf.taskRoutes = [
+    { 'a.*': 'a' },
+    (name, _args, _kwargs, _options, task) => (task?.options.priority ? name : null),
+    './routes.ts:own',
+  ]
+  app.conf.taskRoutes = new Map<string | RegExp, string>([[/a/, 'q']])
+  app.conf.taskRoutes = { routeForTask: (name) => (name === 'a' ? { queue: 'q' } : undefined) }
+  // @ts-expect-error a mode is 1 or 2
+  app.conf.taskRoutes = { a: { deliveryMode: 3 } }
+  // @ts-expect-error a name or options
+  app.conf.taskRoutes = { a: 5 }
+  // @ts-expect-error at once
+  app.conf.taskRoutes = async () => 'q'
+  // @ts-expect-error a number is no pattern
+  app.conf.taskRoutes = [[5, 'q']]
+  // @ts-expect-error a queue or its name
+  app.task('bad', () => 0, { queue: 5 })
+  // @ts-expect-error text, or nothing
+  app.task('bad', () => 0, { shadowName: () => 5 })
+  app.task('good', () => 0, { shadowName: ([x], kwargs) => `${x}${kwargs['y']}`, compression: 'zlib', routingKey: 'k' })
+}
+
+export function publishing(): void {
+  app.signals.beforeTaskPublish.connect((event) => {
+    event.exchange = 'x'
+    event.properties['priority'] = 3
+    event.declare.push(new Queue('q'))
+    event.retryPolicy = null
+    // @ts-expect-error who sends what is not changed
+    event.sender = 'other'
+    // @ts-expect-error nor are the arguments
+    event.body = []
+  })
+  app.signals.afterTaskPublish.connect((event) => {
+    // @ts-expect-error it has been sent
+    event.exchange = 'x'
+  })
 }

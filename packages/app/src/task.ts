@@ -1,6 +1,18 @@
-import type { AnyArgs, CallOptions, GivenArgs, MissingArgs, Signature } from '@celery/canvas'
-import type { AsyncResult } from '@celery/results'
+import type {
+  AnyArgs,
+  ApplyOptions,
+  CallOptions,
+  CallRetryPolicy,
+  GivenArgs,
+  MissingArgs,
+  PlannedCall,
+  Signature,
+} from '@celery/canvas'
+import type { Connection, Exchange, Producer, Queue } from '@celery/messaging'
+import type { AsyncResult, EagerResult } from '@celery/results'
 import type { Parameters } from './arguments.ts'
+import type { RequestHandlers } from './request-handlers.ts'
+import type { ArgumentsSchema } from './standard-schema.ts'
 import type { TaskContext } from './task-context.ts'
 import type { TaskHandlers } from './task-handlers.ts'
 
@@ -53,14 +65,34 @@ export interface TaskDefaults extends TaskHandlers {
   readonly trackStarted?: boolean
   /** Hard limit in seconds. @defaultValue `taskTimeLimit` */
   readonly timeLimit?: number
-  /** Soft limit in seconds. @defaultValue `taskSoftTimeLimit` */
+  /** Soft limit in seconds, at most `timeLimit`. @defaultValue `taskSoftTimeLimit` */
   readonly softTimeLimit?: number
-  /** Queue that its calls go to. @defaultValue `taskRoutes`, then `taskDefaultQueue` */
-  readonly queue?: string
+  /** Queue that its calls go to, by name or as one. @defaultValue `taskRoutes`, then `taskDefaultQueue` */
+  readonly queue?: string | Queue
+  /** Exchange that its calls go through. */
+  readonly exchange?: string
+  /** Makes `exchange` as one of this type, if it is not there. */
+  readonly exchangeType?: Exchange['type']
+  /** By which a `topic` or `direct` exchange chooses the queue. @defaultValue that of the queue */
+  readonly routingKey?: string
+  /** 2: its calls survive a restart of the broker; 1: they do not. @defaultValue `taskDefaultDeliveryMode` */
+  readonly deliveryMode?: 1 | 2
+  /** Whether it is an error that no queue takes a call. @defaultValue `true` */
+  readonly mandatory?: boolean
   /** 0 to 9. @defaultValue `taskDefaultPriority` */
   readonly priority?: number
   /** How its calls are encoded. @defaultValue `taskSerializer` */
   readonly serializer?: string
+  /** How its calls are compressed. @defaultValue `taskCompression` */
+  readonly compression?: string
+  /** Stores its results also where it is run eagerly. @defaultValue `taskStoreEagerResult` */
+  readonly storeEagerResult?: boolean
+  /** The name of a call in logs and monitors, where the call has none; `options` are those of the call, as on the wire. */
+  shadowName?(
+    args: readonly unknown[],
+    kwargs: Readonly<Record<string, unknown>>,
+    options: Readonly<Record<string, unknown>>,
+  ): string | undefined
   /** Seconds after sending at which a call is no longer worth running. @defaultValue never */
   readonly expires?: number
   /** Starts at most so often in each worker: a number per second, or `'10/s'`, `'10/m'`, `'10/h'`. @defaultValue `taskDefaultRateLimit` */
@@ -85,8 +117,12 @@ export interface TaskDefaults extends TaskHandlers {
   readonly throws?: readonly ErrorMatch[]
   /** Characters of its result in logs and events. @defaultValue `1024` */
   readonly resultreprMaxsize?: number
+  /** Checks the number and the names of arguments where it is sent; where it runs they are checked in any case. @defaultValue `true` */
+  readonly typing?: boolean
   /** Keeps what it sends while it runs as the children of its result. @defaultValue `true` */
   readonly trail?: boolean
+  /** What the main process of a worker calls when it times out or fails there, as Celery's `Request`. @defaultValue nothing */
+  readonly request?: RequestHandlers
 }
 
 /**
@@ -97,8 +133,15 @@ export interface TaskDefaults extends TaskHandlers {
 export const TaskBase: abstract new () => TaskBase = class {}
 export interface TaskBase extends TaskDefaults {}
 
+/**
+ * Options of plug-ins, which tasks may have besides those of Celery: `declare module '@celery/app' { interface TaskExtras {
+ * owner?: string } }`. At run time any name passes that is not nearly one of ours.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: others add to it
+export interface TaskExtras {}
+
 /** What a task is declared with; anything not set here comes from its base, then from the settings. */
-export interface TaskOptions<Params extends readonly string[] = readonly string[]> extends TaskDefaults {
+export interface TaskOptions<Params extends readonly string[] = readonly string[]> extends TaskDefaults, TaskExtras {
   /**
    * Names of the parameters, with `?` after each that may be left out: `['name', 'greeting?']`. Keyword arguments bind to
    * them, typed, from any language, and calls with too few arguments are refused. @defaultValue none: keyword arguments
@@ -107,8 +150,20 @@ export interface TaskOptions<Params extends readonly string[] = readonly string[
   readonly params?: Params
   /** Options and handlers that are not set here: an object, or a class without parameters. @defaultValue none */
   readonly base?: TaskBase | (new () => TaskBase)
-  /** Further options, for plug-ins. */
-  readonly [extra: string]: unknown
+}
+
+export interface WithSchema<Schema extends ArgumentsSchema> {
+  /**
+   * A schema of the list of its arguments, by any library with Standard Schema: `z.tuple([z.number(), z.string()])`. They are
+   * checked where they are sent and where they are run; the function gets what the schema makes of them.
+   */
+  readonly args: Schema
+}
+
+/** The options of a task as they were given, with those that are typed where they are declared. @internal */
+export interface GivenTaskOptions extends TaskOptions {
+  readonly bind?: boolean
+  readonly args?: ArgumentsSchema
 }
 
 /** The function of a task, for an annotation to wrap. */
@@ -129,6 +184,38 @@ export type AnnotationSource =
 /** One or several, of which the last wins. */
 export type TaskAnnotations = AnnotationSource | readonly AnnotationSource[]
 
+/** How a call is sent now: what a signature may say, and what is no data. */
+export interface SendOptions extends Omit<CallOptions, 'queue' | 'retryPolicy'> {
+  /**
+   * Queue that it goes to, by name or as one: its exchange and routing key come with it. @defaultValue the task's, then
+   * `taskRoutes`, then `taskDefaultQueue`
+   */
+  readonly queue?: string | Queue | undefined
+  /** How often and when to try again; what it leaves out is as in `taskPublishRetryPolicy`. */
+  readonly retryPolicy?: SendRetryPolicy | undefined
+  /** Made before it is sent, if they are not there. @defaultValue the queue that it goes to */
+  readonly declare?: readonly (Exchange | Queue)[] | undefined
+  /** Is sent over, instead of the app's own; whoever opened it closes it. */
+  readonly connection?: Connection | undefined
+  /** Sends it, instead of the app's own. */
+  readonly producer?: Producer | undefined
+  /** The task at the beginning of the workflow. @defaultValue that of the running task, or the call itself */
+  readonly rootId?: string | undefined
+  /** The task that sends it. @defaultValue the running task */
+  readonly parentId?: string | undefined
+}
+
+export interface SendRetryPolicy extends CallRetryPolicy {
+  /** Errors after which it is tried again, besides a lost connection and a busy broker. @defaultValue none */
+  readonly retryErrors?: readonly ErrorMatch[] | undefined
+}
+
+/** How a call is run here. What says where it is sent is passed over. */
+export interface ApplyTaskOptions extends CallOptions, ApplyOptions {
+  readonly rootId?: string | undefined
+  readonly parentId?: string | undefined
+}
+
 /** A task that lives elsewhere: it can be sent and composed, not run here. */
 export interface RemoteTask<Args extends AnyArgs, Result, Kwargs = NoKwargs> {
   /** Unique among the tasks of the workers that run it. */
@@ -136,8 +223,8 @@ export interface RemoteTask<Args extends AnyArgs, Result, Kwargs = NoKwargs> {
   /** Sends a call; resolves when the broker has it. */
   delay(...args: Args): Promise<AsyncResult<Result>>
   /** Sends a call with options. */
-  applyAsync(args: Args, options?: CallOptions & { readonly kwargs?: Kwargs }): Promise<AsyncResult<Result>>
-  applyAsync(args: Partial<Args>, options: CallOptions & { readonly kwargs: Kwargs }): Promise<AsyncResult<Result>>
+  applyAsync(args: Args, options?: SendOptions & { readonly kwargs?: Kwargs }): Promise<AsyncResult<Result>>
+  applyAsync(args: Partial<Args>, options: SendOptions & { readonly kwargs: Kwargs }): Promise<AsyncResult<Result>>
   /** A call to be sent later or composed with others. What is not given comes from the step before, in front. */
   s<const Given extends GivenArgs<Args>>(...args: Given): Signature<MissingArgs<Args, Given>, Result>
   /** A complete call that takes nothing from the step before. */
@@ -148,6 +235,13 @@ export interface RemoteTask<Args extends AnyArgs, Result, Kwargs = NoKwargs> {
 export interface Task<Args extends AnyArgs, Result, Kwargs = NoKwargs> extends RemoteTask<Args, Result, Kwargs> {
   (...args: Args): Result | Promise<Result>
   readonly options: TaskOptions
+  /**
+   * Runs a call, and what follows from it, here and now; nothing is sent. Arguments and results are as a worker has them,
+   * times are passed over, retries come at once, and limits do not hold.
+   * @throws the task's error with `throw`, or `taskEagerPropagates`
+   */
+  apply(args: Args, options?: ApplyTaskOptions & { readonly kwargs?: Kwargs }): Promise<EagerResult<Result>>
+  apply(args: Partial<Args>, options: ApplyTaskOptions & { readonly kwargs: Kwargs }): Promise<EagerResult<Result>>
 }
 
 /** Of a task without `params`. */
@@ -199,8 +293,12 @@ export interface RegisteredTask {
   readonly name: string
   readonly options: TaskOptions
   readonly parameters: Parameters
-  /** Runs the function with its context. */
+  /** Runs the function with its context, after its schema has seen the arguments. */
   readonly run: (context: TaskContext, args: readonly unknown[]) => unknown
+  /** Checks the arguments by its schema. @throws TaskArgumentsError; `undefined` without one */
+  readonly validate: ((args: readonly unknown[]) => AnyArgs | PromiseLike<AnyArgs>) | undefined
+  /** What `shadowName` says of a call. */
+  readonly shadowName?: (call: PlannedCall) => string | undefined
   /** Positional parameters the function declares, for the choice between the two forms of an error callback. */
   readonly arity: number
   /** Of its options, its base and its annotations; `undefined` where there are none. */

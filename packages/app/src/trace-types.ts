@@ -1,6 +1,7 @@
 import type { ResultWrite } from '@celery/backend'
 import type { TaskHeaders } from '@celery/protocol'
 import type { Publication } from '@celery/transport'
+import type { RunEnd } from './run-end.ts'
 
 /** One received task, not decoded further than its headers. Plain data: it may be on its way to another process. */
 export interface TraceInput {
@@ -22,6 +23,8 @@ export interface TraceInput {
 /** Where a running task's signal comes from. Read only when the task asks for it. */
 export interface SoftLimit {
   readonly signal: AbortSignal
+  /** Told what the run came to, before it is encoded. */
+  readonly onEnd?: (end: RunEnd) => void
 }
 
 /**

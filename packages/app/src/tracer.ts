@@ -12,21 +12,25 @@ import type { ResultBackend, ResultWrite } from '@celery/backend'
 import { assertRunnable, callbackCalls, errbackCalls, type FinishedTask, nextChainStep } from '@celery/canvas'
 import { CeleryError } from '@celery/promises'
 import {
+  decodeMessageHeaders,
   decodeTaskBody,
-  type ErrorRegistry,
-  exceptionForm,
   pythonRepr,
   type ResultTuple,
   type TaskBody,
   type TaskEmbed,
+  type TaskHeaders,
   tracebackText,
+  type WireMessage,
 } from '@celery/protocol'
 import type { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
-import type { Publication } from '@celery/transport'
+import { ABORTED } from './abort-task.ts'
+import type { AppCodecs, MessageContent } from './app-codecs.ts'
 import { MaxRetriesExceededError, NotRegisteredError, Retry } from './app-errors.ts'
 import type { AppSignals } from './app-signals.ts'
 import { bindArguments, checkArguments } from './arguments.ts'
+import { localTime } from './local-time.ts'
 import type { Outgoing } from './outgoing.ts'
+import type { RecordCodec } from './record-codec.ts'
 import { ResultRecords } from './result-records.ts'
 import { retryMessage } from './retry-message.ts'
 import { autoretryOf, defaultMaxRetries, matches, retryTime } from './retry-policy.ts'
@@ -42,9 +46,12 @@ export interface TracerOptions {
   readonly task: (name: string) => RegisteredTask | undefined
   readonly closestTask: (name: string) => string | undefined
   readonly outgoing: Outgoing
+  /** Milliseconds since 1970. @defaultValue `Date.now` */
+  readonly now?: () => number
   readonly serializers: SerializerRegistry
   readonly compressions: CompressionRegistry
-  readonly errors: ErrorRegistry
+  readonly codecs: AppCodecs
+  readonly records: RecordCodec
   readonly signals: AppSignals
   readonly taskLog: TaskLog
   /** Whether results are kept at all. */
@@ -57,29 +64,55 @@ export class Tracer implements TaskHost {
   readonly taskLog: TaskLog
   readonly #options: TracerOptions
   readonly #records: ResultRecords
-  #accept: ReadonlySet<string> | undefined
-
+  readonly #bodyOf = (message: MessageContent): unknown => this.readBody(message)
+  readonly #times = { fromLocal: (localMs: number): number => this.#fromLocal(localMs) }
   constructor(options: TracerOptions) {
     this.#options = options
     this.taskLog = options.taskLog
-    const { errors, keepsResults, settings } = options
-    this.#records = new ResultRecords({ settings, errors, keepsResults, decode: (input) => this.#decode(input) })
+    const { keepsResults, records: codec, settings } = options
+    this.#records = new ResultRecords({ settings, codec, keepsResults, decode: (input) => this.#decode(input) })
   }
 
   /**
    * Runs a task. Never throws or rejects: whatever goes wrong is the outcome. A task that does not wait for anything
    * has its outcome at once, without the cost of a promise.
    */
-  run(input: TraceInput, limits: SoftLimit | undefined): TraceOutcome | Promise<TraceOutcome> {
-    try {
-      return this.#run(input, limits)
-    } catch (error) {
-      return this.#unforeseen(input, error)
-    }
+  run(input: TraceInput, limits: SoftLimit | undefined): Traced {
+    const loading = input.isEager === true ? this.#prepareEager(input) : this.prepare(input)
+    return loading === undefined ? this.#runReady(input, limits) : this.#runWhen(loading, input, limits)
   }
 
-  /** The outcome of a task that did not end by itself: its process died, it ran too long, nobody knows it. Never throws. */
-  failed(input: TraceInput, error: unknown): TraceOutcome {
+  /**
+   * Brings into memory what it takes to run a task; `undefined` where that is there. Rejects with CodecUnavailableError.
+   * A worker loads what its settings name before; any compression may come.
+   */
+  prepare(message: Pick<MessageContent, 'headers' | 'contentType'>): Promise<void> | undefined {
+    return this.#options.codecs.prepareToRead(message)
+  }
+
+  /** Refuses a message whose format is not accepted, before anything of it is read. @throws ContentDisallowedError */
+  assertAccepted(message: Pick<MessageContent, 'contentType'>): void {
+    this.#options.codecs.assertAccepted(message.contentType)
+  }
+
+  /**
+   * The headers of a task message of any protocol; they may stand in its body.
+   * @throws InvalidTaskMessageError, and what `readBody` throws.
+   */
+  readHeaders(message: WireMessage): TaskHeaders {
+    return decodeMessageHeaders(message, this.#bodyOf, this.#times)
+  }
+
+  /** The body of a message, as far as its serializer goes. @throws ContentDisallowedError, DecodeError and others of codecs */
+  readBody(message: MessageContent): unknown {
+    return this.#options.codecs.read(message)
+  }
+
+  /**
+   * The outcome of a task that did not end by itself: its process died, it ran too long, nobody knows it. Never throws or
+   * rejects.
+   */
+  failed(input: TraceInput, error: unknown): Traced {
     try {
       const outcome = this.#failed(input, error)
       const { taskFailure } = this.#options.signals
@@ -95,7 +128,7 @@ export class Tracer implements TaskHost {
   /** The outcome of a task that is not to run. Never throws. */
   revoked(input: TraceInput, error: Error): TraceOutcome {
     try {
-      const result = exceptionForm(error, this.#options.errors)
+      const result = this.#options.records.exceptionForm(error)
       const task = this.#options.task(input.headers.task)
       const write = this.#records.write(input, task, { status: 'REVOKED', result, traceback: null })
       return { state: 'IGNORED', runtime: 0, text: describe(error), ...(write === undefined ? {} : { write }) }
@@ -130,20 +163,22 @@ export class Tracer implements TaskHost {
       const { argsrepr, id, kwargsrepr, task: name } = headers
       throw new MaxRetriesExceededError(`Can't retry ${name}[${id}] args:${argsrepr} kwargs:${kwargsrepr}`)
     }
-    const { args = body.args, kwargs = body.kwargs } = given
+    const { args = body.args, kwargs = body.kwargs, queue } = given
     checkArguments(task.name, task.parameters, args, kwargs)
-    const nowMs = Date.now()
+    const { now = Date.now } = this.#options
+    const nowMs = now()
     const { etaMs, when } = retryTime(task.name, given, task.options, nowMs)
     const publication = retryMessage({
       input,
       body,
-      isProtocol2: Array.isArray(this.#content(input)),
+      isProtocol2: Array.isArray(this.readBody(input)),
       options: given,
       etaMs,
       nowMs,
       serializers,
       compressions,
     })
+    if (queue !== undefined) this.#options.outgoing.assertQueue(queue)
     return { error: new Retry({ exc, when }), publication }
   }
 
@@ -155,18 +190,60 @@ export class Tracer implements TaskHost {
     await backend.store([write])
   }
 
-  #run(input: TraceInput, limits: SoftLimit | undefined): TraceOutcome | Promise<TraceOutcome> {
+  /** @internal */
+  async isAborted(taskId: string): Promise<boolean> {
+    if (!this.#options.keepsResults()) return false
+    const backend = await this.#options.backend()
+    return (await backend.fetch([taskId])).get(taskId)?.state === ABORTED
+  }
+
+  /** As in Celery, a time of protocol 1 whose sender does not use UTC is one of the app's zone. */
+  #fromLocal(localMs: number): number {
+    const { enableUtc, timezone } = this.#options.settings
+    if (timezone === undefined && enableUtc) return localMs
+    return localTime(timezone ?? new Intl.DateTimeFormat().resolvedOptions().timeZone)(localMs)
+  }
+
+  /** Where a task is run by whoever calls it, no worker has loaded what its result is stored in. */
+  #prepareEager(input: TraceInput): Promise<void> | undefined {
+    const loading = [this.prepare(input), this.#options.records.prepareToWrite()].filter((each) => each !== undefined)
+    return loading.length === 0 ? undefined : Promise.all(loading).then(() => undefined)
+  }
+
+  #runReady(input: TraceInput, limits: SoftLimit | undefined): Traced {
+    try {
+      return this.#run(input, limits)
+    } catch (error) {
+      return this.#unforeseen(input, error)
+    }
+  }
+
+  async #runWhen(loading: Promise<void>, input: TraceInput, limits: SoftLimit | undefined): Promise<TraceOutcome> {
+    try {
+      await loading
+    } catch (error) {
+      return this.#dead(input, error)
+    }
+    return this.#runReady(input, limits)
+  }
+
+  /** The outcome of a message that nobody can run. */
+  #dead(input: TraceInput, error: unknown): Traced {
+    return mapped(this.failed(input, error), (outcome) => ({ ...outcome, dead: describe(error) }))
+  }
+
+  #run(input: TraceInput, limits: SoftLimit | undefined): Traced {
     const task = this.#options.task(input.headers.task)
     if (task === undefined) {
       const error = new NotRegisteredError(input.headers.task, this.#options.closestTask(input.headers.task))
-      return { ...this.failed(input, error), dead: error.message }
+      return this.#dead(input, error)
     }
     let body: TaskBody
     try {
       body = this.#decode(input)
       assertRunnable(body.embed)
     } catch (error) {
-      return { ...this.failed(input, error), dead: describe(error) }
+      return this.#dead(input, error)
     }
     const context = new RunningTask(this, task, input, body, limits)
     if (this.#options.signals.watchesRuns || task.handlers !== undefined) {
@@ -177,7 +254,9 @@ export class Tracer implements TaskHost {
       const args = bindArguments(task.name, task.parameters, body.args, body.kwargs)
       const value = runInTask(context, () => task.run(context, args))
       if (isThenable(value)) return this.#awaited(input, task, body, context, value, started)
-      return withPlans(context, this.#succeeded(input, task, body.embed, context, value, secondsSince(started)))
+      const outcome = this.#succeeded(input, task, body.embed, context, value, secondsSince(started))
+      if (outcome instanceof Promise) return this.#told(input, task, body, context, outcome, started)
+      return withPlans(context, outcome)
     } catch (error) {
       return withPlans(context, this.#threw(input, task, body, context, error, secondsSince(started)))
     }
@@ -197,18 +276,18 @@ export class Tracer implements TaskHost {
         await task.handlers?.beforeStart?.(context)
         const args = bindArguments(task.name, task.parameters, body.args, body.kwargs)
         const value = await task.run(context, args)
-        outcome = this.#succeeded(input, task, body.embed, context, value, secondsSince(started))
+        outcome = await this.#succeeded(input, task, body.embed, context, value, secondsSince(started))
         end = { state: 'SUCCESS', result: value }
       } catch (error) {
         end = this.#endOf(task, context, error)
-        outcome = this.#outcomeOf(input, task, body, context, end, secondsSince(started))
+        outcome = await this.#outcomeOf(input, task, body, context, end, secondsSince(started))
       }
       await tellEnd({ task, context, end, signals, log: this.taskLog })
       return withPlans(context, outcome)
     })
   }
 
-  #failed(input: TraceInput, error: unknown): TraceOutcome {
+  #failed(input: TraceInput, error: unknown): Traced {
     let embed: TaskEmbed | undefined
     try {
       embed = this.#decode(input).embed
@@ -218,6 +297,21 @@ export class Tracer implements TaskHost {
       embed = undefined
     }
     return this.#failure(input, this.#options.task(input.headers.task), embed, error, 0)
+  }
+
+  /** A task that succeeded, where what follows from it takes time to be written. */
+  async #told(
+    input: TraceInput,
+    task: RegisteredTask,
+    body: TaskBody,
+    context: RunningTask,
+    outcome: Promise<TraceOutcome>,
+    started: number,
+  ): Promise<TraceOutcome> {
+    const told = await outcome.catch((error: unknown) =>
+      this.#threw(input, task, body, context, error, secondsSince(started)),
+    )
+    return withPlans(context, told)
   }
 
   async #awaited(
@@ -230,24 +324,16 @@ export class Tracer implements TaskHost {
   ): Promise<TraceOutcome> {
     let outcome: TraceOutcome
     try {
-      outcome = this.#succeeded(input, task, body.embed, context, await value, secondsSince(started))
+      const told = this.#succeeded(input, task, body.embed, context, await value, secondsSince(started))
+      outcome = told instanceof Promise ? await told : told
     } catch (error) {
-      outcome = this.#threw(input, task, body, context, error, secondsSince(started))
+      outcome = await this.#threw(input, task, body, context, error, secondsSince(started))
     }
     return withPlans(context, outcome)
   }
 
   #decode(input: TraceInput): TaskBody {
-    return decodeTaskBody(this.#content(input))
-  }
-
-  #content({ headers, body, contentType, contentEncoding }: TraceInput): unknown {
-    const { serializers, compressions, settings } = this.#options
-    this.#accept ??= serializers.acceptList(settings.acceptContent)
-    const accept = this.#accept
-    const { compression } = headers
-    const plain = typeof compression === 'string' ? compressions.decompress(body, compression) : body
-    return serializers.decode(plain, contentType, contentEncoding, { accept })
+    return decodeTaskBody(this.readBody(input))
   }
 
   #succeeded(
@@ -257,7 +343,8 @@ export class Tracer implements TaskHost {
     context: RunningTask,
     value: unknown,
     runtime: number,
-  ): TraceOutcome {
+  ): Traced {
+    context.ended({ state: 'SUCCESS', result: value })
     const record = { status: 'SUCCESS', result: value, traceback: null }
     const write = this.#records.write(input, task, record, context.children)
     const { resultreprMaxsize: maxLength } = task.options
@@ -269,8 +356,9 @@ export class Tracer implements TaskHost {
     const finished = finishedTask(input)
     const next = nextChainStep(chain, value, finished)
     const calls = [...callbackCalls(callbacks, value, finished), ...(next === undefined ? [] : [next])]
-    const publish = calls.map((call) => this.#options.outgoing.publication(call, taskRequest(input, undefined)))
-    return { state: 'SUCCESS', runtime, text, publish, ...(write === undefined ? {} : { write }) }
+    const done: TraceOutcome = { state: 'SUCCESS', runtime, text, ...(write === undefined ? {} : { write }) }
+    const publish = this.#options.outgoing.followUps(calls, taskRequest(input, undefined))
+    return publish instanceof Promise ? publish.then((later) => ({ ...done, publish: later })) : { ...done, publish }
   }
 
   #threw(
@@ -280,7 +368,7 @@ export class Tracer implements TaskHost {
     context: RunningTask,
     error: unknown,
     runtime: number,
-  ): TraceOutcome {
+  ): Traced {
     try {
       return this.#outcomeOf(input, task, body, context, this.#endOf(task, context, error), runtime)
     } catch (unforeseen) {
@@ -310,7 +398,8 @@ export class Tracer implements TaskHost {
     context: RunningTask,
     end: RunEnd,
     runtime: number,
-  ): TraceOutcome {
+  ): Traced {
+    context.ended(end)
     switch (end.state) {
       case 'RETRY':
         return this.#retried(input, task, context, end.error, runtime)
@@ -320,14 +409,15 @@ export class Tracer implements TaskHost {
         return { state: end.state, requeue: end.requeue, runtime, text: describe(end.result) }
       default: {
         const outcome = this.#failure(input, task, body.embed, end.result, runtime, context.children)
-        return matches(task.options.throws, end.result) ? { ...outcome, expected: true } : outcome
+        if (!matches(task.options.throws, end.result)) return outcome
+        return mapped(outcome, (failure) => ({ ...failure, expected: true }))
       }
     }
   }
 
   #retried(input: TraceInput, task: RegisteredTask, context: RunningTask, retry: Retry, runtime: number): TraceOutcome {
     const { exc, message: text } = retry
-    const result = exc === undefined ? null : exceptionForm(exc, this.#options.errors)
+    const result = exc === undefined ? null : this.#options.records.exceptionForm(exc)
     const traceback = tracebackText(retry)
     // As in Celery, the next run is one of its children.
     const children: ResultTuple[] = [...(context.children ?? []), [[input.headers.id, null], null]]
@@ -357,39 +447,46 @@ export class Tracer implements TaskHost {
     error: unknown,
     runtime: number,
     children?: readonly ResultTuple[],
-  ): TraceOutcome {
-    const { outgoing, errors } = this.#options
-    const form = exceptionForm(error, errors)
+  ): Traced {
+    const { outgoing, records } = this.#options
+    const form = records.exceptionForm(error)
     const traceback = tracebackText(error)
     const write = this.#records.write(input, task, { status: 'FAILURE', result: form, traceback }, children)
-    let text = `${form.exc_type}(${form.exc_message.map((arg) => pythonRepr(arg)).join(', ')})`
-    let publish: readonly Publication[] | undefined
-    if (embed?.errbacks != null && embed.errbacks.length > 0) {
-      const parent = taskRequest(input, undefined)
-      try {
-        publish = errbackCalls(embed.errbacks, finishedTask(input)).map((call) => outgoing.publication(call, parent))
-      } catch (unsendable) {
-        // It must not hide why the task failed: that is stored, and this is said beside it.
-        text += `; its errbacks cannot be sent: ${describe(unsendable)}`
-      }
-    }
-    return {
-      state: 'FAILURE',
-      runtime,
-      text,
-      traceback,
-      ...(write === undefined ? {} : { write }),
-      ...(publish === undefined ? {} : { publish }),
+    const text = `${form.exc_type}(${form.exc_message.map((arg) => pythonRepr(arg)).join(', ')})`
+    const failure = { state: 'FAILURE', runtime, text, traceback, ...(write === undefined ? {} : { write }) } as const
+    if (embed?.errbacks == null || embed.errbacks.length === 0) return failure
+    // It must not hide why the task failed: that is stored, and this is said beside it.
+    const unsent = (error: unknown): TraceOutcome => ({
+      ...failure,
+      text: `${text}; its errbacks cannot be sent: ${describe(error)}`,
+    })
+    try {
+      const calls = errbackCalls(embed.errbacks, finishedTask(input))
+      const publish = outgoing.followUps(calls, taskRequest(input, undefined))
+      if (!(publish instanceof Promise)) return { ...failure, publish }
+      return publish.then((later) => ({ ...failure, publish: later }), unsent)
+    } catch (error) {
+      return unsent(error)
     }
   }
 }
 
+/** An outcome, at once where nothing has to be waited for. */
+type Traced = TraceOutcome | Promise<TraceOutcome>
+
+function mapped(outcome: Traced, change: (outcome: TraceOutcome) => TraceOutcome): Traced {
+  return outcome instanceof Promise ? outcome.then(change) : change(outcome)
+}
+
 /** The outcome with the next run that the task has asked for, when the states that it stored are kept. */
-function withPlans(context: RunningTask, outcome: TraceOutcome): TraceOutcome | Promise<TraceOutcome> {
-  const { planned, updates } = context
-  if (planned === undefined && updates === undefined) return outcome
-  const whole =
-    planned === undefined ? outcome : { ...outcome, publish: [...(outcome.publish ?? []), planned.publication] }
+function withPlans(context: RunningTask, outcome: Traced): Traced {
+  return outcome instanceof Promise ? outcome.then((later) => planned(context, later)) : planned(context, outcome)
+}
+
+function planned(context: RunningTask, outcome: TraceOutcome): Traced {
+  const { planned: next, updates } = context
+  if (next === undefined && updates === undefined) return outcome
+  const whole = next === undefined ? outcome : { ...outcome, publish: [...(outcome.publish ?? []), next.publication] }
   return updates === undefined ? whole : updates.then(() => whole)
 }
 

@@ -86,7 +86,7 @@ describe('a retry', () => {
     const id = String(golden?.['task_id'])
     const outcome = await run(() => again.applyAsync([1], { taskId: id }))
     expect(outcome).toMatchObject({ state: 'RETRY', text: "Retry in 1s: TypeError('again 1')" })
-    expect(JSON.parse(outcome.write?.record ?? '')).toEqual({
+    expect(JSON.parse(String(outcome.write?.record))).toEqual({
       ...golden,
       result: { exc_type: 'TypeError', exc_message: ['again 1'], exc_module: 'builtins' },
       traceback: expect.stringContaining('retry.test.ts'),
@@ -183,6 +183,13 @@ describe('a retry', () => {
       shadow: 'again, slower',
     })
     expect(decodeTaskBody(JSON.parse(String(message.body)))).toMatchObject({ args: [2, 3], kwargs: {} })
+  })
+
+  test('CONF-121 to a queue that is not there is refused, where none are made', async () => {
+    const { app, runNext } = await testApp({ settings: { taskCreateMissingQueues: false } })
+    const again = app.task('again', (context): never => context.retry({ queue: 'no-such' }), { bind: true })
+    await again.delay()
+    expect(await runNext()).toMatchObject({ state: 'FAILURE', text: expect.stringContaining('QueueNotFoundError') })
   })
 
   test('of a compressed message is compressed, with other arguments too', async () => {

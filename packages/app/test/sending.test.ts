@@ -1,6 +1,6 @@
 import { chain } from '@celery/canvas'
 import { describe, expect, test } from 'vitest'
-import type { CeleryApp } from '../src/index.ts'
+import type { CeleryApp, SendOptions, TaskOptions } from '../src/index.ts'
 import { goldenMessage } from './golden.ts'
 import { type Sent, testApp } from './test-app.ts'
 
@@ -170,6 +170,45 @@ describe('a time', () => {
   })
 })
 
+describe('TASK-009 TASK-047 time limits', () => {
+  test('of the call go before those of its task', async () => {
+    const { app, take } = await testApp()
+    const limited = app.task('limited', () => null, { timeLimit: 60, softTimeLimit: 45 })
+    const sent: unknown[] = []
+    for (const options of [{}, { timeLimit: 50 }, { softTimeLimit: 5 }, { timeLimit: 0 }]) {
+      await limited.applyAsync([], options)
+      sent.push((await take()).headers.timelimit)
+    }
+    expect(sent).toEqual([
+      [60, 45],
+      [50, 45],
+      [60, 5],
+      [null, 45],
+    ])
+  })
+
+  test.each<[string, TaskOptions, SendOptions]>([
+    ['of a call', {}, { timeLimit: 5, softTimeLimit: 6 }],
+    ['of a task', { timeLimit: 5, softTimeLimit: 6 }, {}],
+  ])('the soft one %s must not be above the hard one', async (_whose, ofTask, ofCall) => {
+    const { app, waiting } = await testApp()
+    const hasty = app.task('hasty', () => null, ofTask)
+    await expect(hasty.applyAsync([], ofCall)).rejects.toMatchObject({
+      code: 'ERR_CELERY_TASK_OPTION',
+      option: 'softTimeLimit',
+      message: 'softTimeLimit of a call of hasty must be at most its timeLimit, which is 5, not 6',
+    })
+    expect(await waiting()).toBe(0)
+  })
+
+  test('that no worker would take are refused, though the task has them', async () => {
+    const { app, waiting } = await testApp()
+    const never = app.task('never', () => null, { timeLimit: -1 })
+    await expect(never.delay()).rejects.toThrow('timeLimit of a call of never must be seconds from 0 to')
+    expect(await waiting()).toBe(0)
+  })
+})
+
 describe('what every worker would refuse is refused where it is sent', () => {
   test.each<[option: string, value: unknown, problem: string]>([
     ['timeLimit', -1, 'must be seconds from 0 to 315360000, not -1'],
@@ -250,7 +289,7 @@ describe('what every worker would refuse is refused where it is sent', () => {
 
   test('arguments that are no list', async () => {
     const { app } = await testApp()
-    await expect(app.sendTask('t', 'abc' as never)).rejects.toMatchObject({ option: 'body.args' })
+    await expect(app.sendTask('t', 'abc' as never)).rejects.toMatchObject({ option: 'args' })
     await expect(app.sendTask('t', [], { kwargs: [1] as never })).rejects.toMatchObject({ option: 'body.kwargs' })
   })
 

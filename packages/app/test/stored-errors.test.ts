@@ -19,7 +19,7 @@ describe('an error that a Python worker has stored is ours of the same meaning',
     ['soft_time_limit', SoftTimeLimitExceededError, 'the task ran longer than its soft time limit'],
     ['revoked', TaskRevokedError, 'revoked'],
     ['revoked_expired', TaskRevokedError, 'expired'],
-    ['failure_unregistered', NotRegisteredError, 'no task "no.such.task" is registered in this process'],
+    ['failure_unregistered', NotRegisteredError, 'the worker that got the call knows no task "no.such.task"'],
   ])('%s', (name, errorClass, message) => {
     const error = errorFromForm(decodeExceptionForm(goldenRecord(name)['result']), errors)
     expect(error).toBeInstanceOf(errorClass)

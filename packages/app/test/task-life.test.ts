@@ -207,7 +207,7 @@ describe('signals', () => {
     const heard = await run('success', 'a')
     const { write: a, ...first } = alone
     const { write: b, ...second } = heard
-    const plain = (record?: string) => ({ ...JSON.parse(record ?? '{}'), date_done: undefined })
+    const plain = (record?: string | Uint8Array) => ({ ...JSON.parse(String(record)), date_done: undefined })
     expect({ ...second, runtime: 0 }).toEqual({ ...first, runtime: 0 })
     expect(plain(b?.record)).toEqual(plain(a?.record))
   })
@@ -239,7 +239,7 @@ describe('signals', () => {
     await app.sendTask('nobody')
     const { input } = await take()
     await app.tracer.run(input, undefined)
-    app.tracer.failed(input, new Error('lost'))
+    await app.tracer.failed(input, new Error('lost'))
     expect(log).toEqual([
       ['taskFailure', expect.stringContaining('no task "nobody"')],
       ['taskFailure', 'Error: lost'],
@@ -277,7 +277,7 @@ describe('expected errors', () => {
     expect(outcome.state).toBe('FAILURE')
     expect(outcome.expected).toBe(expected)
     // The caller gets the whole of it all the same.
-    expect(JSON.parse(outcome.write?.record ?? '{}')).toMatchObject({
+    expect(JSON.parse(String(outcome.write?.record))).toMatchObject({
       status: 'FAILURE',
       traceback: expect.any(String),
     })

@@ -31,7 +31,7 @@ describe('a state of the task’s own', () => {
       async (context) => {
         await context.updateState('PROGRESS', golden?.['result'])
         const stored = (await (await app.backend()).fetch(['the-id'])).get('the-id')
-        seen.push(JSON.parse(stored?.record ?? ''))
+        seen.push(JSON.parse(String(stored?.record)))
         return 'done'
       },
       { bind: true },

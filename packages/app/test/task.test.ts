@@ -8,6 +8,12 @@ import {
 } from '../src/index.ts'
 import { testApp } from './test-app.ts'
 
+declare module '../src/index.ts' {
+  interface TaskExtras {
+    readonly flavour?: string
+  }
+}
+
 describe('a task called as a function', () => {
   test('runs here and sends nothing', async () => {
     const { app, waiting } = await testApp()

@@ -33,6 +33,9 @@ export interface TestApp {
 
 const serializers = new SerializerRegistry()
 const compressions = new CompressionRegistry()
+// Those of the tests that are not in memory from the start.
+await Promise.all([serializers.load('yaml'), serializers.load('msgpack'), compressions.load('bzip2')])
+const accept = serializers.acceptList(['json', 'yaml', 'msgpack'])
 let apps = 0
 
 /** An app on a broker and a result store of its own, closed when the test ends. */
@@ -108,7 +111,7 @@ function decode(delivery: Delivery): Sent {
       hostname: 'worker@test',
     },
     headers,
-    body: decodeTaskBody(serializers.decode(plain, contentType, contentEncoding)),
+    body: decodeTaskBody(serializers.decode(plain, contentType, contentEncoding, { accept })),
     properties,
   }
 }

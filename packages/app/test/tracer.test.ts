@@ -84,7 +84,7 @@ describe('a task that succeeds', () => {
     const { made, add } = await setUp()
     const golden = goldenRecord('success')
     const outcome = await outcomeOf(made, () => add.applyAsync([2, 3], { taskId: 'the-id' }))
-    const { date_done, ...record } = JSON.parse(outcome.write?.record ?? '') as Record<string, unknown>
+    const { date_done, ...record } = JSON.parse(String(outcome.write?.record)) as Record<string, unknown>
     expect(record).toEqual({ ...golden, task_id: 'the-id', date_done: undefined })
     expect(String(date_done)).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$/)
     expect(outcome.write).toMatchObject({ taskId: 'the-id', state: 'SUCCESS', ttlMs: 86_400_000 })
@@ -496,7 +496,7 @@ describe('whatever a task throws is its failure', () => {
     }
     await now.delay()
     const { input } = await made.take()
-    expect(recordOf(app.tracer.failed(input, thrown)).status).toBe('FAILURE')
+    expect(recordOf(await app.tracer.failed(input, thrown)).status).toBe('FAILURE')
     expect(recordOf(app.tracer.revoked(input, thrown as Error)).status).toBe('REVOKED')
   })
 
@@ -521,7 +521,7 @@ describe('whatever a task throws is its failure', () => {
         app.tracer.failed(unsure, new Error('gone')),
         app.tracer.revoked(unsure, new Error('revoked')),
       ]
-      for (const outcome of outcomes) {
+      for (const outcome of await Promise.all(outcomes)) {
         expect(outcome).toMatchObject({ state: 'FAILURE', text: expect.stringContaining('unreadable option') })
         expect(recordOf(outcome)).toMatchObject({ status: 'FAILURE', task_id: input.headers.id })
       }
@@ -561,7 +561,7 @@ describe('outcomes of tasks that did not end by themselves', () => {
     const { made, add, give } = await setUp()
     await add.applyAsync([1, 2], { linkError: give.s(), link: give.s(), taskId: 'lost' })
     const { input } = await made.take()
-    const outcome = made.app.tracer.failed(input, new Error('gone'))
+    const outcome = await made.app.tracer.failed(input, new Error('gone'))
     expect(recordOf(outcome)).toMatchObject({ status: 'FAILURE', task_id: 'lost' })
     expect(outcome.publish?.map((each) => callOf(each).args)).toEqual([['lost']])
   })
@@ -570,7 +570,7 @@ describe('outcomes of tasks that did not end by themselves', () => {
     const { made, add } = await setUp()
     await add.delay(1, 2)
     const { input } = await made.take()
-    const outcome = made.app.tracer.failed({ ...input, body: '{' }, new Error('gone'))
+    const outcome = await made.app.tracer.failed({ ...input, body: '{' }, new Error('gone'))
     expect(recordOf(outcome).result).toMatchObject({ exc_message: ['gone'] })
   })
 
@@ -600,7 +600,7 @@ describe('outcomes of tasks that did not end by themselves', () => {
     const { input } = await made.take()
     const write = made.app.tracer.startedRecord(input, 42)
     const golden = { ...goldenRecord('started'), status: 'STARTED', date_done: null }
-    const record = JSON.parse(write?.record ?? '') as object
+    const record = JSON.parse(String(write?.record)) as object
     expect(record).toEqual({ ...golden, task_id: 'the-id', result: { pid: 42, hostname: 'worker@test' } })
   })
 

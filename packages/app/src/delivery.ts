@@ -1,0 +1,82 @@
+import type { PlannedCall } from '@celery/canvas'
+import type { Connection, Exchange, Producer, PublishOptions, PublishRetryPolicy, Queue } from '@celery/messaging'
+import { TaskOptionError } from './app-errors.ts'
+import { matches } from './retry-policy.ts'
+import { camelCase } from './setting-names.ts'
+import type { ErrorMatch } from './task.ts'
+
+/** How a call is sent, as far as it is no data: nothing of this travels, and signatures do not have it. */
+export interface Delivery {
+  /** Sends it, instead of the app's own. */
+  readonly producer?: Producer | undefined
+  /** Is sent over, instead of the app's own. The caller closes it. */
+  readonly connection?: Connection | undefined
+  /** Made before it is sent, if they are not there. @defaultValue the queue that it goes to */
+  readonly declare?: readonly (Exchange | Queue)[] | undefined
+  /** The queue that it goes to, in the place of one by name. */
+  readonly queue?: Queue | undefined
+  /** Errors after which sending is tried again, besides a lost connection and a busy broker. */
+  readonly retryErrors?: readonly ErrorMatch[] | undefined
+}
+
+type Policy = Pick<Partial<PublishRetryPolicy>, 'maxRetries' | 'intervalStart' | 'intervalStep' | 'intervalMax'>
+
+/**
+ * How the producer is to send a call, or `undefined` where it is as the settings say.
+ * @throws TaskOptionError
+ */
+export function publishOptions(
+  { options, task }: PlannedCall,
+  { retryErrors }: Delivery,
+  declare: readonly (Exchange | Queue)[],
+  settings: { readonly taskPublishRetry: boolean; readonly taskPublishRetryPolicy: PublishRetryPolicy },
+): PublishOptions | undefined {
+  const { confirm_timeout, retry, retry_policy, timeout } = options
+  const timeoutMs = milliseconds(task, 'confirmTimeout', confirm_timeout) ?? milliseconds(task, 'timeout', timeout)
+  const asUsual = retry === undefined && retry_policy === undefined && retryErrors === undefined
+  if (asUsual && timeoutMs === undefined) return declare.length === 0 ? undefined : { declare }
+  if (asUsual) return { timeoutMs, declare }
+  const isRetried = retry ?? settings.taskPublishRetry
+  const policy = isRetried
+    ? {
+        ...settings.taskPublishRetryPolicy,
+        ...policyOf(task, retry_policy),
+        ...(retryErrors === undefined ? undefined : { retryErrors: (error: unknown) => matches(retryErrors, error) }),
+      }
+    : null
+  return { timeoutMs, retryPolicy: policy, declare }
+}
+
+/** Seconds of an option in milliseconds. @throws TaskOptionError */
+export function milliseconds(task: string, option: string, seconds: unknown): number | undefined {
+  if (seconds === undefined || seconds === null) return undefined
+  if (typeof seconds === 'number' && seconds >= 0 && seconds < longest) return seconds * 1_000
+  throw TaskOptionError.expected(task, option, `seconds from 0 to ${longest}`, seconds)
+}
+
+/** What a timer can wait, in seconds. */
+const longest = 2_147_483
+
+/** A signature that was made elsewhere has the names of Python. */
+function policyOf(task: string, given: unknown): Policy | undefined {
+  if (given === undefined || given === null) return undefined
+  if (typeof given !== 'object') throw TaskOptionError.expected(task, 'retryPolicy', 'an object', given)
+  const policy: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue
+    const option = camelCase(name)
+    const isAmount = typeof value === 'number' && value >= 0
+    if (!policyNames.has(option) || !(isAmount || (value === null && option === 'maxRetries'))) {
+      throw TaskOptionError.expected(
+        task,
+        'retryPolicy',
+        `an object of ${[...policyNames].join(', ')}, in seconds`,
+        given,
+      )
+    }
+    policy[option] = value
+  }
+  return policy
+}
+
+const policyNames: ReadonlySet<string> = new Set(['maxRetries', 'intervalStart', 'intervalStep', 'intervalMax'])

@@ -1,0 +1,74 @@
+import {
+  decodeEnvelope,
+  decodeMessageHeaders,
+  InvalidTaskMessageError,
+  isName,
+  readTaskId,
+  type TaskHeaders,
+  type WireMessage,
+} from '@celery/protocol'
+import { decodeUtf8, parseJson } from '@celery/serialization'
+import type { Delivery } from '@celery/transport'
+import type { DeadLetter } from './dead-letters.ts'
+
+/** Where a copy says why it was made: the message itself had been acknowledged before. */
+export const deadReasonHeader = 'x-celery-dead-reason'
+
+/** Longest body of protocol 1 that is read for the name of its task. */
+const maxBodyLength = 1_048_576
+
+/** Tells of a dead message what can be told. Never throws: they are here because something is wrong with them. */
+export function readDeadLetter(delivery: Delivery, queue: string): DeadLetter {
+  const { message, error: unreadable } = readMessage(delivery.payload)
+  const headers = message?.headers ?? {}
+  const { headers: task, error } = message === undefined ? { error: unreadable } : readHeaders(message)
+  return {
+    id: task?.id ?? readTaskId(headers) ?? idOf(message) ?? delivery.tag,
+    task: task?.task ?? (isName(headers['task']) ? headers['task'] : undefined),
+    queue,
+    reason: delivery.deadReason ?? text(headers[deadReasonHeader]) ?? error?.message ?? 'the broker does not say',
+    retries: task?.retries ?? 0,
+    argsrepr: task?.argsrepr ?? '',
+    kwargsrepr: task?.kwargsrepr ?? '',
+    eta: task?.eta ?? undefined,
+    expires: task?.expires ?? undefined,
+    origin: task?.origin ?? '',
+    message,
+    error,
+    payload: delivery.payload,
+  }
+}
+
+function readMessage(payload: Delivery['payload']): { readonly message?: WireMessage; readonly error?: Error } {
+  if (typeof payload === 'object' && !(payload instanceof Uint8Array)) return { message: payload }
+  try {
+    return { message: decodeEnvelope(payload) }
+  } catch (error) {
+    return { error: error as Error }
+  }
+}
+
+function readHeaders(message: WireMessage): { readonly headers?: TaskHeaders; readonly error?: Error } {
+  try {
+    return { headers: decodeMessageHeaders(message, readJsonBody) }
+  } catch (error) {
+    return { error: error as Error }
+  }
+}
+
+/** The body of a message of protocol 1, which has the name of the task in it. */
+function readJsonBody({ body, contentType }: WireMessage): unknown {
+  if (contentType !== 'application/json' || body.length > maxBodyLength) {
+    throw new InvalidTaskMessageError('headers.task', 'the name of a task', undefined)
+  }
+  return parseJson(typeof body === 'string' ? body : decodeUtf8(body, contentType))
+}
+
+function idOf(message: WireMessage | undefined): string | undefined {
+  const id = message?.properties.correlation_id
+  return isName(id) ? id : undefined
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,102 @@
+import type { ApplyOptions, CallPlan, PlannedCall } from '@celery/canvas'
+import { type Connection, isTemporary, Producer } from '@celery/messaging'
+import type { SignatureData } from '@celery/protocol'
+import type { AsyncResult, EagerResult } from '@celery/results'
+import { OperationalError } from './app-errors.ts'
+import type { AppSignals } from './app-signals.ts'
+import { bindArguments } from './arguments.ts'
+import type { Delivery } from './delivery.ts'
+import type { EagerRuns } from './eager-runs.ts'
+import type { Outgoing, OutgoingMessage } from './outgoing.ts'
+import type { Settings } from './settings.ts'
+import type { RegisteredTask } from './task.ts'
+import { workerTask } from './task-context.ts'
+
+export interface SenderOptions {
+  readonly settings: Readonly<Settings>
+  readonly outgoing: Outgoing
+  readonly eager: EagerRuns
+  readonly signals: AppSignals
+  readonly task: (name: string) => RegisteredTask | undefined
+  readonly producer: () => Producer
+  readonly resultOf: (steps: readonly SignatureData[], queue: string | undefined) => AsyncResult
+}
+
+/** Sends calls, or runs them where that is what the settings want. */
+export class Sender {
+  readonly #options: SenderOptions
+  /** For connections that callers bring. */
+  readonly #producers = new WeakMap<Connection, Producer>()
+
+  constructor(options: SenderOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Sends a call of a task that may be declared here, by whose parameters and schema its arguments are checked.
+   * @throws TaskArgumentsError, what `Outgoing.message` throws, OperationalError, PublishTimeoutError
+   */
+  async send(plan: CallPlan, delivery?: Delivery): Promise<AsyncResult> {
+    const { settings, task: taskOf } = this.#options
+    const task = taskOf(plan.call.task)
+    if (task === undefined) return this.sendUnchecked(plan, delivery)
+    const checking = checkArguments(task, plan.call)
+    if (checking !== undefined) await checking
+    return settings.taskAlwaysEager ? this.#options.eager.apply(plan) : this.sendUnchecked(plan, delivery)
+  }
+
+  /** Sends a call as it is, also where tasks are run eagerly. */
+  async sendUnchecked({ call, steps }: CallPlan, delivery: Delivery = {}): Promise<AsyncResult> {
+    const { outgoing, resultOf, signals } = this.#options
+    // A call made inside of a task belongs to its workflow.
+    const parent = workerTask()
+    const made = outgoing.message(call, parent?.request, delivery)
+    const message = made instanceof Promise ? await made : made
+    await this.#publish(call, message, delivery)
+    const { exchange, routingKey } = message.publication
+    if (signals.afterTaskPublish.hasListeners) {
+      const { headers } = message.publication.message
+      await signals.afterTaskPublish.send({ sender: call.task, exchange, routingKey, headers, body: message.body })
+    }
+    const result = resultOf(steps, exchange === '' ? routingKey : undefined)
+    if (call.options['add_to_parent'] !== false) parent?.addChild(result.asTuple())
+    return result
+  }
+
+  /** Runs a call here and now. @throws TaskArgumentsError, NotRegisteredError; with `throw` what the task throws */
+  async apply(plan: CallPlan, options?: ApplyOptions): Promise<EagerResult> {
+    const task = this.#options.task(plan.call.task)
+    if (task !== undefined) await checkArguments(task, plan.call)
+    return this.#options.eager.apply(plan, options)
+  }
+
+  async #publish(call: PlannedCall, { publication, publish }: OutgoingMessage, delivery: Delivery): Promise<void> {
+    const producer = this.#producerOf(delivery)
+    try {
+      await producer.publish(publication, publish)
+    } catch (error) {
+      if (isTemporary(error)) throw new OperationalError(call.task, error as Error)
+      throw error
+    }
+  }
+
+  #producerOf({ connection, producer }: Delivery): Producer {
+    if (producer !== undefined) return producer
+    if (connection === undefined) return this.#options.producer()
+    const { publishTimeoutMs, taskPublishRetry, taskPublishRetryPolicy } = this.#options.settings
+    const made =
+      this.#producers.get(connection) ??
+      new Producer({ connection, publishTimeoutMs, retryPolicy: taskPublishRetry ? taskPublishRetryPolicy : undefined })
+    this.#producers.set(connection, made)
+    return made
+  }
+}
+
+/** A promise only where the schema of the task is asynchronous. @throws TaskArgumentsError */
+function checkArguments(task: RegisteredTask, { args, kwargs }: PlannedCall): Promise<void> | undefined {
+  // What is no list is refused with the options.
+  if (task.options.typing === false || !Array.isArray(args)) return undefined
+  const bound = bindArguments(task.name, task.parameters, args, kwargs)
+  const checked = task.validate?.(bound)
+  return checked !== undefined && 'then' in checked ? Promise.resolve(checked).then(() => undefined) : undefined
+}
