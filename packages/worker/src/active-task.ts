@@ -1,14 +1,17 @@
 import type { TraceInput } from '@celery/app/internal'
 import type { PendingSettlement, ReceivedDelivery } from '@celery/messaging'
-import { decodeEnvelope } from '@celery/protocol'
+import { decodeEnvelope, type WireMessage } from '@celery/protocol'
 import type { RefusableEnd } from './outcome-settler.ts'
 import type { JobResult, TaskJob } from './pools/task-pool.ts'
 import type { TaskStrategy } from './task-strategy.ts'
-import { type MessageOrigin, readTraceInput } from './trace-input.ts'
+import type { MessageOrigin } from './trace-input.ts'
 
 /** What happens to a task after the pool had it. */
 export interface ActiveTaskOwner {
+  /** Reads a message again that was read before. */
+  read(message: WireMessage, origin: MessageOrigin): TraceInput
   started(task: ActiveTask, pid: number): void
+  softTimedOut(task: ActiveTask): void
   done(task: ActiveTask, result: JobResult): void
 }
 
@@ -66,7 +69,7 @@ export class ActiveTask implements TaskJob {
   readInput(): TraceInput {
     const source = this.#source
     const isEnvelope = typeof source === 'string' || source instanceof Uint8Array
-    return isEnvelope ? readTraceInput(decodeEnvelope(source), this.origin) : source
+    return isEnvelope ? this.#owner.read(decodeEnvelope(source), this.origin) : source
   }
 
   get origin(): MessageOrigin {
@@ -81,6 +84,10 @@ export class ActiveTask implements TaskJob {
 
   onStarted(pid: number): void {
     this.#owner.started(this, pid)
+  }
+
+  onSoftTimeout(): void {
+    this.#owner.softTimedOut(this)
   }
 
   onDone(result: JobResult): void {

@@ -61,7 +61,7 @@ export class BrokerLeases {
 
   /** Takes the limit away: the delivery is about to be settled. */
   unlimit(delivery: DeliveryRef): void {
-    if (this.#keeper === undefined) this.#limits.delete(delivery.tag)
+    if (this.#keeper === undefined) this.#limits.delete(delivery)
     else this.#keeper.unlimit(delivery)
   }
 

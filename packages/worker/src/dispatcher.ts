@@ -1,11 +1,12 @@
 import { type Celery, NotRegisteredError, TaskRevokedError, TimeLimitExceededError, WorkerLostError } from '@celery/app'
 import { type TraceInput, type TraceOutcome, taskRequest } from '@celery/app/internal'
 import type { IncomingMessage, ReceivedDelivery } from '@celery/messaging'
-import { CeleryError, systemClock } from '@celery/promises'
+import { CeleryError, type Deferred, deferred } from '@celery/promises'
 import { parseIsoTime, readTaskId, type WireMessage } from '@celery/protocol'
 import { type DeliveryRef, deadLetterQueue, type SettleAction, type SettleResult } from '@celery/transport'
 import { ActiveTask, type ActiveTaskOwner } from './active-task.ts'
 import type { BrokerLeases } from './broker-leases.ts'
+import { CompletedTasks } from './completed-tasks.ts'
 import type { Logger } from './logger.ts'
 import type { OutcomeSettler, TaskEnd } from './outcome-settler.ts'
 import type { JobResult, TaskPool } from './pools/task-pool.ts'
@@ -13,7 +14,7 @@ import type { PrefetchWindow } from './prefetch-window.ts'
 import { RateLimits } from './rate-limits.ts'
 import { logOutcome } from './task-log.ts'
 import { createStrategy, type TaskStrategy } from './task-strategy.ts'
-import { readTraceInput } from './trace-input.ts'
+import { type MessageOrigin, readTraceInput } from './trace-input.ts'
 
 export interface DispatcherOptions {
   readonly app: Celery
@@ -37,6 +38,8 @@ export interface DispatcherOptions {
   readonly maxHeld: number
 }
 
+type Envelope = string | Uint8Array | undefined
+
 /** Milliseconds after a hard limit for which the keeper goes on renewing: the pool kills at the limit, this is the net below. */
 const leaseGraceMs = 30_000
 
@@ -49,20 +52,28 @@ export class TaskDispatcher implements ActiveTaskOwner {
   readonly #held = new Map<ActiveTask, () => void>()
   readonly #limits: RateLimits
   readonly #maxRedeliveries: number
+  /** Where what succeeded already is not run again. */
+  readonly #completed: CompletedTasks | undefined
+  /** What waits for a format to be brought into memory. */
+  readonly #preparing = new Set<ReceivedDelivery>()
   #processed = 0
+  #idle: Deferred<void> | undefined
 
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#limits = new RateLimits({
       // The other half of the window is for tasks without a limit.
       maxWaiting: Math.max(1, Math.floor(options.window.base / 2)),
-      clock: systemClock,
+      clock: options.app.clock,
       submit: (task) => this.#submit(task),
       park: options.canPark
         ? ({ delivery }, untilMs) => this.#settle(delivery, { action: { type: 'park', untilMs } })
         : undefined,
     })
     this.#maxRedeliveries = options.app.conf.maxRedeliveries
+    if (options.app.conf.workerDeduplicateSuccessfulTasks && options.app.backendAddress !== undefined) {
+      this.#completed = new CompletedTasks(() => options.app.backend())
+    }
     for (const task of options.app.tasks.values())
       this.#strategies.set(task.name, createStrategy(options.app, task, options))
   }
@@ -71,7 +82,8 @@ export class TaskDispatcher implements ActiveTaskOwner {
   get room(): number {
     const { maxHeld, pool, window } = this.#options
     if (!pool.healthy || pool.isBlocking === true) return 0
-    return Math.min(window.room(this.#active.size + this.#limits.waiting), maxHeld - this.#held.size)
+    const taken = this.#active.size + this.#limits.waiting + this.#preparing.size
+    return Math.min(window.room(taken), maxHeld - this.#held.size)
   }
 
   /** Tasks received and not ended. */
@@ -81,12 +93,20 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   /** Every message that is ours: in the pool, or waiting here for its time or its turn. */
   get deliveries(): readonly DeliveryRef[] {
-    return [...this.#active, ...this.#held.keys(), ...this.#limits.tasks].map(({ delivery }) => delivery)
+    const tasks = [...this.#active, ...this.#held.keys(), ...this.#limits.tasks]
+    return [...tasks.map(({ delivery }) => delivery), ...this.#preparing]
   }
 
   /** Tasks ended since the start. */
   get processed(): number {
     return this.#processed
+  }
+
+  /** Resolves when no task is active. */
+  async idle(): Promise<void> {
+    if (this.#active.size === 0) return
+    this.#idle ??= deferred()
+    await this.#idle.promise
   }
 
   /** Whether messages lie here that another worker could be running. */
@@ -102,13 +122,15 @@ export class TaskDispatcher implements ActiveTaskOwner {
       const { delivery } = incoming
       if (giveBack) this.#settle(delivery, { action: { type: 'requeue', counted: false } })
       else if (incoming.message === undefined) this.#reject(delivery, incoming.error)
-      else {
-        try {
-          this.#dispatch(delivery, incoming.message, incoming.envelope)
-        } catch (unexpected) {
-          this.#reject(delivery, unexpected as Error)
-        }
-      }
+      else this.#receive(delivery, incoming.message, incoming.envelope)
+    }
+  }
+
+  #receive(delivery: ReceivedDelivery, message: WireMessage, envelope: Envelope): void {
+    try {
+      this.#dispatch(delivery, message, envelope)
+    } catch (unexpected) {
+      this.#reject(delivery, unexpected as Error)
     }
   }
 
@@ -128,6 +150,12 @@ export class TaskDispatcher implements ActiveTaskOwner {
     }
   }
 
+  softTimedOut(task: ActiveTask): void {
+    const limit = task.softTimeLimit as number
+    this.#options.logger.warning(`Task ${task.title} runs over its soft time limit of ${limit}s`)
+    task.strategy.request?.timedOut(task.readInput(), { soft: true, limit })
+  }
+
   done(task: ActiveTask, result: JobResult): void {
     switch (result.type) {
       case 'outcome':
@@ -144,14 +172,23 @@ export class TaskDispatcher implements ActiveTaskOwner {
     }
   }
 
-  #dispatch(delivery: ReceivedDelivery, message: WireMessage, envelope: string | Uint8Array | undefined): void {
-    const input = this.#read(delivery, message)
+  read(message: WireMessage, origin: MessageOrigin): TraceInput {
+    return readTraceInput(message, origin, this.#options.app.tracer)
+  }
+
+  #dispatch(delivery: ReceivedDelivery, message: WireMessage, envelope: Envelope): void {
+    const input = this.#read(delivery, message, envelope)
     if (input === undefined) return
+    const refused = this.#refusal(message)
+    if (refused !== undefined) {
+      this.#refuse(delivery, input, refused)
+      return
+    }
     const { headers } = input
     const { logger } = this.#options
     if (logger.isEnabled('info')) logger.info(`Task ${headers.task}[${headers.id}] received`)
     const strategy = this.#strategies.get(headers.task)
-    const now = Date.now()
+    const now = this.#options.app.clock.now()
     const dueMs = headers.eta === null ? now : (parseIsoTime(headers.eta) ?? now)
     if (strategy === undefined) {
       this.#unknown(delivery, input)
@@ -167,7 +204,10 @@ export class TaskDispatcher implements ActiveTaskOwner {
       // Kept only where it is of use: a task may run for long.
       const forwarded = this.#options.pool.forwardsEnvelopes ? envelope : undefined
       this.#tellReceived(input)
-      this.#admit(new ActiveTask(delivery, input, strategy, this, forwarded))
+      const task = new ActiveTask(delivery, input, strategy, this, forwarded)
+      if (this.#completed !== undefined && strategy.acksLate && delivery.redeliveries > 0) {
+        void this.#admitUnlessCompleted(task, this.#completed)
+      } else this.#admit(task)
     } else if (this.#options.canPark) {
       this.#settle(delivery, { action: { type: 'park', untilMs: dueMs } })
     } else {
@@ -178,7 +218,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
 
   /** On a broker that cannot hold a message back until its time, it is held here, as Celery does; it takes no slot meanwhile. */
   #hold(task: ActiveTask, delayMs: number): void {
-    const cancel = systemClock.schedule(delayMs, () => {
+    const cancel = this.#options.app.clock.schedule(delayMs, () => {
       this.#held.delete(task)
       this.#admit(task)
       this.#options.onRoom()
@@ -189,9 +229,26 @@ export class TaskDispatcher implements ActiveTaskOwner {
   /** Gives back what waits here for its time or its turn: the worker stops. */
   releaseHeld(): void {
     for (const cancel of this.#held.values()) cancel()
-    for (const { delivery } of [...this.#held.keys(), ...this.#limits.release()])
+    const waiting = [...this.#held.keys(), ...this.#limits.release()].map(({ delivery }) => delivery)
+    for (const delivery of [...waiting, ...this.#preparing])
       this.#settle(delivery, { action: { type: 'requeue', counted: false } })
     this.#held.clear()
+    this.#preparing.clear()
+  }
+
+  /** Never rejects: a store that cannot be asked has said nothing, and a task may run twice but not never. */
+  async #admitUnlessCompleted(task: ActiveTask, completed: CompletedTasks): Promise<void> {
+    // It counts as ours meanwhile, and goes back where the worker stops.
+    this.#held.set(task, () => {})
+    const isCompleted = await completed.has(task.id).catch((error: unknown) => {
+      this.#options.logger.warning(`cannot ask whether task ${task.title} has succeeded already: ${String(error)}`)
+      return false
+    })
+    if (!this.#held.delete(task)) return
+    if (isCompleted) {
+      this.#options.logger.info(`Task ${task.title} has succeeded already; its message came again and is dropped`)
+      this.#settle(task.delivery, {})
+    } else this.#admit(task)
   }
 
   #admit(task: ActiveTask): void {
@@ -205,7 +262,7 @@ export class TaskDispatcher implements ActiveTaskOwner {
     try {
       this.#options.pool.submit(task)
     } catch (error) {
-      this.#active.delete(task)
+      this.#deactivate(task)
       const { delivery } = task
       if (CeleryError.is(error, 'ERR_CELERY_POOL_CLOSED')) {
         this.#settle(delivery, { action: { type: 'requeue', counted: false } })
@@ -216,12 +273,55 @@ export class TaskDispatcher implements ActiveTaskOwner {
     }
   }
 
-  #read(delivery: ReceivedDelivery, message: WireMessage): TraceInput | undefined {
+  #read(delivery: ReceivedDelivery, message: WireMessage, envelope: Envelope): TraceInput | undefined {
+    const { queue, redeliveries } = delivery
     try {
-      const { queue, redeliveries } = delivery
-      return readTraceInput(message, { hostname: this.#options.hostname, queue, redeliveries })
+      return this.read(message, { hostname: this.#options.hostname, queue, redeliveries })
     } catch (error) {
-      this.#reject(delivery, error as Error, readTaskId(message.headers))
+      const missing = CeleryError.is(error, 'ERR_CELERY_CODEC_UNAVAILABLE')
+      const loading = missing ? this.#options.app.tracer.prepare(message) : undefined
+      if (loading === undefined) this.#reject(delivery, error as Error, this.#taskId(message))
+      else void this.#dispatchAfter(loading, delivery, message, envelope)
+      return undefined
+    }
+  }
+
+  /** Once in a while a message of protocol 1 comes in a compression that none came in before. */
+  async #dispatchAfter(
+    loading: Promise<void>,
+    delivery: ReceivedDelivery,
+    message: WireMessage,
+    envelope: Envelope,
+  ): Promise<void> {
+    this.#preparing.add(delivery)
+    const failure = await loading.then(
+      () => undefined,
+      (error: unknown) => error as Error,
+    )
+    // Given back meanwhile, or still ours.
+    if (!this.#preparing.delete(delivery)) return
+    if (failure !== undefined) this.#reject(delivery, failure, readTaskId(message.headers))
+    else this.#receive(delivery, message, envelope)
+    this.#options.onRoom()
+  }
+
+  /** Why a message that can be read so far must not be read further. */
+  #refusal(message: WireMessage): Error | undefined {
+    try {
+      this.#options.app.tracer.assertAccepted(message)
+      return undefined
+    } catch (error) {
+      return error as Error
+    }
+  }
+
+  /** Of a message that is none; in protocol 1 it stands in the body, which may be broken too. */
+  #taskId(message: WireMessage): string | undefined {
+    const id = readTaskId(message.headers)
+    if (id !== undefined || message.headers['task'] !== undefined) return id
+    try {
+      return readTaskId(this.#options.app.tracer.readBody(message))
+    } catch {
       return undefined
     }
   }
@@ -241,8 +341,14 @@ export class TaskDispatcher implements ActiveTaskOwner {
     this.#options.logger.error(
       `Refused ${input.headers.task}[${input.headers.id}] from queue "${delivery.queue}": ${error.message}`,
     )
-    const { write, publish } = this.#options.app.tracer.failed(input, error)
-    this.#settle(delivery, { action: { type: 'dead', reason: error.message }, write, publish })
+    const action: SettleAction = { type: 'dead', reason: error.message }
+    const failed = this.#options.app.tracer.failed(input, error)
+    if (failed instanceof Promise) this.#preparing.add(delivery)
+    whenThere(failed, ({ write, publish }) => {
+      // Given back meanwhile.
+      if (failed instanceof Promise && !this.#preparing.delete(delivery)) return
+      this.#settle(delivery, { action, write, publish })
+    })
   }
 
   #unknown(delivery: ReceivedDelivery, input: TraceInput): void {
@@ -272,13 +378,16 @@ export class TaskDispatcher implements ActiveTaskOwner {
   }
 
   #ended(task: ActiveTask, outcome: TraceOutcome): void {
-    logOutcome(this.#options.logger, task, outcome)
-    const { write, publish } = outcome
-    if (outcome.dead !== undefined) {
-      this.#bury(task, outcome, outcome.dead)
+    const { dead, publish, write } = outcome
+    if (dead !== undefined) {
+      this.#options.logger.error(`Refused ${task.title} from queue "${task.delivery.queue}": ${dead}`)
+      this.#bury(task, outcome, dead)
       return
     }
-    const failed = outcome.state === 'FAILURE' && !task.strategy.acksOnFailureOrTimeout
+    logOutcome(this.#options.logger, task, outcome)
+    if (outcome.state === 'FAILURE') this.#tellFailed(task, outcome.text, outcome.traceback)
+    if (outcome.state === 'SUCCESS') this.#completed?.add(task.id)
+    const failed = outcome.state === 'FAILURE' && !task.strategy.acksOnFailure
     const action: SettleAction | undefined =
       outcome.state === 'REJECTED'
         ? outcome.requeue === true
@@ -324,8 +433,14 @@ export class TaskDispatcher implements ActiveTaskOwner {
       this.#release(task, { type: 'requeue', counted: true })
       return
     }
-    const { write, publish } = this.#options.app.tracer.failed(task.readInput(), error)
-    this.#finish(task, { delivery: unsettled(task), write, publish })
+    whenThere(this.#options.app.tracer.failed(task.readInput(), error), ({ text, write, publish }) => {
+      this.#tellFailed(task, text)
+      this.#finish(task, { delivery: unsettled(task), write, publish })
+    })
+  }
+
+  #tellFailed(task: ActiveTask, reason: string, traceback?: string): void {
+    task.strategy.request?.failed(task.readInput(), { reason, traceback })
   }
 
   #timedOut(task: ActiveTask, limit: number, stuck: boolean): void {
@@ -333,11 +448,17 @@ export class TaskDispatcher implements ActiveTaskOwner {
     this.#options.logger.error(
       `Task ${task.title} ran over its hard time limit of ${limit}s${stuck ? ' and is stuck' : ''}`,
     )
-    const { write, publish } = this.#options.app.tracer.failed(task.readInput(), error)
-    const action: SettleAction | undefined = task.strategy.acksOnFailureOrTimeout
-      ? undefined
-      : { type: 'dead', reason: error.message }
-    this.#finish(task, { delivery: unsettled(task), action, write, publish })
+    const actions = {
+      ack: undefined,
+      dead: { type: 'dead', reason: error.message },
+      requeue: { type: 'requeue', counted: true },
+    } as const
+    const action: SettleAction | undefined = actions[task.strategy.onTimeout]
+    task.strategy.request?.timedOut(task.readInput(), { soft: false, limit })
+    whenThere(this.#options.app.tracer.failed(task.readInput(), error), ({ text, write, publish }) => {
+      this.#tellFailed(task, text)
+      this.#finish(task, { delivery: unsettled(task), action, write, publish })
+    })
   }
 
   #release(task: ActiveTask, action: SettleAction): void {
@@ -359,11 +480,18 @@ export class TaskDispatcher implements ActiveTaskOwner {
   }
 
   #forget(task: ActiveTask): void {
-    this.#active.delete(task)
+    this.#deactivate(task)
     if (task.isLimited) this.#options.leases.unlimit(task.delivery)
     this.#options.window.ended()
     // Otherwise room is looked for when settlements leave: what is fetched then shares their transaction.
     if (this.#active.size < this.#options.pool.concurrency) this.#options.onRoom()
+  }
+
+  #deactivate(task: ActiveTask): void {
+    this.#active.delete(task)
+    if (this.#active.size > 0) return
+    this.#idle?.resolve()
+    this.#idle = undefined
   }
 
   #answered(task: ActiveTask, result: SettleResult): void {
@@ -372,6 +500,12 @@ export class TaskDispatcher implements ActiveTaskOwner {
       `Task ${task.title} had gone to another worker when it was settled; what it did here is dropped`,
     )
   }
+}
+
+/** What takes time is there soon, and never fails: a tracer's outcome. */
+function whenThere(outcome: TraceOutcome | Promise<TraceOutcome>, use: (outcome: TraceOutcome) => void): void {
+  if (outcome instanceof Promise) void outcome.then(use)
+  else use(outcome)
 }
 
 /** The delivery, unless it was acknowledged early. */

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '@celery/promises'
 import type { DeliveryRef, KeepLeases, LeaseCommands } from '@celery/transport'
+import { limitKey } from './lease-limits.ts'
 
 /** What `LeaseKeeper` sends. */
 export type LeaseKeeperCommand =
@@ -18,7 +19,7 @@ export type LeaseKeeperCommand =
 export type LeaseKeeperReport =
   | { readonly type: 'ready' }
   | { readonly type: 'error'; readonly message: string }
-  | { readonly type: 'abandoned'; readonly tag: string }
+  | { readonly type: 'abandoned'; readonly delivery: DeliveryRef }
 
 export interface LeaseKeeperThreadData {
   readonly module: string
@@ -73,20 +74,23 @@ async function run(
         return release(command.deliveries)
       case 'limit': {
         const { delivery } = command
+        const key = limitKey(delivery)
         const giveUp = (): void => {
-          limits.delete(delivery.tag)
+          limits.delete(key)
           abandon([delivery])
-          post(port, { type: 'abandoned', tag: delivery.tag })
+          post(port, { type: 'abandoned', delivery })
         }
-        limits.get(delivery.tag)?.()
+        limits.get(key)?.()
         // A limit may be longer than a timer of Node's can be.
-        limits.set(delivery.tag, systemClock.schedule(command.expiresInMs, giveUp))
+        limits.set(key, systemClock.schedule(command.expiresInMs, giveUp))
         return undefined
       }
-      case 'unlimit':
-        limits.get(command.delivery.tag)?.()
-        limits.delete(command.delivery.tag)
+      case 'unlimit': {
+        const key = limitKey(command.delivery)
+        limits.get(key)?.()
+        limits.delete(key)
         return undefined
+      }
       case 'stop':
         for (const cancel of limits.values()) cancel()
         ending.abort()

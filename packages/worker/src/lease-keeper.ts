@@ -90,7 +90,7 @@ export class LeaseKeeper implements AsyncDisposable {
 
   /** Takes the limit away: the delivery was settled. */
   unlimit(delivery: DeliveryRef): void {
-    this.#limits.delete(delivery.tag)
+    this.#limits.delete(delivery)
     this.#post({ type: 'unlimit', delivery })
   }
 
@@ -154,8 +154,8 @@ export class LeaseKeeper implements AsyncDisposable {
       return
     }
     // The next keeper must hear of it too: the delivery may be one of those that this one had no part in.
-    if (this.#stopping === undefined) this.#limits.delete(report.tag)
-    this.#say(`message ${report.tag} outlived its limit and was given up`)
+    if (this.#stopping === undefined) this.#limits.delete(report.delivery)
+    this.#say(`message ${report.delivery.tag} outlived its limit and was given up`)
   }
 
   #say(message: string): void {

@@ -6,16 +6,21 @@ interface Limit {
   readonly expiresAt: number
 }
 
+/** Which delivery: the same message may come again while its first run here has not ended, as one of another fence. */
+export function limitKey({ fence, queue, tag }: DeliveryRef): string {
+  return JSON.stringify([queue, tag, fence])
+}
+
 /** Until when deliveries are to be renewed. Outlives the keepers that are told of it: each must know all of them. */
 export class LeaseLimits {
   readonly #limits = new Map<string, Limit>()
 
   set(delivery: DeliveryRef, expiresInMs: number): void {
-    this.#limits.set(delivery.tag, { delivery, expiresAt: performance.now() + expiresInMs })
+    this.#limits.set(limitKey(delivery), { delivery, expiresAt: performance.now() + expiresInMs })
   }
 
-  delete(tag: string): void {
-    this.#limits.delete(tag)
+  delete(delivery: DeliveryRef): void {
+    this.#limits.delete(limitKey(delivery))
   }
 
   /** With the milliseconds that are left to each, 0 where its time is over. */

@@ -17,3 +17,10 @@ test.each([
 test('what is logged is no format', () => {
   expect(logFormatter('%(message)s')({ ...record, message: '%(levelname)s $& %%' })).toBe('%(levelname)s $& %%')
 })
+
+test('CONF-166 what a task logs names it, and the process that runs it', () => {
+  const task = { name: 'add', id: '7' }
+  const format = logFormatter('%(processName)s %(task_name)s[%(task_id)s]: %(message)s')
+  expect(format({ ...record, task, processName: 'ForkPoolWorker-2' })).toBe('ForkPoolWorker-2 add[7]: ready')
+  expect(format(record)).toBe('MainProcess ???[???]: ready')
+})

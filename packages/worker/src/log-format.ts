@@ -4,6 +4,10 @@ export interface LogRecord {
   readonly message: string
   /** Milliseconds since 1970. */
   readonly created: number
+  /** Which task logs it. */
+  readonly task?: { readonly name: string; readonly id: string } | undefined
+  /** @defaultValue `'MainProcess'` */
+  readonly processName?: string | undefined
 }
 
 /** As `worker_log_format`'s default. */
@@ -11,8 +15,8 @@ export const defaultLogFormat = '[%(asctime)s: %(levelname)s/%(processName)s] %(
 
 /**
  * Compiles a format as Python's logging has it, `%(levelname)-8s` for example, into a function. Known are `asctime`,
- * `created`, `levelname`, `levelno`, `message`, `name`, `process`, `processName`, `thread` and `threadName`; what is
- * none of these is written as it stands.
+ * `created`, `levelname`, `levelno`, `message`, `name`, `process`, `processName`, `task_id`, `task_name`, `thread` and
+ * `threadName`; what is none of these is written as it stands.
  */
 export function logFormatter(format: string): (record: LogRecord) => string {
   const parts = format.split(/(%\(\w+\)[-0]*\d*(?:\.\d+)?[sdf]|%%)/)
@@ -33,7 +37,10 @@ const fields: ReadonlyMap<string, Writer> = new Map<string, Writer>([
   ['message', ({ message }) => message],
   ['name', () => 'celery.worker'],
   ['process', () => String(process.pid)],
-  ['processName', () => 'MainProcess'],
+  ['processName', ({ processName = 'MainProcess' }) => processName],
+  // As Celery shows them outside of a task.
+  ['task_id', ({ task }) => task?.id ?? '???'],
+  ['task_name', ({ task }) => task?.name ?? '???'],
   ['thread', () => '0'],
   ['threadName', () => 'MainThread'],
 ])

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import type { LogLevel, TaskLogger } from '@celery/app'
+import type { LogLevel, TaskLogger, TaskLogRecord } from '@celery/app'
 import { defaultLogFormat, logFormatter } from './log-format.ts'
 
 export type { LogLevel } from '@celery/app'
@@ -17,28 +17,37 @@ const colours: Readonly<Record<LogLevel, Parameters<typeof styleText>[0] | undef
   critical: 'magenta',
 }
 
+/** A logger that can tell what tasks log from what the worker does. */
+export interface ConsoleLogger extends Logger {
+  logTask(record: TaskLogRecord): void
+}
+
 export interface ConsoleLoggerOptions {
   /** Least level that is written. @defaultValue `'warning'`, Celery's */
   readonly level?: LogLevel
   readonly write?: (line: string) => void
   /** Form of a line, in Python's terms. @defaultValue `'[%(asctime)s: %(levelname)s/%(processName)s] %(message)s'` */
   readonly format?: string
+  /** Form of a line that a task logs. @defaultValue `format`, with `name[id]: ` before the message */
+  readonly taskFormat?: string
   /** @defaultValue whether standard error is a terminal, and `NO_COLOR` not set */
   readonly colour?: boolean
 }
 
 /** Writes lines, by default in Celery's format, to standard error. */
-export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
+export function consoleLogger(options: ConsoleLoggerOptions = {}): ConsoleLogger {
   const least = order.indexOf(options.level ?? 'warning')
   const write = options.write ?? ((line: string) => process.stderr.write(line))
   const colour = options.colour ?? (process.stderr.isTTY === true && !process.env.NO_COLOR)
-  const format = logFormatter(options.format ?? defaultLogFormat)
-  const log = (level: LogLevel, message: string): void => {
+  const formatLine = logFormatter(options.format ?? defaultLogFormat)
+  const formatTask = options.taskFormat === undefined ? undefined : logFormatter(options.taskFormat)
+  const log = (level: LogLevel, message: string, format = formatLine, task?: TaskLogRecord['task']): void => {
     if (order.indexOf(level) < least) return
     const line = format({
       levelname: level.toUpperCase(),
       message: escapeControl(message),
       created: Date.now(),
+      task,
     })
     const style = colours[level]
     write(`${colour && style !== undefined ? styleText(style, line, { validateStream: false }) : line}\n`)
@@ -50,7 +59,14 @@ export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
     error: (message) => log('error', message),
     critical: (message) => log('critical', message),
     isEnabled: (level) => order.indexOf(level) >= least,
+    logTask: ({ level, message, task }) =>
+      formatTask === undefined ? log(level, taskMessage(message, task)) : log(level, message, formatTask, task),
   }
+}
+
+/** A message with the task that it is about. */
+export function taskMessage(message: string, task: TaskLogRecord['task']): string {
+  return task === undefined ? message : `${task.name}[${task.id}]: ${message}`
 }
 
 const longest = 10_000
@@ -59,7 +75,7 @@ const longest = 10_000
  * Task names, arguments and errors come from outside: no carriage return, escape sequence or endless line of theirs
  * may forge a log line. Line feeds stay, indented, because tracebacks need them.
  */
-function escapeControl(message: string): string {
+export function escapeControl(message: string): string {
   const capped = message.length > longest ? `${message.slice(0, longest)}…` : message
   return capped.replace(controls, (character) =>
     character === '\n' ? '\n  ' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,

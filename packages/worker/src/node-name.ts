@@ -1,6 +1,10 @@
 import { hostname } from 'node:os'
+import { InvalidNodeNameError } from '@celery/app'
 
-/** Expands `%h` (host), `%n` (name), `%d` (domain) and `%%`, as `celery worker -n` does; adds the host where none is given. */
+/**
+ * Expands `%h` (host), `%n` (name), `%d` (domain) and `%%`, as `celery worker -n` does; adds the host where none is given.
+ * @throws InvalidNodeNameError for a name that would lead out of the folder of a file that is called after it.
+ */
 export function nodeName(pattern: string | undefined, host: string = hostname()): string {
   const name = pattern === undefined || pattern === '' ? 'celery' : pattern
   const [local = 'celery', ...rest] = name.split('@')
@@ -12,8 +16,23 @@ export function nodeName(pattern: string | undefined, host: string = hostname())
     d: dot === -1 ? '' : host.slice(dot + 1),
   }
   const full = `${local}@${rest.length === 0 ? host : rest.join('@')}`
-  return full.replace(/%([%hnd])/g, (_, letter: string) => values[letter] ?? '')
+  return checked(full.replace(/%([%hnd])/g, (_, letter: string) => values[letter] ?? ''))
 }
+
+function checked(node: string): string {
+  if (node.length > mostCharacters)
+    throw new InvalidNodeNameError(node, `it has more than ${mostCharacters} characters`)
+  if (/[/\\]/.test(node)) throw new InvalidNodeNameError(node, 'it holds a slash, as paths do')
+  if (/\p{Cc}/u.test(node)) throw new InvalidNodeNameError(node, 'it holds a control character')
+  const at = node.indexOf('@')
+  for (const part of [node.slice(0, at), node.slice(at + 1)]) {
+    if (part === '.' || part === '..') throw new InvalidNodeNameError(node, `"${part}" is a folder`)
+  }
+  return node
+}
+
+/** As file systems allow of a file's name. */
+const mostCharacters = 255
 
 /**
  * Replaces the variables of a path: `%p` is the full node name, `%h` its host, `%n` its name, `%d` the host's domain, `%i`

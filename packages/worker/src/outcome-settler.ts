@@ -125,6 +125,17 @@ export class OutcomeSettler {
     )
   }
 
+  /** What is not settled or stored yet. */
+  get pending(): number {
+    return this.#settler.pending + (this.#storer?.pending ?? 0)
+  }
+
+  /** Resolves when everything is settled and stored. */
+  async idle(): Promise<void> {
+    // A stored result can still bring a settlement with it, and a settled follow-up a result.
+    while (this.pending > 0) await Promise.all([this.#settler.idle(), this.#storer?.idle()])
+  }
+
   /**
    * Resolves when everything is settled and stored, or after `graceMs`, with how much was given up. Nothing may be
    * added afterwards. Safe twice.
@@ -132,10 +143,7 @@ export class OutcomeSettler {
   async close(graceMs: number): Promise<{ readonly settlements: number; readonly results: number }> {
     this.#settler.hurry(graceMs)
     this.#storer?.hurry(graceMs)
-    // A stored result can still bring a settlement with it, and a settled follow-up a result.
-    while (this.#settler.pending + (this.#storer?.pending ?? 0) > 0) {
-      await Promise.all([this.#settler.idle(), this.#storer?.idle()])
-    }
+    await this.idle()
     const results = (await this.#storer?.close(0)) ?? 0
     return { settlements: await this.#settler.close(0), results }
   }

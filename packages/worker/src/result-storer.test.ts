@@ -13,7 +13,7 @@ function setUp(fail: (taskIds: readonly string[], attempt: number) => Error | un
   let attempt = 0
   const backend = {
     store: async (writes: readonly ResultWrite[]) => {
-      const ids = writes.map(({ record }) => record)
+      const ids = writes.map(({ record }) => String(record))
       const error = fail(ids, ++attempt)
       if (error !== undefined) throw error
       log.push(`store ${ids.join()}`)

@@ -1,7 +1,8 @@
 import type { TaskLog } from '@celery/app'
 import type { TraceOutcome } from '@celery/app/internal'
 import type { ActiveTask } from './active-task.ts'
-import type { Logger, LogLevel } from './logger.ts'
+import { logFormatter } from './log-format.ts'
+import { type ConsoleLogger, escapeControl, type Logger, type LogLevel, taskMessage } from './logger.ts'
 
 /** Says what came of a task, in Celery's words. */
 export function logOutcome(logger: Logger, task: ActiveTask, outcome: TraceOutcome): void {
@@ -28,8 +29,17 @@ export function logOutcome(logger: Logger, task: ActiveTask, outcome: TraceOutco
 /** What tasks of this process log goes where the worker logs, as far as that wants it. */
 export function routeTaskLog(log: TaskLog, logger: Logger): void {
   log.level = leastLevel(logger)
-  log.write = ({ level, message, task }) =>
-    logger[level](task === undefined ? message : `${task.name}[${task.id}]: ${message}`)
+  const { logTask } = logger as Partial<ConsoleLogger>
+  log.write = logTask ?? (({ level, message, task }) => logger[level](taskMessage(message, task)))
+}
+
+/** Lets lines that tasks of a pool process log have the form that `workerTaskLogFormat` says. */
+export function formatTaskLog(log: TaskLog, format: string, processName: string): void {
+  const formatLine = logFormatter(format)
+  log.format = ({ level, message, task }, now) => {
+    const levelname = level.toUpperCase()
+    return `${formatLine({ levelname, message: escapeControl(message), created: now.getTime(), task, processName })}\n`
+  }
 }
 
 /** The least level that `logger` writes. */

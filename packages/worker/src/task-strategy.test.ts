@@ -15,7 +15,8 @@ test("without anything it is Celery's", () => {
     name: 't',
     acksLate: false,
     rejectOnWorkerLost: false,
-    acksOnFailureOrTimeout: true,
+    acksOnFailure: true,
+    onTimeout: 'ack',
     ignoreResult: false,
     storeErrorsEvenIfIgnored: false,
     trackStarted: false,
@@ -31,6 +32,17 @@ test('settings come last, then the worker, then the task', () => {
   expect(strategy({}, settings, { timeLimit: 10 })).toMatchObject({ timeLimit: 10, softTimeLimit: 20 })
   const options = { timeLimit: 5, softTimeLimit: 4, acksLate: false, trackStarted: false }
   expect(strategy(options, settings, { timeLimit: 10, softTimeLimit: 9 })).toMatchObject(options)
+})
+
+test.each<[TaskOptions, SettingsInput, boolean, string]>([
+  [{}, { taskAcksOnFailureOrTimeout: false }, false, 'dead'],
+  [{}, { taskAcksOnFailure: false }, false, 'ack'],
+  [{}, { taskAcksOnTimeout: false }, true, 'requeue'],
+  [{}, { taskAcksOnFailureOrTimeout: false, taskAcksOnFailure: true, taskAcksOnTimeout: true }, true, 'ack'],
+  [{ acksOnFailureOrTimeout: true }, { taskAcksOnFailure: false, taskAcksOnTimeout: false }, true, 'ack'],
+  [{ acksOnFailureOrTimeout: false }, { taskAcksOnFailure: true, taskAcksOnTimeout: true }, false, 'dead'],
+])('CONF-024 CONF-025 CONF-026 with %j and %j', (options, settings, acksOnFailure, onTimeout) => {
+  expect(strategy(options, settings)).toMatchObject({ acksOnFailure, onTimeout })
 })
 
 test('reliability "safe" acknowledges late and requeues what was lost, unless the task says otherwise', () => {

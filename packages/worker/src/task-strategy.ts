@@ -1,6 +1,7 @@
-import { type Celery, ImproperlyConfiguredError } from '@celery/app'
+import { type Celery, type Configuration, ImproperlyConfiguredError, type TaskOptions } from '@celery/app'
 import type { RegisteredTask } from '@celery/app/internal'
 import { parseRate } from '@celery/promises'
+import { RequestCalls } from './request-calls.ts'
 
 /** How one task's messages are treated: read once from the task and the settings, not for every message. */
 export interface TaskStrategy {
@@ -8,8 +9,10 @@ export interface TaskStrategy {
   readonly acksLate: boolean
   /** With late acks: whether the message goes back when the process died. */
   readonly rejectOnWorkerLost: boolean
-  /** With late acks: whether a failed or timed out task is acknowledged. */
-  readonly acksOnFailureOrTimeout: boolean
+  /** With late acks: whether a failed task is acknowledged, else it is dead-lettered. */
+  readonly acksOnFailure: boolean
+  /** With late acks: what becomes of the message of a task that ran over its hard limit. */
+  readonly onTimeout: 'ack' | 'dead' | 'requeue'
   readonly ignoreResult: boolean
   readonly storeErrorsEvenIfIgnored: boolean
   readonly trackStarted: boolean
@@ -19,6 +22,8 @@ export interface TaskStrategy {
   readonly softTimeLimit: number | undefined
   /** Starts per second at most, in this worker. */
   readonly rateLimit: number | undefined
+  /** What the task wants to be called here. */
+  readonly request: RequestCalls | undefined
 }
 
 export interface WorkerLimits {
@@ -35,16 +40,24 @@ export function createStrategy(app: Celery, task: RegisteredTask, limits: Worker
     name: task.name,
     acksLate: options.acksLate ?? (safe || conf.taskAcksLate),
     rejectOnWorkerLost: options.rejectOnWorkerLost ?? (safe || conf.taskRejectOnWorkerLost),
-    acksOnFailureOrTimeout: options.acksOnFailureOrTimeout ?? conf.taskAcksOnFailureOrTimeout,
+    acksOnFailure: options.acksOnFailureOrTimeout ?? conf.taskAcksOnFailure ?? conf.taskAcksOnFailureOrTimeout,
+    onTimeout: onTimeout(options, conf),
     ignoreResult: options.ignoreResult ?? conf.taskIgnoreResult,
     storeErrorsEvenIfIgnored: options.storeErrorsEvenIfIgnored ?? conf.taskStoreErrorsEvenIfIgnored,
     trackStarted: options.trackStarted ?? conf.taskTrackStarted,
     timeLimit: limit(options.timeLimit ?? limits.timeLimit ?? conf.taskTimeLimit),
     softTimeLimit: limit(options.softTimeLimit ?? limits.softTimeLimit ?? conf.taskSoftTimeLimit),
+    request: options.request === undefined ? undefined : new RequestCalls(options.request, app.taskLog),
     rateLimit: conf.workerDisableRateLimits
       ? undefined
       : rateLimit(task.name, options.rateLimit ?? conf.taskDefaultRateLimit),
   }
+}
+
+function onTimeout(options: TaskOptions, conf: Configuration): TaskStrategy['onTimeout'] {
+  const own = options.acksOnFailureOrTimeout
+  if (own === undefined && conf.taskAcksOnTimeout !== undefined) return conf.taskAcksOnTimeout ? 'ack' : 'requeue'
+  return (own ?? conf.taskAcksOnFailureOrTimeout) ? 'ack' : 'dead'
 }
 
 /** @throws ImproperlyConfiguredError that names the task */

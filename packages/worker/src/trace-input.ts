@@ -1,16 +1,21 @@
-import type { TraceInput } from '@celery/app/internal'
-import { decodeTaskHeaders, type WireMessage } from '@celery/protocol'
+import type { TraceInput, Tracer } from '@celery/app/internal'
+import type { WireMessage } from '@celery/protocol'
 
 /** What a task message says by where it was found. */
 export type MessageOrigin = Pick<TraceInput, 'hostname' | 'queue' | 'redeliveries'>
 
 /**
- * Reads a task message as far as its headers.
- * @throws InvalidTaskMessageError
+ * Reads a task message as far as its headers; for one of protocol 1 that takes its body.
+ * @throws InvalidTaskMessageError; for protocol 1, what is wrong with the body, and CodecUnavailableError where
+ * `tracer.prepare(message)` was not awaited.
  */
-export function readTraceInput(message: WireMessage, { hostname, queue, redeliveries }: MessageOrigin): TraceInput {
+export function readTraceInput(
+  message: WireMessage,
+  { hostname, queue, redeliveries }: MessageOrigin,
+  tracer: Pick<Tracer, 'readHeaders'>,
+): TraceInput {
   return {
-    headers: decodeTaskHeaders(message.headers),
+    headers: tracer.readHeaders(message),
     body: message.body,
     contentType: message.contentType,
     contentEncoding: message.contentEncoding,

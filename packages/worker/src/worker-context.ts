@@ -1,6 +1,6 @@
 import type { Celery } from '@celery/app'
 import type { ResultWrite } from '@celery/backend'
-import type { Connection, Consumer } from '@celery/messaging'
+import type { Connection, Consumer, Queue } from '@celery/messaging'
 import type { BrokerConnection } from '@celery/transport'
 import type { BrokerLeases } from './broker-leases.ts'
 import type { TaskDispatcher } from './dispatcher.ts'
@@ -15,7 +15,7 @@ export interface WorkerContext {
   readonly app: Celery
   readonly options: WorkerOptions
   readonly hostname: string
-  readonly queues: readonly string[]
+  readonly queues: readonly Queue[]
   readonly concurrency: number
   readonly poolName: string
   readonly logger: Logger

@@ -9,11 +9,12 @@ export interface WorkerOptions {
   readonly concurrency?: number
   /**
    * Where tasks run: `prefork`, in child processes; `threads`, in threads of this process; `async`, in this process, as
-   * `gevent` and `eventlet` mean too; `solo`, in this process one at a time.
+   * `gevent` and `eventlet` mean too; `solo`, in this process one at a time; `./my-pool.js:createPool`, in a pool of your
+   * own, of which `PoolFactory` tells; `custom`, in that which `CELERY_CUSTOM_WORKER_POOL` names.
    * @defaultValue `workerPool` where `appModule` is known, else `'async'`
    */
   readonly pool?: string
-  /** Queues to consume from. @defaultValue `[taskDefaultQueue]` */
+  /** Names of the queues to consume from. @defaultValue those of `taskQueues`, else `taskDefaultQueue` alone */
   readonly queues?: readonly string[]
   /** Messages fetched ahead for each slot. @defaultValue `workerPrefetchMultiplier` */
   readonly prefetchMultiplier?: number
@@ -47,6 +48,11 @@ export interface WorkerOptions {
   readonly execArgv?: readonly string[]
   /** @defaultValue a logger to standard error, from `logLevel` on */
   readonly logger?: Logger
+  /**
+   * File to whose end pool processes write what their tasks log; `%i` is the number of the process, `%I` the same after a
+   * dash, `%n`, `%h`, `%d` and `%p` are of the node name. @defaultValue none: standard error
+   */
+  readonly logFile?: string
   /** @defaultValue `'warning'` */
   readonly logLevel?: LogLevel
   /** Milliseconds for which a stopping worker goes on trying to tell a broker that is away what it has done. @defaultValue `1_000` */

@@ -3,6 +3,7 @@ import { type Celery, type Configuration, ImproperlyConfiguredError } from '@cel
 import { Blueprint } from '@celery/bootsteps'
 import { poolChildKind } from '@celery/process-pool/child-kind'
 import { systemClock } from '@celery/promises'
+import { checkWorkerOptions } from './check-options.ts'
 import { consoleLogger, type Logger, type LogLevel } from './logger.ts'
 import { nodeName } from './node-name.ts'
 import { RepeatedMessages } from './repeated-messages.ts'
@@ -10,13 +11,17 @@ import { brokerStep } from './steps/broker-step.ts'
 import { leaseStep } from './steps/lease-step.ts'
 import { poolStep } from './steps/pool-step.ts'
 import { settleStep } from './steps/settle-step.ts'
+import { signalStep } from './steps/signal-step.ts'
 import { taskStep } from './steps/task-step.ts'
 import { routeTaskLog } from './task-log.ts'
 import type { WorkerContext } from './worker-context.ts'
 import type { WorkerOptions } from './worker-options.ts'
+import { workerQueues } from './worker-queues.ts'
 
-function defaultLogger({ workerLogColor, workerLogFormat }: Configuration, level: LogLevel | undefined): Logger {
+function defaultLogger(conf: Configuration, level: LogLevel | undefined): Logger {
+  const { workerLogColor, workerLogFormat, workerTaskLogFormat } = conf
   return consoleLogger({
+    ...(workerTaskLogFormat === undefined ? {} : { taskFormat: workerTaskLogFormat }),
     ...(workerLogFormat === undefined ? {} : { format: workerLogFormat }),
     ...(level === undefined ? {} : { level }),
     ...(workerLogColor === undefined ? {} : { colour: workerLogColor }),
@@ -46,17 +51,21 @@ export async function startWorker(app: Celery, options: WorkerOptions = {}): Pro
 export class Worker implements AsyncDisposable {
   readonly #context: WorkerContext
   readonly #blueprint: Blueprint<WorkerContext>
+  #loaded: Promise<void> | undefined
 
   constructor(app: Celery, options: WorkerOptions = {}) {
+    checkWorkerOptions(options)
     const { conf } = app
     if (options.settings !== undefined) conf.update(options.settings)
     const poolName = options.pool ?? (options.appModule === undefined ? 'async' : conf.workerPool)
+    const hostname = nodeName(options.hostname)
     this.#context = {
       app,
       options,
-      hostname: nodeName(options.hostname),
-      queues: options.queues ?? [conf.taskDefaultQueue],
-      concurrency: poolName === 'solo' ? 1 : (options.concurrency ?? conf.workerConcurrency ?? availableParallelism()),
+      hostname,
+      queues: workerQueues(app, options, hostname),
+      concurrency:
+        poolName === 'solo' ? 1 : (options.concurrency ?? (conf.workerConcurrency || availableParallelism())),
       poolName,
       logger: options.logger ?? defaultLogger(conf, options.logLevel),
       repeated: new RepeatedMessages(),
@@ -66,7 +75,7 @@ export class Worker implements AsyncDisposable {
       name: 'worker',
       parent: this.#context,
       onStopError: (error) => this.#context.logger.error(error.message),
-      steps: [brokerStep, leaseStep, settleStep, poolStep, taskStep()],
+      steps: [signalStep, brokerStep, leaseStep, settleStep, poolStep, taskStep()],
     })
   }
 
@@ -79,8 +88,9 @@ export class Worker implements AsyncDisposable {
     return this.#context.hostname
   }
 
+  /** Names of the queues that it consumes from. */
   get queues(): readonly string[] {
-    return this.#context.queues
+    return this.#context.queues.map(({ name }) => name)
   }
 
   /** Tasks run at the same time. */
@@ -111,6 +121,18 @@ export class Worker implements AsyncDisposable {
     return this.#context.dispatcher?.active.size ?? 0
   }
 
+  /**
+   * Resolves when no task runs here and what came of those that did is stored and settled. What lies in the queues is
+   * another matter: it may be taken the next moment.
+   */
+  async idle(): Promise<void> {
+    const { dispatcher, outcomes } = this.#context
+    while (this.active > 0 || (outcomes?.pending ?? 0) > 0) {
+      await dispatcher?.idle()
+      await outcomes?.idle()
+    }
+  }
+
   /** Whether it was told to end running tasks instead of waiting for them. */
   get isCold(): boolean {
     return this.#context.cold
@@ -121,14 +143,20 @@ export class Worker implements AsyncDisposable {
     return this.#context.pool?.info() ?? {}
   }
 
+  /** Imports the modules with tasks, which `start` does too, so that all tasks are known before anything is opened. */
+  load(): Promise<void> {
+    this.#loaded ??= this.#load()
+    return this.#loaded
+  }
+
   /** Resolves when it consumes from its queues and its pool can run tasks. */
   async start(): Promise<void> {
-    const { app, hostname, logger, options } = this.#context
-    await app.loadModules(options.include)
-    app.finalize()
+    const { app, hostname, logger } = this.#context
+    await this.load()
     routeTaskLog(app.taskLog, logger)
     await this.#blueprint.start()
     logger.info(`${hostname} ready.`)
+    await app.signals.workerReady.send({ sender: hostname })
   }
 
   /**
@@ -153,6 +181,13 @@ export class Worker implements AsyncDisposable {
   async terminate(): Promise<void> {
     this.#context.cold = true
     await this.#blueprint.terminate()
+  }
+
+  async #load(): Promise<void> {
+    const { app, options } = this.#context
+    await app.loadModules(options.include)
+    app.finalize()
+    await app.codecs.load()
   }
 
   #endSoftly(): void {

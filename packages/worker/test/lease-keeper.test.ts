@@ -63,6 +63,21 @@ describe('the lease keeper', () => {
     expect(lines()).not.toContain('abandon t')
   })
 
+  test('tells deliveries of one message apart, and messages of one tag in two queues', async () => {
+    const { lines, onError, spec } = setUp()
+    await using keeper = new LeaseKeeper({ spec, onError })
+    await keeper.start()
+    const again = { ...delivery, fence: 2 }
+    const elsewhere = { ...delivery, queue: 'r' }
+    for (const each of [delivery, again, elsewhere]) keeper.limit(each, 60)
+    // The first run has ended at last: the second one is still limited, and so is the other message.
+    keeper.unlimit(delivery)
+    await until(() => lines().filter((line) => line === 'abandon t').length === 2)
+    keeper.limit({ ...delivery, tag: 'last' }, 1)
+    await until(() => lines().includes('abandon last'))
+    expect(lines()).toEqual(['live', 'abandon t', 'abandon t', 'abandon last'])
+  })
+
   test('passes on what its thread complains of', async () => {
     const { errors, onError, order, spec } = setUp()
     order('complain')

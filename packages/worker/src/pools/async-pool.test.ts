@@ -27,6 +27,7 @@ function setUp(concurrency: number) {
     timeLimit: limits.timeLimit,
     softTimeLimit: limits.softTimeLimit,
     onStarted: () => void log.push(`${name} started`),
+    onSoftTimeout: () => void log.push(`${name} told`),
     onDone: (result: JobResult) => void log.push(`${name} ${result.type}`),
   })
   const end = async (name: string): Promise<void> => {

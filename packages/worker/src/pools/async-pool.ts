@@ -1,12 +1,14 @@
 import { SoftTimeLimitExceededError } from '@celery/app'
 import type { SoftLimit, TraceInput, TraceOutcome } from '@celery/app/internal'
-import { type Deferred, deferred, systemClock } from '@celery/promises'
+import { type Clock, type Deferred, deferred, systemClock } from '@celery/promises'
 import type { JobResult, TaskJob, TaskPool } from './task-pool.ts'
 
 export interface AsyncPoolOptions {
   /** `solo` runs one task at a time, and nothing is fetched meanwhile. @defaultValue `'async'` */
   readonly name?: 'async' | 'solo'
   readonly concurrency: number
+  /** Whose time the limits are. @defaultValue `systemClock` */
+  readonly clock?: Clock
   /** A slot that was given up as stuck is free again. */
   readonly onReady?: () => void
   readonly trace: (input: TraceInput, limits: SoftLimit | undefined) => TraceOutcome | Promise<TraceOutcome>
@@ -26,6 +28,7 @@ export class AsyncPool implements TaskPool {
   readonly healthy = true
   readonly forwardsEnvelopes = false
   readonly #trace: AsyncPoolOptions['trace']
+  readonly #clock: Clock
   readonly #onReady: (() => void) | undefined
   /** First in, first out; `#next` is the head, so that taking one does not move the others. */
   #waiting: TaskJob[] = []
@@ -42,6 +45,7 @@ export class AsyncPool implements TaskPool {
     this.name = options.name ?? 'async'
     this.concurrency = this.name === 'solo' ? 1 : options.concurrency
     this.#trace = options.trace
+    this.#clock = options.clock ?? systemClock
     this.#onReady = options.onReady
   }
 
@@ -143,9 +147,12 @@ export class AsyncPool implements TaskPool {
     // A limit may be longer than a timer of Node's can be.
     const timers = [
       softTimeLimit !== undefined &&
-        systemClock.schedule(softTimeLimit * 1_000, () => soft.abort(new SoftTimeLimitExceededError(softTimeLimit))),
+        this.#clock.schedule(softTimeLimit * 1_000, () => {
+          soft.abort(new SoftTimeLimitExceededError(softTimeLimit))
+          job.onSoftTimeout()
+        }),
       timeLimit !== undefined &&
-        systemClock.schedule(timeLimit * 1_000, () =>
+        this.#clock.schedule(timeLimit * 1_000, () =>
           this.#report(job, { type: 'timeout', limit: timeLimit, stuck: true }),
         ),
     ]

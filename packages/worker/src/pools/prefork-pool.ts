@@ -21,6 +21,7 @@ export interface PreforkPoolOptions {
   readonly init: ChildInit
   /** Node flags of the children. @defaultValue those of this process */
   readonly execArgv: readonly string[] | undefined
+  readonly startTimeoutMs: number
   readonly maxTasksPerChild: number | undefined
   readonly maxMemoryPerChildBytes: number | undefined
   /** Hands a task to a process only when that has nothing else to do. */
@@ -42,6 +43,10 @@ export interface ChildInit {
   readonly include: readonly string[]
   /** Least level that tasks log. */
   readonly taskLogLevel: LogLevel
+  /** Node name of the worker. */
+  readonly hostname: string
+  /** Where tasks log to: a path with variables, or standard error. */
+  readonly logFile: string | undefined
 }
 
 /**
@@ -77,6 +82,9 @@ export class PreforkPool implements TaskPool {
       module: childModule,
       ...(options.execArgv === undefined ? {} : { execArgv: options.execArgv }),
       size: options.concurrency,
+      startTimeoutMs: options.startTimeoutMs,
+      // As Celery's titles of processes.
+      label: (index) => `[celeryd: ${options.init.hostname}:ForkPoolWorker-${index}]`,
       init: options.init,
       maxPipelined: options.fair ? 1 : 128,
       ...(options.maxTasksPerChild === undefined ? {} : { maxJobsPerChild: options.maxTasksPerChild }),
@@ -152,6 +160,10 @@ class PreforkJob implements PoolJob {
 
   onStarted(pid: number): void {
     this.#job.onStarted(pid)
+  }
+
+  onSoftTimeout(): void {
+    this.#job.onSoftTimeout()
   }
 
   onDone(outcome: JobOutcome): void {

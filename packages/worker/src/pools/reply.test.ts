@@ -10,7 +10,7 @@ const write = { taskId: 'a', state: 'SUCCESS', record: '{"result": "é"}', ttlMs
 /** There and back, over what JSON and a pipe leave of it. */
 function travel(outcome: TraceOutcome): TraceOutcome {
   const { body, header } = splitOutcome(outcome)
-  return joinOutcome(JSON.parse(JSON.stringify(header)), new TextEncoder().encode(body))
+  return joinOutcome(JSON.parse(JSON.stringify(header)), Buffer.from(body))
 }
 
 test.each<[string, TraceOutcome]>([
@@ -21,6 +21,11 @@ test.each<[string, TraceOutcome]>([
   ['an integer beyond 2^53', { ...done, publish: [{ ...to, message: { ...message, headers: { n: 2n ** 64n } } }] }],
 ])('an outcome with %s arrives as it was sent', (_what, outcome) => {
   expect(travel(outcome)).toEqual(outcome)
+})
+
+test('a record of bytes arrives as bytes', () => {
+  const record = Buffer.from(Uint8Array.from({ length: 256 }, (_, n) => n))
+  expect(travel({ ...done, write: { ...write, record } })).toEqual({ ...done, write: { ...write, record } })
 })
 
 test('bytes arrive as bytes', () => {

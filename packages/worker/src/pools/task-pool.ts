@@ -10,8 +10,8 @@ export interface TaskPool {
   readonly healthy: boolean
   /** Whether nothing is to be fetched while it is at work. */
   readonly isBlocking?: boolean
-  /** Whether it makes use of `TaskJob.envelope`. */
-  readonly forwardsEnvelopes: boolean
+  /** Whether it makes use of `TaskJob.envelope`. @defaultValue `false` */
+  readonly forwardsEnvelopes?: boolean
   /** Resolves when it can. */
   start(): Promise<void>
   /** Takes a task; runs it when a slot is free. */
@@ -40,6 +40,8 @@ export interface TaskJob {
   readonly softTimeLimit: number | undefined
   /** User code is about to run. */
   onStarted(pid: number): void
+  /** It runs over its soft limit, which it was told. */
+  onSoftTimeout(): void
   onDone(result: JobResult): void
 }
 

@@ -1,9 +1,10 @@
 import type { Step } from '@celery/bootsteps'
 import { complain, describeError, type WorkerContext } from '../worker-context.ts'
 
-/** The connection from which messages come. The first to start and the last to stop. */
+/** The connection from which messages come. The first part to start and the last to stop. */
 export const brokerStep: Step<WorkerContext> = {
   name: 'broker',
+  requires: ['signals'],
 
   async start(worker, { signal }) {
     const { app } = worker

@@ -1,6 +1,7 @@
 import type { Step } from '@celery/bootsteps'
 import { Settler } from '@celery/messaging'
 import { abortable } from '@celery/promises'
+import type { DeliveryRef } from '@celery/transport'
 import { OutcomeSettler, type RefusableEnd } from '../outcome-settler.ts'
 import { ResultStorer } from '../result-storer.ts'
 import {
@@ -44,12 +45,24 @@ export const settleStep: Step<WorkerContext> = {
       storer,
       domain: worker.broker?.domain,
       onRefused: (write, error) => refusedRecord(worker, write, error),
-      onAbandoned: (delivery) => worker.leases?.limit(delivery, 0),
+      onAbandoned: (delivery) => abandon(worker, settler, delivery),
     })
   },
 
   stop: (worker) => settle(worker, settleGraceMs(worker)),
   terminate: (worker) => settle(worker, coldGraceMs),
+}
+
+/**
+ * Others may have better luck with the message. Where it has no lease that could end it is given back after as long as one
+ * lasts: at once would be for ever, and keeping it would be until the connection ends.
+ */
+function abandon({ app, broker, leases }: WorkerContext, settler: Settler<RefusableEnd>, delivery: DeliveryRef): void {
+  if (broker === undefined || broker.capabilities.leases) leases?.limit(delivery, 0)
+  else {
+    const giveBack = (): void => void settler.add({ delivery, action: { type: 'requeue', counted: true } })
+    setTimeout(giveBack, app.conf.leaseMs).unref()
+  }
 }
 
 async function settle({ logger, outcomes }: WorkerContext, graceMs: number): Promise<void> {

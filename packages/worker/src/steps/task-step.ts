@@ -38,7 +38,12 @@ export function taskStep(): Step<WorkerContext> {
       worker.dispatcher = dispatcher
       const consumer = new Consumer({
         connection: made(worker.connection, 'connection'),
-        queues: worker.queues.map((name) => ({ name, durable: true })),
+        queues: worker.queues.map(({ declaration }) => declaration),
+        declare: async (current, aborting) => {
+          for (const queue of worker.queues) await queue.declare(current, aborting)
+          // What tasks send next may go to the others.
+          for (const entity of app.queues.published) await entity.declare(current, aborting)
+        },
         capacity: () => dispatcher.room,
         onMessages: (messages) => dispatcher.receive(messages),
         onError: (error) => complain(worker, `consumer: ${describeError(error)}`),

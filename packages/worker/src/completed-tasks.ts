@@ -1,0 +1,35 @@
+import type { ResultBackend } from '@celery/backend'
+
+/** Ids that are remembered, as many as Celery's `successful_requests`. */
+const mostIds = 1_000
+
+/**
+ * Which tasks have succeeded already: those that this worker saw, and those of which the result store says so. For messages
+ * that come a second time because their acknowledgement was lost.
+ */
+export class CompletedTasks {
+  readonly #ids = new Set<string>()
+  readonly #backend: () => Promise<ResultBackend>
+
+  constructor(backend: () => Promise<ResultBackend>) {
+    this.#backend = backend
+  }
+
+  add(id: string): void {
+    // Again at the end: the oldest go first.
+    this.#ids.delete(id)
+    this.#ids.add(id)
+    if (this.#ids.size <= mostIds) return
+    const [oldest] = this.#ids
+    this.#ids.delete(oldest as string)
+  }
+
+  /** @throws what the store throws where it cannot be asked */
+  async has(id: string): Promise<boolean> {
+    if (this.#ids.has(id)) return true
+    const records = await (await this.#backend()).fetch([id])
+    if (records.get(id)?.state !== 'SUCCESS') return false
+    this.add(id)
+    return true
+  }
+}
