@@ -1,4 +1,5 @@
 import { CeleryError } from '@celery/promises'
+import { ownFrames } from './own-frames.ts'
 
 /** The app's module was found and threw while it was loaded: nothing is wrong with the command line. Exit status 1. */
 export class AppImportError extends CeleryError {
@@ -7,7 +8,7 @@ export class AppImportError extends CeleryError {
   readonly file: string
 
   constructor(file: string, cause: unknown) {
-    super(`cannot load ${file}:\n${cause instanceof Error ? (cause.stack ?? String(cause)) : String(cause)}`, { cause })
+    super(`cannot load ${file}:\n${ownFrames(cause)}`, { cause })
     this.file = file
   }
 }
@@ -21,6 +22,21 @@ export class UnknownTaskIdError extends CeleryError {
   constructor(taskId: string) {
     super(`nothing is known of task ${taskId}: it has not run yet, ignores its result, or was never sent`)
     this.taskId = taskId
+  }
+}
+
+/** There are no dead messages with these ids. Exit status 1. */
+export class UnknownDeadLetterError extends CeleryError {
+  override readonly name = 'UnknownDeadLetterError'
+  readonly code = 'ERR_CELERY_UNKNOWN_DEAD_LETTER'
+  readonly ids: readonly string[]
+
+  constructor(ids: readonly string[]) {
+    super(
+      `there is no dead message ${ids.map((id) => `"${id}"`).join(', ')}: celery dead list shows what there is; ` +
+        'other queues than those of the app are named with -Q',
+    )
+    this.ids = ids
   }
 }
 

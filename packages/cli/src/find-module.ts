@@ -14,7 +14,7 @@ const insideFolder = ['celery', 'app', 'index'] as const
 
 /**
  * Finds the module of `-A`: a path with or without extension, or a dotted name as in Python (`proj.celery`), and
- * optionally `:name` for the export.
+ * optionally `:name` for the export, which may also end a dotted name (`proj.celery.app`).
  * @throws UsageError that lists where it was looked for.
  */
 export function findAppModule(spec: string, from: string): AppLocation {
@@ -26,6 +26,12 @@ export function findAppModule(spec: string, from: string): AppLocation {
   for (const candidate of name === dotted || existsSync(resolve(from, name)) ? [name] : [name, dotted]) {
     const file = findFile(resolve(from, candidate), tried)
     if (file !== undefined) return { file, exportName }
+  }
+  const attribute = exportName === undefined ? /^([^/\\]+)\.(\w+)$/.exec(name) : null
+  if (attribute !== null) {
+    const [, module = '', last] = attribute
+    const file = findFile(resolve(from, module.replaceAll('.', '/')), tried)
+    if (file !== undefined) return { file, exportName: last }
   }
   throw new UsageError(
     `cannot find the app module "${name}" (-A). Looked for:\n${tried.map((path) => `  ${path}`).join('\n')}\n` +

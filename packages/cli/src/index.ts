@@ -1,1 +1,3 @@
+export type { CommandOptions } from './command-context.ts'
 export { main } from './main.ts'
+export { runCommand } from './run-command.ts'

@@ -36,7 +36,7 @@ describe('the app is loaded, with its settings,', () => {
   ])('of %s', async (spec, main, file) => {
     const loaded = await loadApp(spec, folder)
     expect(loaded.app).toMatchObject({ main, configured: true })
-    expect(loaded.location.file).toBe(join(folder, file))
+    expect(loaded.location?.file).toBe(join(folder, file))
   })
 
   test.each(['lone', 'web:port'])('not of %s, which has none', async (spec) => {

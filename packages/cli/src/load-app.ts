@@ -1,30 +1,28 @@
-import { extname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Celery } from '@celery/app'
-import { findApp } from '@celery/app/internal'
+import { ambiguousApps, findApp } from '@celery/app/internal'
 import { AppImportError } from './cli-errors.ts'
 import { type AppLocation, findAppModule, findModuleBelow } from './find-module.ts'
+import { prepareFor } from './load-typescript.ts'
 import { UsageError } from './usage-error.ts'
 
-interface FoundApp {
+export interface LoadedApp {
   readonly app: Celery
-  readonly location: AppLocation
-}
-
-export interface LoadedApp extends FoundApp {
+  /** The module that it came from; `undefined` for one that was made without a module. */
+  readonly location: AppLocation | undefined
   /** Flags with which a child process can load the same module. */
   readonly execArgv: readonly string[]
 }
+
+type FoundApp = Pick<LoadedApp, 'app' | 'location'>
 
 /**
  * Imports the module of `-A` and finds the app in it. TypeScript is loaded by Node itself where it can, else by tsx.
  * @throws UsageError where there is no such module or no app in it; AppImportError for one that throws.
  */
-export async function loadApp(spec: string | undefined, from: string = process.cwd()): Promise<LoadedApp> {
-  if (spec === undefined)
-    throw new UsageError('which app? Name its module with -A, for example: celery -A ./tasks.ts worker')
+export async function loadApp(spec: string, from: string = process.cwd()): Promise<LoadedApp> {
   const named = findAppModule(spec, from)
-  const execArgv = await prepareTypeScript(named.file)
+  const execArgv = await prepareFor(named.file)
   const module = await importFile(named.file)
   const found = findIn(named, module) ?? (await findBelow(named))
   if (found === undefined) throw new UsageError(describeMissing(named, module))
@@ -33,6 +31,12 @@ export async function loadApp(spec: string | undefined, from: string = process.c
 }
 
 function findIn(location: AppLocation, module: Readonly<Record<string, unknown>>): FoundApp | undefined {
+  const several = location.exportName === undefined ? ambiguousApps(module) : []
+  if (several.length > 0) {
+    throw new UsageError(
+      `${location.file} exports several apps: ${several.join(', ')}. Name one: -A ${location.file}:${several[0]}`,
+    )
+  }
   const app = findApp(module, location.exportName)
   return app === undefined ? undefined : { app, location }
 }
@@ -41,7 +45,7 @@ function findIn(location: AppLocation, module: Readonly<Record<string, unknown>>
 async function findBelow({ exportName, file }: AppLocation): Promise<FoundApp | undefined> {
   const below = exportName === undefined ? findModuleBelow(file) : undefined
   if (below === undefined) return undefined
-  await prepareTypeScript(below)
+  await prepareFor(below)
   return findIn({ file: below, exportName }, await importFile(below))
 }
 
@@ -51,16 +55,6 @@ async function importFile(file: string): Promise<Readonly<Record<string, unknown
   } catch (error) {
     throw new AppImportError(file, error)
   }
-}
-
-/** Makes `import()` understand the file; returns the flags that do the same for a child. */
-async function prepareTypeScript(file: string): Promise<readonly string[]> {
-  if (!/^\.[mc]?tsx?$/.test(extname(file))) return process.execArgv
-  const { typescript } = process.features as { typescript?: string | false }
-  if (typescript !== undefined && typescript !== false) return process.execArgv
-  const { register } = await import('tsx/esm/api')
-  register()
-  return [...process.execArgv, '--import', import.meta.resolve('tsx')]
 }
 
 function describeMissing(location: AppLocation, module: Readonly<Record<string, unknown>>): string {

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from 'node:fs'
 import { LogFileError } from './cli-errors.ts'
 
 /** Milliseconds between two looks at whether the file was moved away. */
@@ -30,7 +30,7 @@ export class LogFile implements Disposable {
     this.#now = options.now ?? (() => performance.now())
     this.#lookAt = this.#now() + lookEveryMs
     try {
-      this.#fd = openSync(path, 'a', 0o644)
+      this.#fd = openLog(path)
     } catch (error) {
       throw new LogFileError(path, error)
     }
@@ -61,8 +61,20 @@ export class LogFile implements Disposable {
     const there = statSync(this.#path, { throwIfNoEntry: false })
     const ours = fstatSync(this.#fd)
     if (there?.ino === ours.ino && there.dev === ours.dev) return
-    const fd = openSync(this.#path, 'a', 0o644)
+    const fd = openLog(this.#path)
     closeSync(this.#fd)
     this.#fd = fd
+  }
+}
+
+/** Not through a link, which somebody else may have put there; but `/dev/stdout` is one. */
+function openLog(path: string): number {
+  const { O_APPEND, O_CREAT, O_NOFOLLOW, O_WRONLY } = constants
+  const noLink = path.startsWith('/dev/') ? 0 : (O_NOFOLLOW ?? 0)
+  try {
+    return openSync(path, O_APPEND | O_CREAT | O_WRONLY | noLink, 0o644)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error
+    throw new Error('it is a link, which is not followed; name the file that it leads to', { cause: error })
   }
 }

@@ -34,6 +34,11 @@ export function parseTimeOption(text: string): Date {
   return value
 }
 
+/** Seconds from now, or a moment in ISO 8601. */
+export function parseMomentOption(text: string): number | Date {
+  return /^\s*[-+]?[\d.]+\s*$/.test(text) ? parseNumberOption(text) : parseTimeOption(text)
+}
+
 export function parseCountOption(text: string): number {
   const value = parseNumberOption(text)
   if (!Number.isInteger(value) || value < 1) throw new InvalidArgumentError('It must be a whole number of at least 1.')
