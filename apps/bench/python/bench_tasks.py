@@ -2,10 +2,10 @@
 
 Imported by its worker; run as a program it is the client:
 
-    python3 bench_tasks.py BROKER_URL PADDING
+    python3 bench_tasks.py BROKER_URL
 
-reads the number of tasks to send from each line of its input, and answers with how long that took and how long the
-worker took to run them, in seconds.
+reads what to send from each line of its input, JSON with the name of a task, the size of its argument and how many
+there are to be, and answers with how long sending took and how long the worker took to run them, in seconds.
 """
 
 import json
@@ -23,6 +23,11 @@ def noop(padding):
     pass
 
 
+@app.task(ignore_result=True)
+def wait():
+    time.sleep(0.005)
+
+
 @worker_ready.connect
 def announce(sender, **_):
     # At the default log level, which is the one to measure at, the worker itself does not say so.
@@ -34,10 +39,11 @@ FILLING = 'filling'
 QUEUE = 'celery'
 
 
-def drain(redis, padding, tasks):
+def drain(redis, task, padding, tasks):
+    args = (padding,) if task is noop else ()
     started = time.perf_counter()
     for _ in range(tasks):
-        noop.apply_async((padding,), queue=FILLING)
+        task.apply_async(args, queue=FILLING)
     filled = time.perf_counter()
     redis.rename(FILLING, QUEUE)
     released = time.perf_counter()
@@ -47,13 +53,15 @@ def drain(redis, padding, tasks):
     return {'sendSeconds': filled - started, 'seconds': time.perf_counter() - released}
 
 
-def main(broker, padding):
+def main(broker):
     from redis import Redis
 
     app.conf.broker_url = broker
     redis = Redis.from_url(broker)
     for line in sys.stdin:
-        print(json.dumps(drain(redis, padding, int(line))), flush=True)
+        order = json.loads(line)
+        task = {'noop': noop, 'wait': wait}[order['task']]
+        print(json.dumps(drain(redis, task, 'x' * order['argumentBytes'], order['tasks'])), flush=True)
 
 
 if __name__ == '__main__':

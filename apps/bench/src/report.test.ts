@@ -69,3 +69,19 @@ test('the table shows medians, ranges, ratios and what they aim at', () => {
     'raw at least 0.5: yes',
   ])
 })
+
+test('shares of our time are medians, and stand in a column of their own', () => {
+  const shared: RowPlan = {
+    ...plan,
+    shares: { contestant: 'profiled', metrics: { decode: 'd', settle: 's', no: 'n' } },
+  }
+  const profiled = [10, 30, 20].map((value) => ({ d: value, s: 100 - value }))
+  const rows = reportRows([shared, plan], measured({ ours: rates(60, 50, 70), profiled }))
+  expect(rows.map(({ shares }) => shares)).toEqual([{ decode: 20, settle: 80 }, undefined])
+  const [head, , line, other] = renderTable(rows).split('\n')
+  expect(head).toContain('where our time goes')
+  expect(line).toContain('| decode 20%, settle 80% |')
+  expect(other?.length).toBe(head?.length)
+  // Nobody compared and nobody aimed, so nothing is said of that.
+  expect(head).not.toContain('peers')
+})

@@ -1,6 +1,6 @@
 import type { Measurements } from './run-suite.ts'
 import { median } from './statistics.ts'
-import type { Peer, Readings, RowPlan, Source } from './suite.ts'
+import type { Peer, Readings, RowPlan, SharePlan, Source } from './suite.ts'
 
 /** A line of the report. */
 export interface Row {
@@ -17,6 +17,8 @@ export interface Row {
   readonly ratios: Readonly<Record<string, number>>
   /** What we aim at, and whether this run got there. */
   readonly aims: readonly Aim[]
+  /** Where our time goes: medians, in percent. Absent where nobody measured that. */
+  readonly shares?: Readonly<Record<string, number>>
   /** All values, in the order of the runs, by contestant. */
   readonly samples: Readonly<Record<string, readonly number[]>>
 }
@@ -39,6 +41,7 @@ export function reportRows(plans: readonly RowPlan[], { rounds }: Measurements):
       return samples === undefined ? [] : [{ peer, samples, ratio: medianRatio(ours, samples) }]
     })
     const value = median(ours)
+    const shares = plan.shares && mediansOf(rounds, plan.shares)
     return [
       {
         name: plan.name,
@@ -50,6 +53,7 @@ export function reportRows(plans: readonly RowPlan[], { rounds }: Measurements):
           ...(plan.atMost === undefined ? [] : [{ of: 'value', atMost: plan.atMost, met: value <= plan.atMost }]),
           ...peers.flatMap(({ peer, ratio }) => aimOf(peer, ratio)),
         ],
+        ...(shares === undefined ? {} : { shares }),
         samples: {
           [plan.ours.contestant]: ours,
           ...Object.fromEntries(peers.map(({ peer, samples }) => [peer.contestant, samples])),
@@ -70,6 +74,18 @@ function samplesOf(
 ): readonly number[] | undefined {
   const values = rounds.get(contestant)?.flatMap((readings) => readings[metric] ?? [])
   return values === undefined || values.length === 0 ? undefined : values
+}
+
+/** `undefined` where it took no part. */
+function mediansOf(
+  rounds: ReadonlyMap<string, readonly Readings[]>,
+  { contestant, metrics }: SharePlan,
+): Readonly<Record<string, number>> | undefined {
+  const medians = Object.entries(metrics).flatMap(([name, metric]) => {
+    const samples = samplesOf(rounds, { contestant, metric })
+    return samples === undefined ? [] : [[name, median(samples)] as const]
+  })
+  return medians.length === 0 ? undefined : Object.fromEntries(medians)
 }
 
 function medianRatio(ours: readonly number[], peers: readonly number[]): number {

@@ -31,6 +31,15 @@ export interface RowPlan {
   readonly peers?: readonly Peer[]
   /** The value that we aim at or below. */
   readonly atMost?: number
+  /** Where the time of ours goes. */
+  readonly shares?: SharePlan
+}
+
+/** Parts of the time that a contestant spends, in percent of all of it. */
+export interface SharePlan {
+  readonly contestant: string
+  /** The name of each part in the table, and its metric. */
+  readonly metrics: Readonly<Record<string, string>>
 }
 
 export interface SuiteOptions {

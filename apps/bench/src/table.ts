@@ -2,8 +2,8 @@ import type { Aim, Row } from './report.ts'
 
 /** The rows as a table for a terminal, or for a README: it is Markdown, with the columns aligned. */
 export function renderTable(rows: readonly Row[]): string {
-  const lines = [
-    ['', 'ours', 'lowest to highest', 'peers', 'ours ÷ peer', 'aim'],
+  const all = [
+    ['', 'ours', 'lowest to highest', 'peers', 'ours ÷ peer', 'aim', 'where our time goes'],
     ...rows.map((row) => [
       row.name,
       `${figure(row.ours)} ${row.unit}`,
@@ -11,8 +11,12 @@ export function renderTable(rows: readonly Row[]): string {
       list(row.peers, figure),
       list(row.ratios, (ratio) => ratio.toFixed(2)),
       row.aims.map(renderAim).join(', '),
+      list(row.shares ?? {}, (share) => `${Math.round(share)}%`),
     ]),
   ]
+  // No suite has something to say in every column.
+  const used = (all[0] as string[]).map((_, column) => all.slice(1).some((line) => line[column] !== ''))
+  const lines = all.map((line) => line.filter((_, column) => used[column]))
   const widths = (lines[0] as string[]).map((_, column) => Math.max(...lines.map((line) => line[column]?.length ?? 0)))
   const render = (cells: readonly string[]): string =>
     `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`

@@ -1,5 +1,9 @@
 /** The tasks that are measured: `celery -A` and pool processes import this module, clients call `declareTasks`. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { type AppOptions, Celery } from 'celery'
+
+/** Milliseconds for which the task `wait` waits. */
+export const waitMs = 5
 
 /** With no options, broker and result store are those that the environment names. */
 export function declareTasks(options: AppOptions = {}) {
@@ -10,6 +14,8 @@ export function declareTasks(options: AppOptions = {}) {
     noop: app.task('bench.noop', (_padding: string) => {}, { ignoreResult: true }),
     /** The same, with its result kept. */
     noopWithResult: app.task('bench.noopWithResult', (_padding: string) => {}),
+    /** Waits as a task does that asks somebody else, and lets its slot's processor be. */
+    wait: app.task('bench.wait', () => delay(waitMs), { ignoreResult: true }),
     echo: app.task('bench.echo', (value: number) => value),
   }
 }

@@ -66,7 +66,7 @@ test('measures only whom it is asked for', async () => {
 test('names what there is when it is asked for what there is not', async () => {
   const suite = await run('--suite', 'none')
   expect([suite.status, suite.result]).toEqual([2, ''])
-  expect(suite.progress).toContain('there is embedded')
+  expect(suite.progress).toContain('there is embedded, pools')
   const contestant = await run('--only', 'nobody')
   expect(contestant.status).toBe(2)
   expect(contestant.progress).toContain('it has raw, async, prefork')

@@ -6,22 +6,28 @@ import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { sqlite } from '@celery/transport-sqlite'
 import { startWorker } from '@celery/worker'
-import { app } from '../tasks.ts'
 import { serve, startArgument, stopwatch, waitForStart } from './measured.ts'
 import { observeSettling } from './observe-settling.ts'
 
 export interface DrainWorkerArgument {
-  readonly pool: 'async' | 'prefork'
+  readonly pool: 'async' | 'prefork' | 'solo' | 'threads'
   readonly concurrency: number
   /** Whether the tasks keep their results. */
   readonly results: boolean
+  /** Whether this process and those of its pool write down where their time goes; see `recordProfile`. */
+  readonly profiled: boolean
 }
 
 export interface DrainCommand {
   readonly tasks: number
 }
 
-async function main({ pool, concurrency, results }: DrainWorkerArgument): Promise<void> {
+async function main({ pool, concurrency, profiled, results }: DrainWorkerArgument): Promise<void> {
+  const appModule = createRequire(import.meta.url).resolve(
+    `@celery-apps/bench/${profiled ? 'profiled-tasks' : 'tasks'}`,
+  )
+  const appUrl = pathToFileURL(appModule).href
+  const { app } = (await import(appUrl)) as typeof import('../tasks.ts')
   let acknowledged = 0
   let stored = 0
   let onChange = (): void => {}
@@ -33,11 +39,7 @@ async function main({ pool, concurrency, results }: DrainWorkerArgument): Promis
     onChange()
   })
   app.transports.register('sqlite', async () => transport)
-  const worker = await startWorker(app, {
-    pool,
-    concurrency,
-    appModule: pathToFileURL(createRequire(import.meta.url).resolve('@celery-apps/bench/tasks')).href,
-  })
+  const worker = await startWorker(app, { pool, concurrency, appModule: appUrl })
 
   /** Resolves when so many more have ended. */
   function ended(tasks: number): Promise<void> {

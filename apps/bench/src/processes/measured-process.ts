@@ -33,6 +33,10 @@ export class MeasuredProcess {
     return started
   }
 
+  get pid(): number {
+    return this.#child.pid as number
+  }
+
   send(message: unknown): void {
     this.#child.send(message as object)
   }

@@ -17,15 +17,22 @@ export interface Spent {
   readonly seconds: number
   /** Processor time of this process, all of its threads, in seconds: it tells more where other programs are busy too. */
   readonly processorSeconds: number
+  /** When it began, in microseconds of the machine's monotonic clock, which all of its processes share. */
+  readonly startedAtMicros: number
 }
 
 /** Starts to measure; the function that it returns says what was spent since. */
 export function stopwatch(): () => Spent {
   const startedAt = performance.now()
+  const startedAtMicros = Number(process.hrtime.bigint() / 1_000n)
   const before = process.cpuUsage()
   return () => {
     const { system, user } = process.cpuUsage(before)
-    return { seconds: (performance.now() - startedAt) / 1_000, processorSeconds: (user + system) / 1e6 }
+    return {
+      seconds: (performance.now() - startedAt) / 1_000,
+      processorSeconds: (user + system) / 1e6,
+      startedAtMicros,
+    }
   }
 }
 

@@ -40,7 +40,7 @@ export class ResultWatch implements AsyncDisposable {
   async read(tasks: Iterable<string>): Promise<Map<string, StoredState>> {
     const states = new Map<string, StoredState>()
     for (const [task, { state, record }] of await this.#backend.fetch([...tasks])) {
-      states.set(task, { state, attempt: attemptOf(record) })
+      states.set(task, { state, attempt: attemptOf(String(record)) })
     }
     return states
   }
