@@ -1,6 +1,6 @@
 import { type AppOptions, CeleryApp } from '@celery/app'
 import { backendPackages, transportPackages } from '@celery/app/internal'
-import { startWorker, type Worker, type WorkerOptions } from '@celery/worker'
+import type { Worker, WorkerOptions } from '@celery/worker'
 import { bundledBackends, bundledTransports } from './bundled-drivers.ts'
 
 /**
@@ -22,12 +22,25 @@ export class Celery extends CeleryApp {
   }
 
   /**
+   * Runs the `celery` command on this app, `app.start(['call', 'add', '--args', '[2, 2]'])` for example, and resolves to its
+   * exit status. A worker that is started so runs tasks in this process unless `-A` names the module of the app.
+   *
+   * @param args - Default: those of the program.
+   */
+  async start(args: readonly string[] = process.argv.slice(2)): Promise<number> {
+    const { runCommand } = await import('@celery/cli')
+    return runCommand(args, { app: this })
+  }
+
+  /**
    * Starts a worker in this program; resolves when it consumes. Tasks run in this process, or with `appModule`, the
    * module that creates the app, in child processes.
    *
    * @example `await using worker = await app.startWorker({ concurrency: 4 })`
    */
-  startWorker(options?: WorkerOptions): Promise<Worker> {
+  async startWorker(options?: WorkerOptions): Promise<Worker> {
+    // Programs that only send need not know of workers.
+    const { startWorker } = await import('@celery/worker')
     return startWorker(this, options)
   }
 }

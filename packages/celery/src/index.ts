@@ -1,18 +1,25 @@
 export {
   AlreadyRegisteredError,
   AppClosedError,
+  AppNotFoundError,
   type AppOptions,
   type AppSignals,
+  type ArgumentsSchema,
   appOrDefault,
   type CallOptions,
   type Configuration,
   currentApp,
   currentTask,
+  type DeadLetter,
+  type DeadLetterListOptions,
+  type DeadLetterSelection,
+  type DeadLetters,
   DriverMissingError,
   type ErrorMatch,
   getTaskLogger,
   Ignore,
   ImproperlyConfiguredError,
+  InvalidNodeNameError,
   type KwargsOf,
   MaxRetriesExceededError,
   ModuleNotFoundError,
@@ -20,14 +27,23 @@ export {
   NoBrokerError,
   type NoKwargs,
   NotRegisteredError,
+  OperationalError,
   parseConfigOverrides,
+  QueueNotFoundError,
   Reject,
   type RemoteTask,
+  type RequestFailure,
+  type RequestHandlers,
+  type RequestTimeout,
+  type RequeueResult,
   Retry,
   type RetryOptions,
+  type RouterFunction,
+  type SendOptions,
   type Settings,
   type SettingsInput,
   SoftTimeLimitExceededError,
+  type StandardSchema,
   SyncSubtaskError,
   sharedTask,
   type Task,
@@ -36,15 +52,21 @@ export {
   TaskArgumentsError,
   TaskBase,
   type TaskContext,
+  type TaskExtras,
   type TaskHandlers,
   type TaskLogger,
   TaskOptionError,
   type TaskOptions,
+  type TaskQueueOptions,
+  type TaskQueuesSetting,
   type TaskRequest,
   TaskRevokedError,
   type TaskRoute,
+  type TaskRoutes,
   TimeLimitExceededError,
+  UnknownCallOptionError,
   WorkerLostError,
+  workerDirect,
 } from '@celery/app'
 export { BackendUnavailableError, UnknownBackendError } from '@celery/backend'
 export {
@@ -56,11 +78,28 @@ export {
   Signature,
   signature,
 } from '@celery/canvas'
-export { PublishTimeoutError } from '@celery/messaging'
+export { Broadcast, Exchange, PublishTimeoutError, Queue } from '@celery/messaging'
 export { CeleryError } from '@celery/promises'
 export { InvalidTaskMessageError, RemoteTaskError, TaskMessageTooLargeError } from '@celery/protocol'
 export { AsyncResult, type GetOptions, ResultTimeoutError, type TaskMeta } from '@celery/results'
-export { EncodeError, UnknownCompressionError, UnknownSerializerError } from '@celery/serialization'
+export {
+  CodecUnavailableError,
+  type Compression,
+  ContentDisallowedError,
+  DateTime,
+  Decimal,
+  DecodeError,
+  EncodeError,
+  type FleetVersion,
+  PlainDate,
+  pickleSerializer,
+  type Serializer,
+  TimeDelta,
+  TimeOfDay,
+  UnknownCompressionError,
+  UnknownSerializerError,
+  Uuid,
+} from '@celery/serialization'
 export {
   BrokerBusyError,
   ConnectionLostError,
@@ -68,5 +107,5 @@ export {
   UnknownTransportError,
   UnroutableError,
 } from '@celery/transport'
-export { AppNotFoundError, type Logger, type LogLevel, type Worker, type WorkerOptions } from '@celery/worker'
+export type { Logger, LogLevel, Worker, WorkerOptions } from '@celery/worker'
 export { Celery } from './celery.ts'

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const packageFolder = fileURLToPath(new URL('..', import.meta.url))
+const packagesFolder = dirname(packageFolder)
 const workspaceRoot = fileURLToPath(new URL('../../..', import.meta.url))
 const celeryBin = join(packageFolder, 'bin', 'celery.js')
 const compiler = join(workspaceRoot, 'node_modules', '.bin', 'tsc')
@@ -15,7 +16,7 @@ const tsx = createRequire(createRequire(import.meta.url).resolve('@celery/cli'))
 
 const deadlineMs = 60_000
 
-/** A folder outside the workspace with `celery` installed, as a user has it. Programs run in processes of their own. */
+/** A folder outside the workspace with `celery` and its parts installed, as a user has it. Programs run in processes of their own. */
 export class ProjectFolder implements AsyncDisposable {
   readonly path: string = mkdtempSync(join(tmpdir(), 'celery-project-'))
   readonly #workers: WorkerProgram[] = []
@@ -25,11 +26,15 @@ export class ProjectFolder implements AsyncDisposable {
     const modules = join(this.path, 'node_modules')
     mkdirSync(modules)
     symlinkSync(packageFolder, join(modules, 'celery'))
-    symlinkSync(join(packageFolder, 'node_modules', '@celery'), join(modules, '@celery'))
+    mkdirSync(join(modules, '@celery'))
+    for (const name of readdirSync(packagesFolder)) {
+      if (name !== 'celery') symlinkSync(join(packagesFolder, name), join(modules, '@celery', name))
+    }
     symlinkSync(join(workspaceRoot, 'node_modules', '@types'), join(modules, '@types'))
   }
 
   write(file: string, content: string): void {
+    mkdirSync(dirname(join(this.path, file)), { recursive: true })
     writeFileSync(join(this.path, file), content)
   }
 
@@ -84,14 +89,20 @@ export class ProjectFolder implements AsyncDisposable {
 /** A worker in another process. */
 export class WorkerProgram {
   readonly #process: ChildProcess
+  readonly #output: Collected
   readonly #log: Collected
   readonly #ended: Promise<[number | null, NodeJS.Signals | null]>
 
   constructor(process: ChildProcess) {
     this.#process = process
     this.#log = collect(process.stderr)
-    process.stdout?.resume()
+    this.#output = collect(process.stdout)
     this.#ended = once(process, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+  }
+
+  /** What it has printed: its banner, then its log. */
+  get lines(): readonly string[] {
+    return [this.#output, this.#log].flatMap(({ text }) => text.split('\n'))
   }
 
   async untilLogged(text: string): Promise<void> {

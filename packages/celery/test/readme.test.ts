@@ -68,14 +68,3 @@ describe('compiled to JavaScript', { timeout }, () => {
     expect(await worker.stop('SIGTERM')).toBe(0)
   })
 })
-
-describe.each(['celery', 'worker'])('the README of packages/%s', { timeout }, (name) => {
-  test('shows programs that print what it says', async () => {
-    const shown = readExamples(new URL(`../../${name}/README.md`, import.meta.url))
-    const programs = [...shown.values()].filter(({ file }) => file !== 'tasks.ts')
-    expect(programs).not.toEqual([])
-    await using folder = new ProjectFolder()
-    for (const { file, source } of shown.values()) folder.write(file, source)
-    for (const { file, output } of programs) expect(await folder.run(file), file).toEqual(output)
-  })
-})

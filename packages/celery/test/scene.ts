@@ -51,7 +51,12 @@ export class Scene implements AsyncDisposable {
 
   /** Starts one and does not wait. */
   spawnWorker(...args: readonly string[]): WorkerProcess {
-    const { env, module = 'tasks.mjs', settings } = this.#options
+    return this.spawnWorkerOf(this.#options.module ?? 'tasks.mjs', ...args)
+  }
+
+  /** As that, of another module in `fixtures`. */
+  spawnWorkerOf(module: string, ...args: readonly string[]): WorkerProcess {
+    const { env, settings } = this.#options
     const worker = new WorkerProcess(['-A', join(fixtures, module), 'worker', '-l', 'info', ...args], {
       ...process.env,
       CELERY_LOCAL: this.broker,
@@ -256,7 +261,7 @@ function childrenOf(pid: number): readonly number[] {
   })
 }
 
-function commandOf(pid: number): string {
+export function commandOf(pid: number): string {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
   } catch {
