@@ -53,6 +53,7 @@ const commands = {
   start: (args) => application('quickstart', args),
   bench: (args) => application('bench', args),
   chaos: (args) => application('chaos', args),
+  fuzz: (args) => application('fuzz', args),
 }
 
 async function prepare() {
