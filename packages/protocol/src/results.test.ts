@@ -332,6 +332,13 @@ describe('states', () => {
     expect(compareStates('PROGRESS', 'UPLOADING')).toBe(0)
   })
 
+  test('TASK-088 TASK-089 TASK-090 TASK-091 are in the sets of Celery', () => {
+    expect([...READY_STATES].sort()).toEqual(['FAILURE', 'REVOKED', 'SUCCESS'])
+    expect([...UNREADY_STATES].sort()).toEqual(['PENDING', 'RECEIVED', 'REJECTED', 'RETRY', 'STARTED'])
+    expect([...EXCEPTION_STATES].sort()).toEqual(['FAILURE', 'RETRY', 'REVOKED'])
+    expect([...PROPAGATE_STATES].sort()).toEqual(['FAILURE', 'REVOKED'])
+  })
+
   test('every state is final or not', () => {
     for (const state of ALL_STATES) expect(READY_STATES.has(state)).toBe(!UNREADY_STATES.has(state))
     for (const state of PROPAGATE_STATES) expect(EXCEPTION_STATES.has(state) && READY_STATES.has(state)).toBe(true)

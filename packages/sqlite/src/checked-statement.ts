@@ -1,7 +1,7 @@
-import type { RunResult, SqlParameter, SqlRow, SqlValue, Statement } from './database.ts'
 import type { DriverStatement } from './driver.ts'
 import { translateError } from './errors.ts'
 import { checkParameters } from './parameters.ts'
+import type { RunResult, SqlParameter, SqlRow, SqlValue, Statement } from './statement.ts'
 
 /** A driver's statement that lets through only what the driver handles well, and speaks in our errors. */
 export class CheckedStatement implements Statement {

@@ -2,7 +2,7 @@
  * What we need of an SQLite library, in its least common shape: `node:sqlite` and libsql are each brought to this by a
  * file of their own, and everything else is the same for both.
  */
-import type { RunResult, SqlParameter, SqlValue } from './database.ts'
+import type { RunResult, SqlParameter, SqlValue } from './statement.ts'
 
 export interface Driver {
   /** For messages: `node:sqlite` or `libsql`. */

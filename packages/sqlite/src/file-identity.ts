@@ -42,7 +42,9 @@ const reasonByErrno: Readonly<Record<string, UnavailableReason>> = {
 /** Not by Node's `recursive`, which never returns where the file system says "no such folder" of a folder to be made, as `/proc` does. */
 function makeFolder(path: string): void {
   if (existsSync(path)) return
-  makeFolder(dirname(path))
+  const parent = dirname(path)
+  // The root of a drive that is not there is its own.
+  if (parent !== path) makeFolder(parent)
   try {
     mkdirSync(path, { mode: 0o700 })
   } catch (error) {

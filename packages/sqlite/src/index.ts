@@ -1,14 +1,5 @@
 export { type BusyRetryOptions, withBusyRetry } from './busy-retry.ts'
-export {
-  type Database,
-  type OpenDatabaseOptions,
-  openDatabase,
-  type RunResult,
-  type SqlParameter,
-  type SqlRow,
-  type SqlValue,
-  type Statement,
-} from './database.ts'
+export { type Database, type OpenDatabaseOptions, openDatabase } from './database.ts'
 export { databasePath } from './database-path.ts'
 export {
   DatabaseBusyError,
@@ -17,4 +8,5 @@ export {
   type UnavailableReason,
 } from './errors.ts'
 export { SqliteWrite } from './sqlite-write.ts'
+export type { RunResult, SqlParameter, SqlRow, SqlValue, Statement } from './statement.ts'
 export { type DatabaseWatch, type WatchedDatabase, type WatchOptions, watchDatabase } from './watch-database.ts'

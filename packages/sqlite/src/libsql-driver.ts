@@ -1,5 +1,5 @@
-import type { RunResult, SqlParameter, SqlValue } from './database.ts'
 import type { Driver, DriverStatement } from './driver.ts'
+import type { RunResult, SqlParameter, SqlValue } from './statement.ts'
 
 /** The few methods of libsql that we call. */
 interface LibsqlModule {

@@ -1,5 +1,5 @@
-import type { RunResult, SqlParameter, SqlValue } from './database.ts'
 import type { Driver, DriverStatement } from './driver.ts'
+import type { RunResult, SqlParameter, SqlValue } from './statement.ts'
 
 /** The few methods of `node:sqlite` that we call; the types of Node 20 do not know the module. */
 interface NodeSqlite {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { SqlParameter } from './database.ts'
 import { checkParameters, countPlaceholders } from './parameters.ts'
+import type { SqlParameter } from './statement.ts'
 
 describe('counting placeholders', () => {
   test.each([

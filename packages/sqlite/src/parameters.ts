@@ -1,4 +1,4 @@
-import type { SqlParameter } from './database.ts'
+import type { SqlParameter } from './statement.ts'
 
 /**
  * Counts the `?` of one statement. libsql accepts a wrong number of parameters without a word, so we count ourselves,

@@ -1,4 +1,4 @@
-import type { SqlParameter } from './database.ts'
+import type { SqlParameter } from './statement.ts'
 
 /**
  * One statement that its maker hands to somebody else to run in a transaction on the same file. `@celery/backend-sqlite`

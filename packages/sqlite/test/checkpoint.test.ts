@@ -35,8 +35,8 @@ const program = `
 async function onSmallDisk(...args: readonly string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'celery-checkpoint-'))
   onTestFinished(() => rm(folder, { recursive: true }))
-  // Blocks of 512 bytes, for every shell that keeps to POSIX; Bash counts in kibibytes.
-  const limited = 'if [ -n "$BASH_VERSION" ]; then ulimit -f 256; else ulimit -f 512; fi; exec "$@"'
+  // In blocks of 512 bytes where the shell keeps to POSIX, as Bash has to be told to.
+  const limited = '(set -o posix) 2>/dev/null && set -o posix; ulimit -f 512; exec "$@"'
   const command = ['-c', limited, 'sh', process.execPath, '-e', program, join(folder, 'small.db'), ...args]
   const { stderr, stdout } = await promisify(execFile)('sh', command)
   const answer = JSON.parse(stdout) as {

@@ -38,6 +38,19 @@ describe('the memory transport', () => {
     expect(await ready(await open(transport, 'memory://'))).toBe(0)
   })
 
+  test('says of an exchange that another app of the process has left how to keep clear of it', async () => {
+    const transport = memoryTransport()
+    await (await open(transport, 'memory://')).declareExchange({ name: 'mail', type: 'topic' })
+    const later = await open(transport, 'memory://')
+    await expect(later.declareExchange({ name: 'mail', type: 'direct' })).rejects.toMatchObject({
+      code: 'ERR_CELERY_EXCHANGE_MISMATCH',
+      message:
+        'exchange "mail" is of type topic and cannot be declared as direct: the broker has it from before; rename one of the two, delete the old one, or use a broker of your own, memory://mail-app for example: all of this process share one by its URL',
+    })
+    const own = await open(transport, 'memory://mail-app')
+    await own.declareExchange({ name: 'mail', type: 'direct' })
+  })
+
   test('shares nothing between transports', async () => {
     await (await open(memoryTransport(), 'memory://a')).publish([publication('1')])
     expect(await ready(await open(memoryTransport(), 'memory://a'))).toBe(0)

@@ -213,7 +213,7 @@ class SqliteBroker implements VirtualBroker {
       const idleMs = await this.#session.read((nowMs) => this.#file.idleMs(queues, nowMs), { signal })
       if (idleMs === 0) return
       // The clock may be moved, by its owner or by a test, and nothing tells.
-      const timeoutMs = idleMs === undefined ? undefined : Math.min(Math.max(idleMs, 1), longestIdleMs)
+      const timeoutMs = idleMs === undefined ? undefined : Math.min(idleMs, longestIdleMs)
       await this.#wakeUp.wait(count, { signal, timeoutMs })
     }
   }

@@ -29,6 +29,12 @@ describe('transport errors', () => {
     expect(new transport.BrokerBusyError('redis://h', 'full', { cause }).cause).toBe(cause)
   })
 
+  test('an exchange of another type says what to do about it', () => {
+    expect(new transport.ExchangeMismatchError('mail', 'topic', 'direct').message).toBe(
+      'exchange "mail" is of type direct and cannot be declared as topic: the broker has it from before; rename one of the two, delete the old one, or use another broker',
+    )
+  })
+
   test('an unknown transport names the known ones', () => {
     expect(new transport.UnknownTransportError('rediss', ['redis', 'amqp']).message).toBe(
       'no transport for broker URLs that begin with "rediss://"; known are amqp, redis; correct the URL, or register a driver for it',

@@ -118,8 +118,12 @@ export class ExchangeMismatchError extends CeleryError {
   readonly declaredType: string
   readonly existingType: string
 
-  constructor(exchange: string, declaredType: string, existingType: string) {
-    super(`exchange "${exchange}" is of type ${existingType} and cannot be declared as ${declaredType}`)
+  /** @param elsewhere - Where there is another broker at hand, without this exchange. */
+  constructor(exchange: string, declaredType: string, existingType: string, elsewhere?: string) {
+    super(
+      `exchange "${exchange}" is of type ${existingType} and cannot be declared as ${declaredType}: the broker has it from before; ` +
+        `rename one of the two, delete the old one, or ${elsewhere ?? 'use another broker'}`,
+    )
     this.exchange = exchange
     this.declaredType = declaredType
     this.existingType = existingType

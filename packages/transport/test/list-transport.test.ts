@@ -1,4 +1,4 @@
-/** The driver of docs/guides/transport-of-your-own.md keeps what its capabilities promise, and the guide shows it as it is. */
+/** The driver of docs/how-to/transport-of-your-own.md keeps what its capabilities promise, and the guide shows it as it is. */
 import { readFileSync } from 'node:fs'
 import { parseBrokerUrl } from '@celery/transport'
 import { type BrokerUnderTest, runCase, transportCases } from '@celery/transport/testkit'
@@ -36,7 +36,7 @@ describe('the transport of the guide', () => {
 })
 
 describe('the guide', () => {
-  const guide = readFileSync(new URL('../../../docs/guides/transport-of-your-own.md', import.meta.url), 'utf8')
+  const guide = readFileSync(new URL('../../../docs/how-to/transport-of-your-own.md', import.meta.url), 'utf8')
   const source = readFileSync(new URL('../examples/list-transport.ts', import.meta.url), 'utf8')
   const blocks = [...guide.matchAll(/^```ts\n\/\/ list-transport\.ts\n(.*?)^```$/gms)].map(([, block = '']) => block)
 

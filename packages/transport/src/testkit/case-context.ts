@@ -11,8 +11,8 @@ import type {
   SettleAction,
   TransportCapabilities,
 } from '../broker-connection.ts'
+import type { BrokerUnderTest } from './broker-under-test.ts'
 import { readBody } from './read-body.ts'
-import type { BrokerUnderTest } from './transport-case.ts'
 
 /** What a case works with. Every wait in it has a deadline, so that a driver that hangs fails instead. */
 export class CaseContext {

@@ -1,5 +1,5 @@
+import type { OpenBroker } from './broker-under-test.ts'
 import { defaultDeadlineMs, type RunCaseOptions, runCase } from './run-case.ts'
-import type { OpenBroker } from './transport-case.ts'
 import { transportCases } from './transport-cases.ts'
 
 /** The two functions of a test framework that the kit needs; Vitest, Jest and `node:test` have them. */

@@ -1,6 +1,7 @@
+export type { BrokerUnderTest, OpenBroker } from './broker-under-test.ts'
 export { type CaseContext, publication, textMessage } from './case-context.ts'
 export { describeTransport, type SkippableContext, type TestFramework } from './describe-transport.ts'
 export { type Envelope, readBody, readBytes, readEnvelope } from './read-body.ts'
 export { type RunCaseOptions, runCase } from './run-case.ts'
-export type { BrokerUnderTest, OpenBroker, TransportCase } from './transport-case.ts'
+export type { TransportCase } from './transport-case.ts'
 export { transportCases } from './transport-cases.ts'

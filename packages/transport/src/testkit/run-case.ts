@@ -1,5 +1,6 @@
+import type { OpenBroker } from './broker-under-test.ts'
 import { CaseContext } from './case-context.ts'
-import type { OpenBroker, TransportCase } from './transport-case.ts'
+import type { TransportCase } from './transport-case.ts'
 
 export interface RunCaseOptions {
   /** Milliseconds that each wait of a case may take, and a third of what the whole case may. @defaultValue `10_000` */

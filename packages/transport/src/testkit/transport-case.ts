@@ -1,4 +1,4 @@
-import type { BrokerConnection, TransportCapabilities } from '../broker-connection.ts'
+import type { TransportCapabilities } from '../broker-connection.ts'
 import type { CaseContext } from './case-context.ts'
 
 /** One sentence about what every transport does, and a proof of it. Plain data: any test framework can run it. */
@@ -9,23 +9,3 @@ export interface TransportCase {
   /** Rejects where the transport does something else. */
   run(context: CaseContext): Promise<void>
 }
-
-/** What a driver gives the kit: a broker that nobody else uses. Disposed of after the case. */
-export interface BrokerUnderTest extends AsyncDisposable {
-  readonly capabilities: TransportCapabilities
-  /** Opens one more connection to the same broker. */
-  connect(options: { readonly leaseMs: number }): Promise<BrokerConnection>
-  /**
-   * Moves the clock that the driver reads (`OpenOptions.now`) ahead. The clock must run besides, as the machine's does.
-   * Without it the kit waits in real time, for seconds.
-   */
-  advance?(ms: number): void | Promise<void>
-  /**
-   * Ends a connection as the death of its process does: no word to the broker. Without it the kit just stops using the
-   * connection.
-   */
-  crash?(connection: BrokerConnection): Promise<void>
-}
-
-/** Makes a new broker. Called for each case. */
-export type OpenBroker = () => Promise<BrokerUnderTest>

@@ -46,7 +46,11 @@ export class VirtualConnection implements BrokerConnection {
       throw new UnsupportedByTransportError(this.#transport, 'exchanges of type fanout')
     }
     const existing = name === '' ? defaultExchange : await this.#broker.exchange(name, options)
-    if (existing !== undefined && existing.type !== type) throw new ExchangeMismatchError(name, type, existing.type)
+    if (existing !== undefined && existing.type !== type) {
+      // Mostly of another app of this process, as in tests: who did not name the broker does not know that they share one.
+      const elsewhere = `use a broker of your own, ${this.#transport}://${name}-app for example: all of this process share one by its URL`
+      throw new ExchangeMismatchError(name, type, existing.type, this.capabilities.shared ? undefined : elsewhere)
+    }
     if (existing === undefined) await this.#broker.declareExchange(exchange, options)
   }
 
