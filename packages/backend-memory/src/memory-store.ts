@@ -14,7 +14,7 @@ export interface MemoryStoreOptions {
   /** Reads the time; for tests. @defaultValue `Date.now` */
   readonly now?: (() => number) | undefined
   /** Stores by name, among which it finds its own. @defaultValue those of the process */
-  readonly tables?: Map<string, MemoryTable>
+  readonly tables?: Map<string, MemoryTable> | undefined
 }
 
 /** One connection to a store in this process's memory. Stores with the same name among the same tables share their records. */

@@ -14,7 +14,8 @@ export class MemoryTable {
   }
 
   set(key: string, row: Row, now: number): void {
-    this.#rows.set(key, row)
+    // Its owner may use the bytes again, and a small record must not keep a large buffer that it is a part of.
+    this.#rows.set(key, typeof row.value === 'string' ? row : { ...row, value: Uint8Array.from(row.value) })
     this.#sweepSome(now)
     this.#notify(key)
   }

@@ -19,10 +19,7 @@ function driverOver(tables: MemoryStoreOptions['tables'], now: (() => number) | 
     name: 'memory',
     async open(url, options) {
       options?.signal?.throwIfAborted()
-      const store = new MemoryStore(storeName(url), {
-        now: options?.now ?? now,
-        ...(tables === undefined ? undefined : { tables }),
-      })
+      const store = new MemoryStore(storeName(url), { now: options?.now ?? now, tables })
       return keyValueBackend(store, { keyPrefix: globalKeyPrefix(options?.transportOptions) })
     },
   }

@@ -273,6 +273,23 @@ const brokenBackends: readonly BrokenBackend[] = [
     }),
   },
   {
+    fault: 'keeps the bytes of whoever wrote them',
+    expected: 'keeps its own copy of bytes, which their owner may use again',
+    change: (backend) => {
+      const given = new Map<string, string | Uint8Array>()
+      return {
+        store: (writes, options) => {
+          for (const { record, taskId } of writes) given.set(taskId, record)
+          return backend.store(writes, options)
+        },
+        fetch: async (ids, options) => {
+          const found = await backend.fetch(ids, options)
+          return new Map([...found].map(([id, each]) => [id, { ...each, record: given.get(id) ?? each.record }]))
+        },
+      }
+    },
+  },
+  {
     fault: 'calls a watcher that has stopped',
     expected: 'makes no call after a watch was disposed, which is safe twice',
     change: (backend) => ({

@@ -25,7 +25,8 @@ export const SET = `
 /** As SET, where `mayReplace` of `@celery/backend` allows it or the stored row has expired. Parameters: those of SET, now. */
 export const PUT_UNLESS_TERMINAL: string = `${SET}
   WHERE celery_results.state IS NULL
-    OR celery_results.state NOT IN ('SUCCESS', 'FAILURE', 'REVOKED')
+    OR celery_results.state IN ('PENDING', 'RECEIVED', 'STARTED', 'RETRY', 'REJECTED', 'IGNORED')
+    OR (celery_results.state NOT IN ('SUCCESS', 'FAILURE', 'REVOKED') AND excluded.state <> 'STARTED')
     OR (celery_results.state = 'FAILURE' AND excluded.state = 'SUCCESS')
     OR celery_results.expires_at <= ?`
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { mayReplace } from './may-replace.ts'
 
 const FINAL = ['SUCCESS', 'FAILURE', 'REVOKED']
-const state = fc.constantFrom('RECEIVED', 'STARTED', 'RETRY', 'PROGRESS', ...FINAL)
+const state = fc.constantFrom('RECEIVED', 'STARTED', 'RETRY', 'PROGRESS', 'ABORTED', ...FINAL)
 
 /** What is stored after `writes`. */
 const store = (writes: readonly string[]): string | undefined =>
@@ -32,4 +32,11 @@ test('a stored success is never replaced', () => {
 
 test('a failure gives way to a success of a later run and to nothing else', () => {
   fc.assert(fc.property(state, (next) => mayReplace('FAILURE', next) === (next === 'SUCCESS')))
+})
+
+test('the news that a task has started comes too late once the task has told a state of its own', () => {
+  expect(store(['STARTED', 'PROGRESS', 'STARTED'])).toBe('PROGRESS')
+  expect(store(['ABORTED', 'STARTED'])).toBe('ABORTED')
+  expect(store(['PROGRESS', 'RETRY', 'STARTED'])).toBe('STARTED')
+  expect(store(['RECEIVED', 'STARTED'])).toBe('STARTED')
 })

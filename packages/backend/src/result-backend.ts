@@ -27,7 +27,7 @@ export interface ResultBackend extends AsyncDisposable {
   /**
    * Stores records. A task in a final state (SUCCESS, FAILURE, REVOKED) stays as it is whatever is written after it,
    * except that a task which was retried or ran again may replace a FAILURE by a SUCCESS (as Celery 4.4.7 and later: only SUCCESS is
-   * never overwritten); a final state is never replaced by one that is not.
+   * never overwritten); a final state is never replaced by one that is not, and a state of the task's own never by STARTED.
    */
   store(writes: readonly ResultWrite[], options?: AbortableOptions): Promise<void>
   /** The same writes, by the same rules, for a broker of the same `domain` to carry out. Present if `domain` is. */

@@ -104,6 +104,16 @@ export const recordCases: readonly BackendCase[] = [
     },
   },
   {
+    name: 'keeps its own copy of bytes, which their owner may use again',
+    async run({ backend, id }) {
+      const record = Uint8Array.of(1, 2, 3)
+      const taskId = id()
+      await backend.store([{ taskId, state: 'SUCCESS', record }])
+      record.fill(0)
+      assert.deepEqual([...Buffer.from((await fetchOne(backend, taskId))?.record ?? '')], [1, 2, 3])
+    },
+  },
+  {
     name: 'keeps a record of four megabytes',
     async run({ backend, id }) {
       const big = { taskId: id(), state: 'SUCCESS', record: 'ü0'.repeat(1_400_000) }

@@ -4,8 +4,8 @@ import type { ResultWrite } from '../result-backend.ts'
 import { assertStored, fetchOne, textOf, write } from './assertions.ts'
 import type { BackendCase } from './backend-under-test.ts'
 
-const STATES = ['RECEIVED', 'STARTED', 'RETRY', 'PROGRESS', 'SUCCESS', 'FAILURE', 'REVOKED']
 const FINAL = ['SUCCESS', 'FAILURE', 'REVOKED']
+const STATES = ['PENDING', 'RECEIVED', 'STARTED', 'RETRY', 'REJECTED', 'IGNORED', 'PROGRESS', 'ABORTED', ...FINAL]
 
 /** Every pair of states, written one after the other: what is stored first, what second, and which must be there. */
 function everyPair(id: () => string): { first: ResultWrite; second: ResultWrite; winner: ResultWrite }[] {
