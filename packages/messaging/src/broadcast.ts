@@ -14,6 +14,9 @@ export interface BroadcastOptions extends QueueOptions {
  * all of them. Goes away with its consumer. Needs a broker with fanout.
  */
 export class Broadcast extends Queue {
+  readonly #of: string
+  readonly #options: QueueOptions
+
   constructor(name: string, { queue, unique = false, ...options }: BroadcastOptions = {}) {
     super(unique ? `${queue ?? 'bcast'}.${randomUUID()}` : (queue ?? `bcast.${randomUUID()}`), {
       autoDelete: true,
@@ -21,5 +24,12 @@ export class Broadcast extends Queue {
       exchange: new Exchange(name, { type: 'fanout' }),
       ...options,
     })
+    this.#of = name
+    this.#options = options
+  }
+
+  /** The same queue, and still that of a broadcast, but for these options. */
+  override with(changes: QueueOptions): Broadcast {
+    return new Broadcast(this.#of, { ...this.#options, ...changes, queue: this.name })
   }
 }

@@ -3,7 +3,7 @@ import { MessageProducer, type MessageProducerOptions } from './message-producer
 import { ResourcePool, type ResourcePoolOptions } from './resource-pool.ts'
 
 /** Of a pool whose resources are made for it. */
-export type PoolOptions = Pick<ResourcePoolOptions<unknown>, 'clock' | 'limit' | 'onError'>
+export type PoolOptions = Pick<ResourcePoolOptions<object>, 'clock' | 'limit' | 'onError'>
 
 /**
  * Connections of their own to the brokers of `connection`: kombu's `connection.Pool` and `connections[connection]`. One
@@ -29,8 +29,11 @@ export function producerPool(
       return opened
     },
     async close(each) {
-      await each.close()
-      await connections.get(each)?.close()
+      try {
+        await each.close()
+      } finally {
+        await connections.get(each)?.close()
+      }
     },
   })
 }

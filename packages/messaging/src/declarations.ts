@@ -30,7 +30,8 @@ export class Declarations {
   }
 
   /** They may be gone: the next `declare` declares them again. */
-  forget(broker: BrokerConnection | undefined): void {
-    if (broker !== undefined) this.#declared.delete(broker)
+  forget(broker: BrokerConnection | undefined, entities: readonly (Exchange | Queue)[]): void {
+    const declared = broker === undefined ? undefined : this.#declared.get(broker)
+    if (declared !== undefined) for (const entity of entities) declared.delete(entity)
   }
 }

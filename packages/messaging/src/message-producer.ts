@@ -105,7 +105,7 @@ export class MessageProducer implements AsyncDisposable {
       } catch (error) {
         // Deleted since, or lost with a restart of the broker.
         if (entities.length === 0 || !CeleryError.is(error, 'ERR_CELERY_UNKNOWN_EXCHANGE')) throw error
-        this.#declarations.forget(this.#options.connection.live)
+        this.#declarations.forget(this.#options.connection.live, entities)
       }
     }
     await this.#declareAndPublish(entities, publication, options, deadline)

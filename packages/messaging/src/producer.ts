@@ -1,5 +1,5 @@
 import { type AbortableOptions, abortable, CeleryError, type Deferred, deferred, sleep } from '@celery/promises'
-import { deliveryTags, type Publication } from '@celery/transport'
+import { type BrokerConnection, deliveryTags, type Publication } from '@celery/transport'
 import { Batcher } from './batcher.ts'
 import type { Connection } from './connection.ts'
 import { Declarations } from './declarations.ts'
@@ -30,18 +30,19 @@ export interface PublishOptions {
   readonly timeoutMs?: number | undefined
   /** How often to try again; `null` does not. @defaultValue the producer's */
   readonly retryPolicy?: PublishRetryPolicy | null | undefined
-  /** Made before it is published, where this producer has not made them on its connection. @defaultValue none */
+  /** Made before it is published, once on each connection. @defaultValue none */
   readonly declare?: readonly (Exchange | Queue)[] | undefined
 }
 
 interface Limits {
   readonly timeoutMs: number
   readonly retryPolicy: PublishRetryPolicy | undefined
-  readonly declare?: readonly (Exchange | Queue)[]
 }
 
 interface Waiting {
   readonly publication: Publication
+  /** Not one of its limits: messages that need something travel together with those that need nothing. */
+  readonly declare: readonly (Exchange | Queue)[]
   readonly done: Deferred<void>
   readonly deadline: number
   /** One object for a whole batch. */
@@ -82,7 +83,8 @@ export class Producer {
     // The tag makes a repeated publish the same message, so that a retry after a lost answer does not duplicate it.
     const tagged = publication.tag === undefined ? { ...publication, tag: this.#newTag() } : publication
     const limits = options === undefined ? this.#limits : this.#limitsOf(options)
-    const waiting = { publication: tagged, done, deadline: performance.now() + limits.timeoutMs, limits }
+    const deadline = performance.now() + limits.timeoutMs
+    const waiting = { publication: tagged, declare: options?.declare ?? nothing, done, deadline, limits }
     if (limits === this.#limits) this.#batcher.add(waiting)
     else this.#publishSingly(waiting)
     return done.promise
@@ -93,13 +95,11 @@ export class Producer {
     await Promise.all([this.#batcher.idle(), ...this.#single])
   }
 
-  #limitsOf({ declare = [], timeoutMs, retryPolicy }: PublishOptions): Limits {
-    const isDeclared = this.#declarations.has(this.#connection.live, declare)
-    if (isDeclared && timeoutMs === undefined && retryPolicy === undefined) return this.#limits
+  #limitsOf({ timeoutMs, retryPolicy }: PublishOptions): Limits {
+    if (timeoutMs === undefined && retryPolicy === undefined) return this.#limits
     return {
       timeoutMs: timeoutMs ?? this.#limits.timeoutMs,
       retryPolicy: retryPolicy === undefined ? this.#limits.retryPolicy : (retryPolicy ?? undefined),
-      declare,
     }
   }
 
@@ -141,33 +141,32 @@ export class Producer {
     const timer = new AbortController()
     const cancel = setTimeout(() => timer.abort(timeout), Math.max(0, Math.ceil(deadline - performance.now())))
     try {
-      await this.#withRetries(
-        batch.map((waiting) => waiting.publication),
-        limits,
-        { signal: timer.signal },
-      )
+      await this.#withRetries(batch, limits.retryPolicy, { signal: timer.signal })
     } finally {
       clearTimeout(cancel)
     }
   }
 
   async #withRetries(
-    publications: readonly Publication[],
-    { declare = [], retryPolicy: policy }: Limits,
+    batch: readonly Waiting[],
+    policy: PublishRetryPolicy | undefined,
     options: AbortableOptions,
   ): Promise<void> {
+    const publications = batch.map(({ publication }) => publication)
     for (let attempt = 0; ; attempt++) {
       try {
         const broker = await this.#connection.broker(options)
         try {
-          if (declare.length > 0) {
-            await abortable(this.#declarations.declare(broker, declare, options), options.signal)
-          }
+          // Asked of this connection: the one before may have been to another broker.
+          const undeclared = batch.filter(({ declare }) => !this.#declarations.has(broker, declare))
+          if (undeclared.length > 0) await abortable(this.#declare(broker, undeclared, options), options.signal)
           // Bounded here too: it must not depend on a driver that listens.
           await abortable(broker.publish(publications, options), options.signal)
           return
         } catch (error) {
           if (isConnectionLost(error)) await this.#connection.discard(broker)
+          // It may have been deleted since: the next message declares it again.
+          if (isNowhere(error)) for (const { declare } of batch) this.#declarations.forget(broker, declare)
           throw error
         }
       } catch (error) {
@@ -179,6 +178,17 @@ export class Producer {
       }
     }
   }
+
+  async #declare(broker: BrokerConnection, batch: readonly Waiting[], options: AbortableOptions): Promise<void> {
+    for (const { declare } of batch) await this.#declarations.declare(broker, declare, options)
+  }
+}
+
+const nothing: readonly never[] = []
+
+/** Whether a message had no exchange to go through, or no queue to go to. */
+function isNowhere(error: unknown): boolean {
+  return CeleryError.is(error, 'ERR_CELERY_UNKNOWN_EXCHANGE') || CeleryError.is(error, 'ERR_CELERY_UNROUTABLE')
 }
 
 const timeoutCode = 'ERR_CELERY_PUBLISH_TIMEOUT'

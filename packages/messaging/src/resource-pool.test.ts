@@ -39,7 +39,7 @@ describe('MSG-015 a pool', () => {
   })
 
   test('has 10 where nobody says, and no limit where that is asked for', async () => {
-    expect(new ResourcePool({ open: () => 1, close: async () => {} }).limit).toBe(10)
+    expect(new ResourcePool({ open: () => ({}), close: async () => {} }).limit).toBe(10)
     const { pool } = setUp({ limit: null })
     for (let count = 0; count < 100; count++) await pool.acquire()
     expect([pool.limit, pool.size]).toEqual([null, 100])
@@ -169,6 +169,17 @@ describe('MSG-015 a pool', () => {
     await expect(pool.acquire()).rejects.toMatchObject({ code: 'ERR_CELERY_RESOURCE_POOL_CLOSED' })
   })
 
+  test('is closed when all are closed, whoever asks', async () => {
+    const closing = deferred()
+    const { pool } = setUp({ close: () => closing.promise })
+    await pool.acquire()
+    const closes = [pool.close(), pool.close()]
+    expect(await Promise.all(closes.map(stateOf))).toEqual(['pending', 'pending'])
+    closing.resolve()
+    await Promise.all(closes)
+    expect(pool.size).toBe(0)
+  })
+
   test('closes what was being made when it was closed', async () => {
     const made = deferred<{ readonly id: number }>()
     const { closed, pool } = setUp({ open: () => made.promise })
@@ -189,5 +200,17 @@ describe('MSG-015 a pool', () => {
     await (await pool.acquire()).discard()
     expect(errors).toEqual(['stuck'])
     expect((await pool.acquire()).resource.id).toBe(2)
+  })
+
+  test('has room for another one also where it cannot tell of that', async () => {
+    const { pool } = setUp({
+      limit: 1,
+      close: () => Promise.reject(new Error('stuck')),
+      onError: (error) => {
+        throw error
+      },
+    })
+    await expect((await pool.acquire()).discard()).rejects.toThrow('stuck')
+    expect((await pool.acquire({ block: false })).resource.id).toBe(2)
   })
 })

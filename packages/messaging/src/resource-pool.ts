@@ -8,7 +8,7 @@ import {
   systemClock,
 } from '@celery/promises'
 
-export interface ResourcePoolOptions<Resource> {
+export interface ResourcePoolOptions<Resource extends object> {
   /** Most resources at the same time; `null` for no limit. @defaultValue `10`, as in Celery */
   readonly limit?: number | null | undefined
   /** Makes one, when somebody needs it and none is free. */
@@ -23,12 +23,12 @@ export interface ResourcePoolOptions<Resource> {
 export interface AcquireOptions extends AbortableOptions {
   /** Whether to wait where all are in use. @defaultValue `true` */
   readonly block?: boolean | undefined
-  /** Seconds to wait for one. @defaultValue for ever */
+  /** Seconds to wait until one is free or may be made; making it is not counted. @defaultValue for ever */
   readonly timeout?: number | undefined
 }
 
 /** A resource that is in use. `await using` gives it back where its scope ends. */
-export interface Leased<Resource> extends AsyncDisposable {
+export interface Leased<Resource extends object> extends AsyncDisposable {
   readonly resource: Resource
   /** Gives it back, for others to use. Safe twice. */
   release(): Promise<void>
@@ -37,13 +37,13 @@ export interface Leased<Resource> extends AsyncDisposable {
 }
 
 /** What one who asked may do now. */
-type Grant<Resource> = { readonly type: 'use'; readonly resource: Resource } | { readonly type: 'open' }
+type Grant<Resource extends object> = { readonly type: 'use'; readonly resource: Resource } | { readonly type: 'open' }
 
 /**
  * Resources that cost something to make, each used by one at a time, and so many at most: kombu's `Resource`. They are
  * made when they are needed, the one given back last is used first, and who waits is served in turn.
  */
-export class ResourcePool<Resource> implements AsyncDisposable {
+export class ResourcePool<Resource extends object> implements AsyncDisposable {
   readonly #options: ResourcePoolOptions<Resource>
   readonly #free: Resource[] = []
   readonly #used = new Set<Resource>()
@@ -51,7 +51,7 @@ export class ResourcePool<Resource> implements AsyncDisposable {
   #limit: number
   /** In use, free, being made or being closed. */
   #size = 0
-  #closed = false
+  #closing: Promise<void> | undefined
 
   /** @throws RangeError for a limit below 1. */
   constructor(options: ResourcePoolOptions<Resource>) {
@@ -80,7 +80,7 @@ export class ResourcePool<Resource> implements AsyncDisposable {
    */
   async acquire(options: AcquireOptions = {}): Promise<Leased<Resource>> {
     options.signal?.throwIfAborted()
-    if (this.#closed) throw new ResourcePoolClosedError()
+    if (this.#closing !== undefined) throw new ResourcePoolClosedError()
     const grant = (this.#waiting.size === 0 ? this.#grant() : undefined) ?? (await this.#wait(options))
     const resource = grant.type === 'use' ? grant.resource : await this.#open()
     if (!this.#used.has(resource)) throw new ResourcePoolClosedError()
@@ -102,17 +102,21 @@ export class ResourcePool<Resource> implements AsyncDisposable {
   }
 
   /** Closes all of them, those in use too: kombu's `force_close_all`. Nothing can be acquired any more. Safe twice. */
-  async close(): Promise<void> {
-    this.#closed = true
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
     for (const waiting of this.#waiting) waiting.reject(new ResourcePoolClosedError())
     this.#waiting.clear()
     const all = [...this.#free.splice(0), ...this.#used]
     this.#used.clear()
     await Promise.all(all.map((resource) => this.#end(resource)))
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
   }
 
   /** Lets one who asks have something, if there is something to be had. */
@@ -168,7 +172,7 @@ export class ResourcePool<Resource> implements AsyncDisposable {
       this.#serve()
       throw error
     }
-    if (this.#closed) await this.#end(resource)
+    if (this.#closing !== undefined) await this.#end(resource)
     else this.#used.add(resource)
     return resource
   }
@@ -187,13 +191,14 @@ export class ResourcePool<Resource> implements AsyncDisposable {
     } catch (error) {
       const { onError = (each: Error) => process.emitWarning(each) } = this.#options
       onError(error instanceof Error ? error : new Error(String(error)))
+    } finally {
+      this.#size--
+      this.#serve()
     }
-    this.#size--
-    this.#serve()
   }
 }
 
-class Lease<Resource> implements Leased<Resource> {
+class Lease<Resource extends object> implements Leased<Resource> {
   readonly resource: Resource
   readonly #giveBack: (isGood: boolean) => Promise<void>
   #given: Promise<void> | undefined

@@ -2,7 +2,7 @@ import { deferred } from '@celery/promises'
 import { decodeEnvelope } from '@celery/protocol'
 import { BrokerBusyError, ConnectionLostError, type Publication, UnroutableError } from '@celery/transport'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { Producer, type ProducerOptions, PublishTimeoutError } from '../src/index.ts'
+import { Exchange, Producer, type ProducerOptions, PublishTimeoutError, Queue } from '../src/index.ts'
 import { publication, ready, setUp as setUpConnection } from './set-up.ts'
 
 const atOnce = { maxRetries: 3, intervalStart: 0, intervalStep: 0, intervalMax: 0 }
@@ -216,6 +216,53 @@ describe('a message that the broker refuses', () => {
     await (await connection.broker()).declareExchange({ name: 'x', type: 'direct' })
     await expect(producer.publish({ ...publication('1'), exchange: 'x' })).rejects.toBeInstanceOf(UnroutableError)
     expect(transport.sizes('publish')).toEqual([1])
+  })
+})
+
+describe('what a message needs', () => {
+  const post = new Queue('post', { exchange: new Exchange('x'), routingKey: 'k' })
+  const declare = [post]
+  const letter = (body: string): Publication => ({ ...publication(body, 'k'), exchange: 'x' })
+
+  test('is declared once, also for many that come in one turn, which travel together with the others', async () => {
+    const { transport, producer } = setUp()
+    const letters = Array.from({ length: 50 }, (_, n) => producer.publish(letter(String(n)), { declare }))
+    await Promise.all([producer.publish(publication('1')), ...letters])
+    await producer.publish(letter('last'), { declare })
+    expect([transport.sizes('declareQueue'), transport.sizes('publish')]).toEqual([[1], [51, 1]])
+    expect(await ready(await transport.direct(), 'post')).toBe(51)
+  })
+
+  test('is declared again on another connection, for the message that was under way too', async () => {
+    const { transport, producer } = setUp({ retryPolicy: atOnce })
+    await producer.publish(letter('1'), { declare })
+    transport.inject('publish', { type: 'refuse', error: lost })
+    await producer.publish(letter('2'), { declare })
+    expect([transport.sizes('open'), transport.sizes('declareQueue')]).toEqual([
+      [1, 1],
+      [1, 1],
+    ])
+  })
+
+  test('is declared again after somebody has deleted it', async () => {
+    const { transport, producer } = setUp()
+    await producer.publish(letter('1'), { declare })
+    const broker = await transport.direct()
+    await broker.deleteQueue('post')
+    await expect(producer.publish(letter('2'), { declare })).rejects.toBeInstanceOf(UnroutableError)
+    await producer.publish(letter('3'), { declare })
+    expect(await ready(broker, 'post')).toBe(1)
+  })
+
+  test('keeps no other message back where it cannot be declared', async () => {
+    const { transport, producer } = setUp()
+    const broker = await transport.direct()
+    await broker.declareExchange({ name: 'x', type: 'fanout' })
+    const refused = producer.publish(letter('1'), { declare })
+    const other = producer.publish(publication('2'))
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_CELERY_EXCHANGE_MISMATCH' })
+    await other
+    expect(await ready(broker)).toBe(1)
   })
 })
 

@@ -88,6 +88,17 @@ describe.each(brokers)('queues and exchanges on $name', ({ open }) => {
     expect(new Set(programs.map(({ name }) => name)).size).toBe(3)
   })
 
+  test('CALL-040 a broadcast of which something is changed is still one, with the same queue', () => {
+    const made = new Broadcast('news', { unique: true, expires: 60 })
+    const changed = made.with({ maxPriority: 5 })
+    expect(changed).toBeInstanceOf(Broadcast)
+    expect([changed.name, changed.alias, changed.exchange?.type]).toEqual([made.name, 'news', 'fanout'])
+    expect(changed.declaration).toEqual(
+      new Broadcast('news', { queue: made.name, expires: 60, maxPriority: 5 }).declaration,
+    )
+    expect(changed.declaration).not.toEqual(made.declaration)
+  })
+
   test('a broadcast queue goes away with its program', async () => {
     const broker = open()
     const [program, other] = [broker.connect(), broker.connect()]
