@@ -62,7 +62,9 @@ export function chain<M extends AnyArgs, R1, R2, R3, R4, R5, R6, R7, R8>(
 /** The steps of a list, unchecked. */
 export function chain(steps: Iterable<AnyStep>): Signature<AnyArgs, unknown, false>
 export function chain(first: AnyStep | Iterable<AnyStep>, ...steps: AnyStep[]): Signature<AnyArgs, unknown, false> {
-  const all = Symbol.iterator in first ? [...first] : [first, ...steps]
+  // Also of what is no object, which is then refused as the step that it is not.
+  const all: AnyStep[] =
+    Symbol.iterator in Object(first) ? [...(first as Iterable<AnyStep>)] : [first as AnyStep, ...steps]
   return new Signature(
     chainData(all.map((step) => dataOf(step, 'chain()'))),
     all.find((step) => step.dispatcher)?.dispatcher,

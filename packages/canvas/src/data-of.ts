@@ -8,7 +8,9 @@ import type { SignatureData } from '@celery/protocol'
 export function dataOf(value: unknown, where: string): SignatureData {
   const { taskName, toData } = (value ?? {}) as { readonly taskName?: unknown; readonly toData?: unknown }
   if (typeof toData === 'function') return (value as { toData(): SignatureData }).toData()
-  if (typeof taskName !== 'string')
-    throw new TypeError(`${where} takes signatures, such as add.s(2), not ${typeof value}`)
-  throw new TypeError(`${where} takes signatures, not the task ${taskName} itself: call its s() with the arguments`)
+  if (typeof taskName === 'string') {
+    throw new TypeError(`${where} takes signatures, not the task ${taskName} itself: call its s() with the arguments`)
+  }
+  const given = value === null ? 'null' : typeof value
+  throw new TypeError(`${where} takes signatures, such as add.s(2), not ${given}`)
 }

@@ -57,10 +57,21 @@ const otherNames: ReadonlySet<string> = new Set([
   'userId',
 ])
 
-/** @throws UnknownCallOptionError for a name that is written in Python's way, or nearly that of an option. */
+/** Options of a call that are no data: as a property, a connection would travel with its password. */
+const neverData: ReadonlySet<string> = new Set(['connection', 'declare', 'producer'])
+
+/**
+ * @throws UnknownCallOptionError for a name that is written in Python's way, or nearly that of an option; TypeError for what
+ * only a call can have, and no signature.
+ */
 export function assertOptionNames(options: object, task: string | undefined): void {
   for (const name in options) {
     if (Object.hasOwn(optionNames, name) || otherNames.has(name)) continue
+    if (neverData.has(name)) {
+      throw new TypeError(
+        `a signature cannot have the option "${name}", which is no data: say it to applyAsync() of the task`,
+      )
+    }
     const meant = closestName(name.replaceAll('_', ''), Object.keys(optionNames))
     if (meant !== undefined) throw new UnknownCallOptionError(name, meant, task)
   }

@@ -1,8 +1,10 @@
+import { inspect } from 'node:util'
 import { decodeSignature, type SignatureData, type SignatureOptions } from '@celery/protocol'
 import type { AsyncResult, EagerResult, GetOptions } from '@celery/results'
 import type { AnyArgs, GivenArgs, MissingArgs } from './arguments.ts'
 import { type CallOptions, wireOptions } from './call-options.ts'
 import { applyTo, chainData, linkTo, stepsOf } from './chain-data.ts'
+import { dataOf } from './data-of.ts'
 import type { ApplyOptions, Dispatcher } from './dispatcher.ts'
 import { DetachedSignatureError } from './errors.ts'
 import { freeze, planCall } from './plan-call.ts'
@@ -23,6 +25,11 @@ export class Signature<in Missing extends AnyArgs, out Result, out Immutable ext
   /** Where it is sent from; `undefined` for one that can only be passed on. */
   readonly dispatcher: Dispatcher | undefined
   #data: SignatureData
+
+  static {
+    // Printed with all that is in it, the application that it is sent from would fill the screen.
+    Object.defineProperty(Signature.prototype, inspect.custom, { value: Signature.prototype.toString })
+  }
 
   constructor(data: SignatureData, dispatcher?: Dispatcher) {
     this.#data = data
@@ -86,10 +93,10 @@ export class Signature<in Missing extends AnyArgs, out Result, out Immutable ext
   applyAsync(this: Signature<[], Result>): Promise<AsyncResult<Result>>
   applyAsync(missing: Missing, options?: CallOptions): Promise<AsyncResult<Result>>
   applyAsync(args: AnyArgs, options: KwargsOptions): Promise<AsyncResult<Result>>
-  applyAsync(args?: AnyArgs, options?: CallOptions & Partial<KwargsOptions>): Promise<AsyncResult<Result>> {
+  async applyAsync(args?: AnyArgs, options?: CallOptions & Partial<KwargsOptions>): Promise<AsyncResult<Result>> {
     const { kwargs, ...rest } = options ?? {}
     return this.#send({
-      ...(args !== undefined && { args }),
+      ...(args !== undefined && { args: this.#list(args) }),
       ...(kwargs !== undefined && { kwargs }),
       ...(options !== undefined && { options: wireOptions(rest, this.task) }),
     })
@@ -108,7 +115,7 @@ export class Signature<in Missing extends AnyArgs, out Result, out Immutable ext
     const { kwargs, throw: propagate, ...rest } = options
     const dispatcher = this.#attached()
     const call = {
-      ...(args !== undefined && { args }),
+      ...(args !== undefined && { args: this.#list(args) }),
       ...(kwargs !== undefined && { kwargs }),
       options: wireOptions(rest, this.task),
     }
@@ -131,18 +138,18 @@ export class Signature<in Missing extends AnyArgs, out Result, out Immutable ext
 
   /** This and then `next`, which gets the result in front of its own arguments unless it is immutable. */
   pipe<NextResult>(next: NextStep<Result, NextResult>): Signature<Missing, NextResult, false> {
-    return new Signature(chainData([this.#data, next.toData()]), this.dispatcher ?? next.dispatcher)
+    return new Signature(chainData([this.#data, dataOf(next, 'pipe()')]), this.dispatcher ?? next.dispatcher)
   }
 
   /** Calls `callback` with the result after success; of a chain, after its last step. The same one is added once. */
   link(callback: NextStep<Result, unknown>): this {
-    this.#data = linkTo(this.#data, 'link', callback.toData())
+    this.#data = linkTo(this.#data, 'link', dataOf(callback, 'link()'))
     return this
   }
 
   /** Calls `errback` with the id of the failed task; of a chain, whichever step fails. The same one is added once. */
   linkError(errback: NextStep<string, unknown>): this {
-    this.#data = linkTo(this.#data, 'link_error', errback.toData())
+    this.#data = linkTo(this.#data, 'link_error', dataOf(errback, 'linkError()'))
     return this
   }
 
@@ -166,7 +173,11 @@ export class Signature<in Missing extends AnyArgs, out Result, out Immutable ext
   ): Signature<MissingArgs<Args, Given>, Result, Immutable>
   clone(args?: AnyArgs, options?: CallOptions & Partial<KwargsOptions>): Signature<AnyArgs, Result, Immutable> {
     const { kwargs, ...rest } = options ?? {}
-    const call = { ...(args && { args }), ...(kwargs && { kwargs }), options: wireOptions(rest, this.task) }
+    const call = {
+      ...(args && { args: this.#list(args) }),
+      ...(kwargs && { kwargs }),
+      options: wireOptions(rest, this.task),
+    }
     return new Signature(applyTo(this.#data, call), this.dispatcher)
   }
 
@@ -201,6 +212,14 @@ export class Signature<in Missing extends AnyArgs, out Result, out Immutable ext
     const dispatcher = this.#attached()
     const plan = planCall(applyTo(this.#data, call), dispatcher)
     return (await dispatcher.send(plan)) as AsyncResult<Result>
+  }
+
+  /** What JavaScript lets pass above all are options in the place of arguments, which would be lost. */
+  #list(args: AnyArgs): AnyArgs {
+    if (Array.isArray(args)) return args
+    throw new TypeError(
+      `args of a call of ${this.task} must be a list, such as [2, 2], not ${typeof args}; options come after it`,
+    )
   }
 
   #attached(): Dispatcher {

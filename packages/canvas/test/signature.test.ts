@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { InvalidTaskMessageError } from '@celery/protocol'
 import { describe, expect, test } from 'vitest'
 import {
@@ -42,6 +43,11 @@ describe('as data', () => {
       'subtask_type',
       'immutable',
     ])
+  })
+
+  test('printed, it is as Celery shows it, and not all of its application', () => {
+    const { s, si } = setUp()
+    expect(inspect({ call: s('a', 2).pipe(si('b')) })).toBe('{ call: a(2) | b() }')
   })
 
   test('moments are written so that every Python reads them', () => {
@@ -216,6 +222,31 @@ describe('a chain', () => {
     const { dispatcher, s } = setUp()
     await chain(s('a')).delay(1)
     expect(dispatcher.sent[0]?.call).toMatchObject({ task: 'a', args: [1], chain: null })
+  })
+
+  test('a task that is piped or linked itself, instead of its signature, is refused by name', () => {
+    const { s } = setUp()
+    const task = Object.assign(() => 0, { taskName: 'mul' }) as never
+    const first = s('add', 2, 2)
+    const problem = (where: string) =>
+      new TypeError(`${where} takes signatures, not the task mul itself: call its s() with the arguments`)
+    expect(() => first.pipe(task)).toThrow(problem('pipe()'))
+    expect(() => first.link(task)).toThrow(problem('link()'))
+    expect(() => first.linkError(task)).toThrow(problem('linkError()'))
+    expect(first.options).toEqual({})
+  })
+
+  test('options in the place of arguments are refused, and nothing is sent', async () => {
+    const { dispatcher, s } = setUp()
+    const options = { linkError: s('report') } as never
+    const problem = new TypeError(
+      'args of a call of celery.chain must be a list, such as [2, 2], not object; options come after it',
+    )
+    const line = s('add', 2, 2).pipe(s('mul', 2))
+    await expect(line.applyAsync(options)).rejects.toThrow(problem)
+    await expect(line.apply(options)).rejects.toThrow(problem)
+    expect(() => line.clone(options)).toThrow(problem)
+    expect(dispatcher.sent).toEqual([])
   })
 
   test('a chain of nothing is refused', () => {

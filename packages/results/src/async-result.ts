@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { type AbortableOptions, abortable } from '@celery/promises'
 import {
   decodeResultTuple,
@@ -56,6 +57,9 @@ export class AsyncResult<out T = unknown> {
   async get(options: GetOptions = {}): Promise<T | Error> {
     // A forgotten brace would wait for ever instead of failing.
     if (typeof options !== 'object') throw new TypeError(`get() takes options: get({ timeout: ${String(options)} })`)
+    const { timeout } = options
+    if (timeout !== undefined && (typeof timeout !== 'number' || Number.isNaN(timeout)))
+      throw new TypeError(`the timeout of get() must be a number of seconds, not ${inspect(timeout)}`)
     if (this.ignored) return null as T
     if (options.disableSyncSubtasks !== false) this.assertMayBlock()
     const meta = this.#final ?? (await this.#wait(options))
@@ -106,7 +110,7 @@ export class AsyncResult<out T = unknown> {
     return (await this.state(options)) === 'FAILURE'
   }
 
-  /** The tasks that it sent while it ran; the members of a group one by one. */
+  /** The tasks that it sent while it ran, its callbacks and the next step of its chain; the members of a group one by one. */
   async children(options?: AbortableOptions): Promise<AsyncResult[]> {
     const { children } = await this.meta(options)
     const tasks = children.flatMap((tuple) => tasksOf(decodeResultTuple(tuple)))

@@ -200,6 +200,18 @@ describe('giving up', () => {
     expect(backend.watchesOpened).toBe(0)
   })
 
+  test.each([
+    ['10', "'10'"],
+    [null, 'null'],
+    [Number.NaN, 'NaN'],
+  ])('a timeout of %o is refused', async (timeout, shown) => {
+    const { backend, result } = setUp()
+    await expect(result.get({ timeout: timeout as number })).rejects.toThrow(
+      new TypeError(`the timeout of get() must be a number of seconds, not ${shown}`),
+    )
+    expect(backend.watchesOpened).toBe(0)
+  })
+
   test('an endless timeout is no timeout', async () => {
     const { backend, clock, result } = setUp()
     const got = result.get({ timeout: Number.POSITIVE_INFINITY })
