@@ -6,11 +6,14 @@ import { describeError } from '../errors.ts'
 import { FrameKind, FrameWriter } from '../frame.ts'
 import { markAsPoolChild } from './pool-child-kind.ts'
 import { postToPool } from './thread-channel.ts'
+import { useTsxOfProgram } from './tsx-in-threads.ts'
 
 markAsPoolChild('thread')
-import(process.argv[2] as string).catch((error: unknown) => {
-  const writer = new FrameWriter(postToPool)
-  writer.append(FrameKind.startFailed, 0, 0, JSON.stringify(describeError(error)))
-  writer.flush()
-  process.exit(1)
-})
+useTsxOfProgram()
+  .then(() => import(process.argv[2] as string))
+  .catch((error: unknown) => {
+    const writer = new FrameWriter(postToPool)
+    writer.append(FrameKind.startFailed, 0, 0, JSON.stringify(describeError(error)))
+    writer.flush()
+    process.exit(1)
+  })
