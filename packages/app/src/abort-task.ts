@@ -1,5 +1,6 @@
 import type { ResultBackend } from '@celery/backend'
 import type { RecordCodec } from './record-codec.ts'
+import { timeToLive } from './result-records.ts'
 
 /** The state of a task that is asked to end by itself; Celery's `celery.contrib.abortable`. */
 export const ABORTED = 'ABORTED'
@@ -16,7 +17,6 @@ export async function abortTask(taskId: string, { backend, records, resultExpire
   await records.prepareToWrite()
   const nothing = { result: null, traceback: null, children: [], date_done: null }
   const record = records.encode({ ...nothing, status: ABORTED, task_id: taskId })
-  const ttl = resultExpires === null || resultExpires === 0 ? {} : { ttlMs: resultExpires * 1_000 }
   const store = await backend()
-  await store.store([{ taskId, state: ABORTED, record, ...ttl }])
+  await store.store([{ taskId, state: ABORTED, record, ...timeToLive(resultExpires) }])
 }

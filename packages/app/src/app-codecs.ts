@@ -1,7 +1,7 @@
 import type { WireMessage } from '@celery/protocol'
 import { type CompressionRegistry, DecodeError, type SerializerRegistry } from '@celery/serialization'
-import { ImproperlyConfiguredError } from './app-errors.ts'
 import type { Settings } from './settings.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 
 export interface AppCodecsOptions {
   readonly settings: Readonly<Settings>

@@ -1,9 +1,9 @@
-import { ImproperlyConfiguredError, ModuleNotFoundError } from './app-errors.ts'
 import { AppEvent } from './app-event.ts'
 import { type Configuration, createConfiguration, type SettingsInput } from './configuration.ts'
 import { loadSettings } from './load-settings.ts'
 import type { SettingLayers } from './setting-layers.ts'
 import type { Settings } from './settings.ts'
+import { ImproperlyConfiguredError, ModuleNotFoundError } from './setup-errors.ts'
 
 export interface ConfigSourceOptions {
   /** Only names that begin with it are read, in capitals: with `'CELERY'`, `CELERY_BROKER_URL`. @defaultValue all, as they are */

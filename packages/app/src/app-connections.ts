@@ -2,8 +2,8 @@ import type { BackendRegistry, ResultBackend } from '@celery/backend'
 import { Connection, type ConnectionOptions, Producer, type TransportRegistry } from '@celery/messaging'
 import { parseBrokerUrl } from '@celery/transport'
 import type { AppConfiguration } from './app-configuration.ts'
-import { NoBackendError } from './app-errors.ts'
 import { localQueueUrl } from './local-queue.ts'
+import { NoBackendError } from './setup-errors.ts'
 
 export interface AppConnectionsOptions {
   readonly configuration: AppConfiguration
@@ -28,6 +28,8 @@ export class AppConnections {
   #local: string | undefined
   #connection: Connection | undefined
   #producer: Producer | undefined
+  /** For connections that callers bring. */
+  readonly #borrowing = new WeakMap<Connection, Producer>()
   #backend: Promise<ResultBackend> | undefined
 
   constructor(options: AppConnectionsOptions) {
@@ -50,10 +52,16 @@ export class AppConnections {
     })
   }
 
-  /** What sends; opened at the first call. */
-  get producer(): Producer {
-    this.#producer ??= this.#openProducer()
-    return this.#producer
+  /** What sends, over the app's own connection or one that the caller brings. Made at the first call. */
+  producer(connection?: Connection): Producer {
+    if (connection === undefined) {
+      this.#connection ??= this.connect('write')
+      this.#producer ??= this.#produceOver(this.#connection)
+      return this.#producer
+    }
+    const producer = this.#borrowing.get(connection) ?? this.#produceOver(connection)
+    this.#borrowing.set(connection, producer)
+    return producer
   }
 
   /** The result store, opened at the first call. @throws NoBackendError where none is configured; AppClosedError. */
@@ -101,9 +109,12 @@ export class AppConnections {
     this.#producer = undefined
     this.#connection = undefined
     this.#backend = undefined
-    await connection?.close()
-    // One that could not be opened has told whoever asked for it.
-    await (await backend?.catch(() => undefined))?.close()
+    try {
+      await connection?.close()
+    } finally {
+      // One that could not be opened has told whoever asked for it.
+      await (await backend?.catch(() => undefined))?.close()
+    }
   }
 
   #brokerUrls(purpose: 'read' | 'write'): readonly string[] {
@@ -132,11 +143,10 @@ export class AppConnections {
     this.#options.notify(`no broker is configured; using the embedded one in ${parseBrokerUrl(this.#local).path}`)
   }
 
-  #openProducer(): Producer {
-    this.#connection ??= this.connect('write')
+  #produceOver(connection: Connection): Producer {
     const { publishTimeoutMs, taskPublishRetry, taskPublishRetryPolicy } = this.#options.configuration.settings
     return new Producer({
-      connection: this.#connection,
+      connection,
       publishTimeoutMs,
       retryPolicy: taskPublishRetry ? taskPublishRetryPolicy : undefined,
     })

@@ -1,8 +1,8 @@
 import type { Exchange, PublishRetryPolicy, Queue } from '@celery/messaging'
 import type { TaskMessage, TaskMessageV1 } from '@celery/protocol'
-import type { Retry } from './app-errors.ts'
+import type { Retry } from './run-requests.ts'
 import { Signal, type SignalEvent } from './signal.ts'
-import type { TaskRequest } from './task-context.ts'
+import type { TaskRequest } from './task-request.ts'
 import type {
   WorkerEvent,
   WorkerProcessEvent,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { TaskArgumentsError } from './app-errors.ts'
 import { bindArguments, checkArguments, parametersOf } from './arguments.ts'
+import { TaskArgumentsError } from './call-errors.ts'
 
 type AnyFunction = (...args: never[]) => unknown
 

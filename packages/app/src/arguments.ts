@@ -1,4 +1,4 @@
-import { TaskArgumentsError } from './app-errors.ts'
+import { TaskArgumentsError } from './call-errors.ts'
 
 /** What is known of a task function's parameters. */
 export interface Parameters {

@@ -1,7 +1,6 @@
 /** How long a call may run. */
 import type { PlannedCall } from '@celery/canvas'
-import { OPTION_RULES, type OptionRule } from '@celery/protocol'
-import { TaskOptionError } from './app-errors.ts'
+import { TaskOptionError } from './call-errors.ts'
 import type { TaskOptions } from './task.ts'
 
 /** Seconds; `null` leaves it to the worker. */
@@ -12,29 +11,26 @@ export interface CallLimits {
 
 const unlimited: CallLimits = { timeLimit: null, softTimeLimit: null }
 
-/** What the call says, else what its task is declared with here. @throws TaskOptionError */
-export function limitsOf({ task, options }: PlannedCall, declared: TaskOptions = {}): CallLimits {
-  assertLimit(task, 'timeLimit', declared.timeLimit)
-  assertLimit(task, 'softTimeLimit', declared.softTimeLimit)
-  assertInOrder(task, declared.timeLimit, declared.softTimeLimit)
+/** What the call says, else what its task is declared with here. */
+export function limitsOf({ options }: PlannedCall, declared: TaskOptions = {}): CallLimits {
   const timeLimit = options.time_limit ?? declared.timeLimit
   const softTimeLimit = options.soft_time_limit ?? declared.softTimeLimit
   if (timeLimit === undefined && softTimeLimit === undefined) return unlimited
   return { timeLimit: timeLimit ?? null, softTimeLimit: softTimeLimit ?? null }
 }
 
-const rule = OPTION_RULES.get('time_limit') as OptionRule
-
-function assertLimit(task: string, option: string, value: number | undefined): void {
-  if (value !== undefined && !rule.test(value)) throw TaskOptionError.expected(task, option, rule.expected, value)
+/**
+ * A slip of whoever sends a call or declares its task. Not asked of what follows from a task that has succeeded, as workers
+ * take it: the hard limit is then the only one.
+ * @throws TaskOptionError for a soft limit that would never be reached
+ */
+export function assertLimitsInOrder({ task, options }: PlannedCall, declared: TaskOptions = {}): void {
+  assertInOrder(task, options.time_limit, options.soft_time_limit)
+  assertInOrder(task, declared.timeLimit, declared.softTimeLimit)
 }
 
-/** Limits that are said together; 0 is none. @throws TaskOptionError for a soft limit that would never be reached. */
-export function assertInOrder(
-  task: string,
-  timeLimit: number | null | undefined,
-  softTimeLimit: number | null | undefined,
-): void {
-  if (!timeLimit || !softTimeLimit || softTimeLimit <= timeLimit) return
-  throw TaskOptionError.expected(task, 'softTimeLimit', `at most its timeLimit, which is ${timeLimit}`, softTimeLimit)
+/** Limits that are said together; 0 is none. */
+function assertInOrder(task: string, hard: number | null | undefined, soft: number | null | undefined): void {
+  if (!hard || !soft || soft <= hard) return
+  throw TaskOptionError.expected(task, 'softTimeLimit', `at most its timeLimit, which is ${hard}`, soft)
 }

@@ -1,7 +1,7 @@
 /** When a call may start and when it is too late, from seconds, dates and texts to milliseconds since 1970. */
 import type { PlannedCall } from '@celery/canvas'
 import { isWritableTime, parseIsoTime } from '@celery/protocol'
-import { TaskOptionError } from './app-errors.ts'
+import { TaskOptionError } from './call-errors.ts'
 import type { TaskOptions } from './task.ts'
 
 /** @throws TaskOptionError */

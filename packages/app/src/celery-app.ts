@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { inspect } from 'node:util'
 import { BackendRegistry, type ResultBackend } from '@celery/backend'
 import {
   type AnyArgs,
@@ -11,21 +12,20 @@ import {
   signature,
 } from '@celery/canvas'
 import { type Connection, TransportRegistry } from '@celery/messaging'
-import { type Clock, systemClock } from '@celery/promises'
+import type { Clock } from '@celery/promises'
 import { ErrorRegistry, type SignatureData } from '@celery/protocol'
 import { AsyncResult, type EagerResult } from '@celery/results'
 import { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
-import { abortTask } from './abort-task.ts'
 import { AppCodecs } from './app-codecs.ts'
 import { AppConfiguration, type ConfigModuleOptions, type ConfigSourceOptions } from './app-configuration.ts'
-import { type AppConnectionOptions, AppConnections } from './app-connections.ts'
-import { AppClosedError, ImproperlyConfiguredError, SyncSubtaskError } from './app-errors.ts'
+import type { AppConnectionOptions } from './app-connections.ts'
 import { AppEvent } from './app-event.ts'
 import { AppModules, type DiscoverOptions, type TaskFolders } from './app-modules.ts'
 import type { AppOptions } from './app-options.ts'
-import { AppResults } from './app-results.ts'
 import { AppSignals } from './app-signals.ts'
+import { AppSurroundings } from './app-surroundings.ts'
 import { bugReport } from './bug-report.ts'
+import { AppClosedError } from './call-errors.ts'
 import type { Configuration, SettingsInput } from './configuration.ts'
 import { createRemoteTask, createTask, planOf } from './create-task.ts'
 import { DeadLetters } from './dead-letters.ts'
@@ -33,11 +33,13 @@ import { DeclaredTask } from './declared-task.ts'
 import type { Delivery } from './delivery.ts'
 import { registerDrivers } from './driver-packages.ts'
 import { EagerRuns } from './eager-runs.ts'
+import { MessageReader } from './message-reader.ts'
 import { Outgoing } from './outgoing.ts'
 import { addApp, removeApp, runWithApp, setCurrentApp, setDefaultApp } from './process-apps.ts'
 import { RecordCodec } from './record-codec.ts'
 import { Router } from './router.ts'
 import { Sender } from './sender.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 import type { ArgumentsSchema, InputOf, OutputOf } from './standard-schema.ts'
 import { registerCeleryErrors } from './stored-errors.ts'
 import type { Surroundings } from './surroundings.ts'
@@ -53,7 +55,7 @@ import type {
   TaskOptions,
   WithSchema,
 } from './task.ts'
-import { type TaskContext, workerTask } from './task-context.ts'
+import type { TaskContext } from './task-context.ts'
 import type { AnyFunction, BoundArgs, BoundFunction } from './task-function.ts'
 import { TaskLog } from './task-logger.ts'
 import { taskNameOf } from './task-name.ts'
@@ -62,6 +64,7 @@ import { assertAppOptionNames, assertDeclaration } from './task-option-names.ts'
 import { TaskQueues } from './task-queues.ts'
 import { type AnyTask, TaskRegistry } from './task-registry.ts'
 import { Tracer } from './tracer.ts'
+import { writeToStderr } from './write-to-stderr.ts'
 
 const lateTaskAdvice =
   'calls of it that came before were refused, and pool processes may not know it: ' +
@@ -75,6 +78,11 @@ const appBrand = Symbol.for('celery.app')
  * used and closed by `close()`, for good; until then open connections keep a program from ending.
  */
 export class CeleryApp implements Dispatcher, AsyncDisposable {
+  static {
+    // Printed with all that is in it, it would fill the screen.
+    Object.defineProperty(CeleryApp.prototype, inspect.custom, { value: CeleryApp.prototype.toString })
+  }
+
   /** Name of the app, for people. */
   readonly main: string
   /** Broker drivers by URL scheme. */
@@ -97,20 +105,17 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   readonly taskLog: TaskLog = new TaskLog()
   /** Told once, when the task registry is complete. */
   readonly onAfterFinalize: AppEvent<{ readonly app: CeleryApp }> = new AppEvent()
+  /** Reads received messages; for workers. @internal */
+  readonly messages: MessageReader
   /** Runs received tasks; for workers. @internal */
   readonly tracer: Tracer
   readonly #tasks = new TaskRegistry()
   readonly #configuration: AppConfiguration
-  #connections: AppConnections
   readonly #modules: AppModules
   readonly #queues: TaskQueues
-  readonly #records: RecordCodec
   readonly #router: Router
-  readonly #outgoing: Outgoing
   readonly #sender: Sender
-  #results: AppResults
-  #clock: Clock = systemClock
-  #isSubstituted = false
+  readonly #surroundings: AppSurroundings
   readonly #closed = new AbortController()
   readonly #root: string
   readonly #notify: (message: string) => void
@@ -125,26 +130,38 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     this.main = main
     Object.defineProperty(this, appBrand, { value: true })
     this.#root = options.root ?? process.cwd()
-    this.#notify = options.notify ?? ((message) => process.stderr.write(`celery: ${message}\n`))
+    this.#notify = options.notify ?? ((message) => writeToStderr(`celery: ${message}\n`))
     this.#autofinalize = options.autofinalize ?? true
     const { backend, broker, include, settings: given = {} } = options
     const named = { brokerUrl: broker, resultBackend: backend, include }
     this.#configuration = new AppConfiguration({ options: [named, given], warn: this.#notify })
     const { settings } = this.#configuration
-    this.#connections = this.#openNothing(this, this.#closed.signal)
     this.#modules = new AppModules(this.#root)
     this.serializers = new SerializerRegistry({ fleetVersion: () => settings.fleetVersion })
     registerCeleryErrors(this.errors)
     registerDrivers(this.transports, this.backends, this.#root)
-    const { serializers, compressions, errors } = this
-    this.#queues = new TaskQueues(settings)
+    const { backends, compressions, errors, serializers, signals, taskLog, transports } = this
     this.codecs = new AppCodecs({ settings, serializers, compressions })
-    this.#records = new RecordCodec({ settings, serializers, compressions, errors })
-    const task = (name: string): RegisteredTask | undefined => this.#tasks.get(name)
-    const now = (): number => this.#clock.now()
-    const { codecs, signals } = this
+    this.messages = new MessageReader({ settings, codecs: this.codecs })
+    const records = new RecordCodec({ settings, serializers, compressions, errors })
+    this.#surroundings = new AppSurroundings({
+      main,
+      configuration: this.#configuration,
+      transports,
+      backends,
+      errors,
+      records,
+      root: this.#root,
+      notify: this.#notify,
+      closed: this.#closed.signal,
+    })
+    this.#queues = new TaskQueues(settings)
     this.#router = new Router(settings, this.#queues)
-    this.#outgoing = new Outgoing({
+    const task = (name: string): RegisteredTask | undefined => this.#tasks.get(name)
+    const closestTask = (name: string): string | undefined => this.closestTask(name)
+    const now = (): number => this.clock.now()
+    const { codecs, messages } = this
+    const outgoing = new Outgoing({
       settings,
       router: this.#router,
       serializers,
@@ -157,35 +174,34 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     this.tracer = new Tracer({
       settings,
       task,
+      closestTask,
+      messages,
+      outgoing,
+      records,
       serializers,
       compressions,
-      codecs: this.codecs,
-      records: this.#records,
-      outgoing: this.#outgoing,
+      signals,
+      taskLog,
       now,
-      signals: this.signals,
-      taskLog: this.taskLog,
       backend: () => this.backend(),
-      closestTask: (name) => this.closestTask(name),
-      keepsResults: () => this.#connections.keepsResults,
+      keepsResults: () => this.#surroundings.connections.keepsResults,
     })
-    this.#results = this.#readResults(this.#closed.signal)
     const eager = new EagerRuns({
       settings,
-      outgoing: this.#outgoing,
-      tracer: () => this.tracer,
-      reader: () => this.#results,
       task,
-      closestTask: (name) => this.closestTask(name),
+      closestTask,
+      outgoing,
+      tracer: this.tracer,
+      reader: () => this.#surroundings.results,
       backend: () => this.backendIfConfigured(),
     })
     this.#sender = new Sender({
       settings,
-      outgoing: this.#outgoing,
+      task,
+      outgoing,
       eager,
       signals,
-      task,
-      producer: () => this.#connections.producer,
+      producer: (connection) => this.#surroundings.connections.producer(connection),
       resultOf: (steps, queue) => this.#resultOf(steps, queue),
     })
     if (options.setAsCurrent ?? true) this.setCurrent()
@@ -282,10 +298,10 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     fn: Run,
     options?: TaskOptions<Params> & FittingParams<Params, Parameters<Run>> & { readonly bind?: false },
   ): Task<Parameters<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, Parameters<Run>>>
-  task(name: string, fn: (...args: never[]) => unknown, options: GivenTaskOptions = {}): Task<never[], unknown> {
+  task(name: string, fn: (...args: never[]) => unknown, options: GivenTaskOptions = {}): AnyTask {
     assertDeclaration(name, fn)
     const registered = new DeclaredTask(name, fn, options, () => this.#configuration.settings.taskAnnotations)
-    const callable = createTask(registered, this, this.taskLog) as unknown as AnyTask
+    const callable = createTask(registered, this, this.taskLog)
     this.#tasks.register(registered, callable)
     if (this.#complete) this.#notify(`the task "${name}" was declared after the worker had started; ${lateTaskAdvice}`)
     return callable
@@ -348,7 +364,10 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
 
   /** A handle on the result of any task. */
   asyncResult<Result = unknown>(id: string): AsyncResult<Result> {
-    return new AsyncResult<Result>(id, this.#results)
+    // An id that was lost on the way here would be waited for in vain.
+    if (typeof id !== 'string' || id === '')
+      throw new TypeError(`asyncResult() takes the id of a task, not ${inspect(id)}`)
+    return new AsyncResult<Result>(id, this.#surroundings.results)
   }
 
   /** Sends a planned call, or runs it where tasks are run eagerly. @throws AppClosedError @internal */
@@ -440,22 +459,22 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
 
   /** The result store, opened at the first call. @throws NoBackendError where none is configured; AppClosedError. */
   backend(): Promise<ResultBackend> {
-    return this.#connections.backend()
+    return this.#surroundings.connections.backend()
   }
 
   /** The result store, or `undefined` where results are not kept. */
   async backendIfConfigured(): Promise<ResultBackend | undefined> {
-    return this.#connections.keepsResults ? this.backend() : undefined
+    return this.#surroundings.connections.keepsResults ? this.backend() : undefined
   }
 
   /** A new connection to the broker, for consuming. The caller closes it. */
   connectionForRead(options?: AppConnectionOptions): Connection {
-    return this.#connections.connect('read', options)
+    return this.#surroundings.connections.connect('read', options)
   }
 
   /** A new connection to the broker, for publishing. The caller closes it. */
   connectionForWrite(options?: AppConnectionOptions): Connection {
-    return this.#connections.connect('write', options)
+    return this.#surroundings.connections.connect('write', options)
   }
 
   /** What no worker could deal with, of one queue: to look at, to send again, to delete. @param queue - Default: `taskDefaultQueue` */
@@ -465,12 +484,12 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
 
   /** Where messages go, with the password masked. */
   get brokerAddress(): string {
-    return this.#connections.brokerAddress
+    return this.#surroundings.connections.brokerAddress
   }
 
   /** Where results go, with the password masked; `undefined` where they are not kept. */
   get backendAddress(): string | undefined {
-    return this.#connections.backendAddress
+    return this.#surroundings.connections.backendAddress
   }
 
   /** What to put into a bug report: versions, platform, drivers, and the settings that were made, without secrets. */
@@ -480,7 +499,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
 
   /** Whose time says when a call is due and when it expires. @internal */
   get clock(): Clock {
-    return this.#clock
+    return this.#surroundings.clock
   }
 
   /**
@@ -488,39 +507,8 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
    * them and brings back the app's own, with the settings as they were.
    * @throws ImproperlyConfiguredError where others are in that place already. @internal
    */
-  substitute({ backend, clock, settings, transport }: Surroundings): AsyncDisposable {
-    if (this.#isSubstituted) {
-      throw new ImproperlyConfiguredError('app', `the app "${this.main}" is being tested already; end that test before`)
-    }
-    const own = [this.#connections, this.#results] as const
-    const ended = new AbortController()
-    const closed = AbortSignal.any([this.#closed.signal, ended.signal])
-    const drivers = { transports: new TransportRegistry(), backends: new BackendRegistry() }
-    for (const scheme of ['memory', ...this.transports.schemes])
-      drivers.transports.register(scheme, async () => transport)
-    for (const scheme of ['memory', ...this.backends.schemes]) drivers.backends.register(scheme, async () => backend)
-    const restoreSettings = this.#configuration.substitute(settings)
-    const connections = this.#openNothing(drivers, closed)
-    const results = this.#readResults(closed)
-    this.#connections = connections
-    this.#results = results
-    this.#clock = clock
-    this.#isSubstituted = true
-    return {
-      [Symbol.asyncDispose]: async () => {
-        if (ended.signal.aborted) return
-        ended.abort(new AppClosedError(this.main))
-        restoreSettings()
-        ;[this.#connections, this.#results] = own
-        this.#clock = systemClock
-        this.#isSubstituted = false
-        await connections.idle()
-        await results.close()
-        await connections.close()
-        // The app was closed meanwhile, which did not reach what it had opened before.
-        if (this.#closed.signal.aborted) await this.close()
-      },
-    }
+  substitute(surroundings: Surroundings): AsyncDisposable {
+    return this.#surroundings.substitute(surroundings)
   }
 
   /** Makes it the app of `currentApp()`. */
@@ -545,9 +533,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   async close(): Promise<void> {
     this.#closed.abort(new AppClosedError(this.main))
     removeApp(this)
-    await this.#connections.idle()
-    await this.#results.close()
-    await this.#connections.close()
+    await this.#surroundings.close()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -572,7 +558,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
         this.#tasks.get(task)?.options.ignoreResult ??
         this.#configuration.settings.taskIgnoreResult
       const sent = parent === undefined && queue !== undefined ? { task, queue } : { task }
-      return new AsyncResult(options.task_id as string, this.#results, { parent, ignored, sent })
+      return new AsyncResult(options.task_id as string, this.#surroundings.results, { parent, ignored, sent })
     })
   }
 
@@ -580,37 +566,6 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     if (this.#finalized) return
     this.#finalized = true
     this.onAfterFinalize.happen({ app: this })
-  }
-
-  /** Connections that are opened when they are used. */
-  #openNothing(drivers: Pick<CeleryApp, 'transports' | 'backends'>, closed: AbortSignal): AppConnections {
-    return new AppConnections({
-      configuration: this.#configuration,
-      transports: drivers.transports,
-      backends: drivers.backends,
-      root: this.#root,
-      notify: this.#notify,
-      closed,
-    })
-  }
-
-  #readResults(closed: AbortSignal): AppResults {
-    const assertMayBlock = (): void => {
-      const running = workerTask()
-      if (running !== undefined && this.conf.taskDisableSyncSubtasks) throw new SyncSubtaskError(running.request.task)
-    }
-    const source = {
-      backend: () => this.backend(),
-      errors: this.errors,
-      decodeRecord: (record: string | Uint8Array) => this.#records.decode(record),
-      showsRemoteTracebacks: () => this.#configuration.settings.taskRemoteTracebacks,
-      abort: (taskId: string) => {
-        const { resultExpires } = this.conf
-        return abortTask(taskId, { records: this.#records, backend: () => this.backend(), resultExpires })
-      },
-      assertMayBlock,
-    }
-    return new AppResults(source, closed)
   }
 
   #nameOf(name: string, module: string | undefined): string {

@@ -10,8 +10,7 @@ import {
   type OptionRule,
   type TaskMessage,
 } from '@celery/protocol'
-import { TaskOptionError } from './app-errors.ts'
-import { assertInOrder } from './call-limits.ts'
+import { TaskOptionError } from './call-errors.ts'
 
 /** @throws TaskOptionError for the first option that a worker would not read. */
 export function assertOptions({ args, task, taskId, options }: PlannedCall): void {
@@ -26,7 +25,6 @@ export function assertOptions({ args, task, taskId, options }: PlannedCall): voi
     if (rule === undefined || value === null || value === undefined || rule.test(value)) continue
     throw TaskOptionError.expected(task, camelCase(name), rule.expected, value)
   }
-  assertInOrder(task, options.time_limit, options.soft_time_limit)
 }
 
 const nameRule = '1 to 255 printable characters'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { ImproperlyConfiguredError } from './app-errors.ts'
 import { parseConfigOverrides } from './config-overrides.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 
 const parse = (...argv: string[]) => parseConfigOverrides(argv, { section: 'worker' })
 

@@ -1,7 +1,8 @@
-import { ImproperlyConfiguredError } from './app-errors.ts'
+import { camelCase } from './name-spelling.ts'
 import type { SettingKinds } from './setting-kinds.ts'
-import { camelCase, settingName } from './setting-names.ts'
+import { settingName } from './setting-names.ts'
 import { type SettingName, settingDefinitions } from './settings.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 
 export interface ConfigOverrideOptions {
   /** The section of a name that begins with a dot: `worker` for `celery worker`. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { ImproperlyConfiguredError } from './app-errors.ts'
 import { createConfiguration } from './configuration.ts'
 import { defaultSettings, settingDefinitions } from './settings.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 
 function setUp() {
   const warnings: string[] = []

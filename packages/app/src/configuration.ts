@@ -1,6 +1,8 @@
+import { camelCase, isOldStyle, snakeCase } from './name-spelling.ts'
+import type { SettingDefinition } from './setting-kinds.ts'
 import { SettingLayers } from './setting-layers.ts'
-import { camelCase, isOldStyle, isSetting, settingName, snakeCase } from './setting-names.ts'
-import { type SettingDefinition, type SettingName, type Settings, settingDefinitions } from './settings.ts'
+import { isSetting, settingName } from './setting-names.ts'
+import { type SettingName, type Settings, settingDefinitions } from './settings.ts'
 import { censorSettings, settingLines } from './show-settings.ts'
 
 /** Settings by name, read and written as properties: `app.conf.taskAcksLate = true`, `app.conf.task_acks_late`. */

@@ -1,13 +1,17 @@
+import { inspect } from 'node:util'
 import { type AnyArgs, type CallPlan, createSignature, type Dispatcher, planCall, signatureData } from '@celery/canvas'
 import type { AsyncResult, EagerResult } from '@celery/results'
+import { runInTask } from './current-task.ts'
 import type { Delivery } from './delivery.ts'
+import { DirectContext } from './direct-context.ts'
 import { splitOptions } from './send-options.ts'
 import type { ApplyTaskOptions, RegisteredTask, RemoteTask, SendOptions, Task } from './task.ts'
-import { DirectContext, runInTask } from './task-context.ts'
 import type { TaskLog } from './task-logger.ts'
 
 /** What tasks need of their app. */
 export interface TaskHome extends Dispatcher {
+  /** The app's name. */
+  readonly main: string
   send(plan: CallPlan, delivery?: Delivery): Promise<AsyncResult>
 }
 
@@ -29,12 +33,18 @@ export function createTask(registered: RegisteredTask, home: TaskHome, log: Task
     const { plan } = planOf(name, args, rest, home)
     return home.apply(plan, { throw: propagate })
   }
-  return Object.assign(call, sendable(name, home), { apply }) as unknown as Task<AnyArgs, unknown, object>
+  return named(Object.assign(call, sendable(name, home), { apply }), home) as unknown as Task<AnyArgs, unknown, object>
 }
 
 /** A task that is only known by its name. */
 export function createRemoteTask(name: string, home: TaskHome): RemoteTask<AnyArgs, unknown, object> {
-  return sendable(name, home) as RemoteTask<AnyArgs, unknown, object>
+  return named(sendable(name, home), home) as RemoteTask<AnyArgs, unknown, object>
+}
+
+/** Lets it be printed in a few words, as Celery's. */
+function named<Named extends { readonly taskName: string }>(task: Named, { main }: TaskHome): Named {
+  const value = (): string => `<@task: ${task.taskName} of ${main}>`
+  return Object.defineProperties(task, { toString: { value }, [inspect.custom]: { value } })
 }
 
 function sendable(name: string, home: TaskHome) {

@@ -1,6 +1,6 @@
-import { ImproperlyConfiguredError } from './app-errors.ts'
 import { CeleryApp } from './celery-app.ts'
 import { findCurrentApp, setDefaultApp } from './process-apps.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 
 /**
  * The app that `app.run()` is running in, else the one made last, else the one of `app.setDefault()`, else one named

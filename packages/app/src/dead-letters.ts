@@ -2,35 +2,7 @@ import type { Connection } from '@celery/messaging'
 import { type AbortableOptions, anySignal } from '@celery/promises'
 import type { WireMessage } from '@celery/protocol'
 import { type BrokerConnection, type Delivery, deadLetterQueue, type Settlement } from '@celery/transport'
-import { deadReasonHeader, readDeadLetter } from './read-dead-letter.ts'
-
-/** A message that no worker could deal with. */
-export interface DeadLetter {
-  /** Of the task, where it can be told, else of the message. Several letters may have the same one. */
-  readonly id: string
-  /** Name of the task, where it can be told. */
-  readonly task: string | undefined
-  /** The queue that it came from. */
-  readonly queue: string
-  /** Why it is here, in the words of whoever put it here. */
-  readonly reason: string
-  /** How often the task had been retried. */
-  readonly retries: number
-  /** The arguments as its sender described them, `(2, 2)` and `{}`. */
-  readonly argsrepr: string
-  readonly kwargsrepr: string
-  /** When it was to run, and until when, in ISO 8601. */
-  readonly eta: string | undefined
-  readonly expires: string | undefined
-  /** The process that sent it. */
-  readonly origin: string
-  /** The message; `undefined` where what the broker holds cannot be read as one. */
-  readonly message: WireMessage | undefined
-  /** What is wrong with a message that cannot be read, or is no task message. */
-  readonly error: Error | undefined
-  /** What the broker holds. */
-  readonly payload: Delivery['payload']
-}
+import { type DeadLetter, deadReasonHeader, readDeadLetter } from './read-dead-letter.ts'
 
 /** Which letters: all of them, those with one of these ids, or those for which it returns true. */
 export type DeadLetterSelection = 'all' | readonly string[] | ((letter: DeadLetter) => boolean)
@@ -49,7 +21,7 @@ export interface DeadLetterListOptions extends AbortableOptions {
 
 /** Messages that are looked at together; each may have megabytes. */
 const batchSize = 20
-/** Milliseconds to wait for a message that is said to be there. Somebody else may have taken it. */
+/** Milliseconds to wait for a message that is said to be there, before asking whether it still is. */
 const takeTimeoutMs = 1_000
 
 interface Taken {
@@ -152,11 +124,16 @@ export class DeadLetters {
     options: AbortableOptions = {},
   ): AsyncGenerator<readonly Taken[]> {
     const name = deadLetterQueue(this.queue)
+    const ready = async (): Promise<number> => (await broker.declareQueue({ name, durable: true }, options)).ready
     const seen = new Set<string>()
-    let left = Math.min(limit, (await broker.declareQueue({ name, durable: true }, options)).ready)
+    let left = Math.min(limit, await ready())
     while (left > 0) {
       const deliveries = await takeSome(broker, name, Math.min(left, batchSize), options)
-      if (deliveries.length === 0) return
+      if (deliveries.length === 0) {
+        // Somebody else has taken them, or the broker is slow.
+        left = Math.min(left, await ready())
+        continue
+      }
       const fresh = deliveries.filter(({ tag }) => !seen.has(tag))
       for (const { tag } of fresh) seen.add(tag)
       left -= fresh.length
@@ -177,8 +154,7 @@ async function takeSome(
   try {
     return await broker.fetch([queue], { max, signal: both.signal })
   } catch (error) {
-    signal?.throwIfAborted()
-    if (late.aborted) return []
+    if (error === late.reason) return []
     throw error
   }
 }

@@ -10,7 +10,9 @@ import type {
 } from './task.ts'
 import type { TaskContext } from './task-context.ts'
 import { handlersOf, type TaskHandlers } from './task-handlers.ts'
+import { assertArounds, methodOf } from './task-methods.ts'
 import { assertTaskOptionNames } from './task-option-names.ts'
+import { assertTaskOptionValues } from './task-option-rules.ts'
 import { type Validate, validatorOf } from './validate-arguments.ts'
 
 /** A task with what its base and the annotations make of it. */
@@ -44,6 +46,7 @@ export class DeclaredTask implements RegisteredTask {
     annotations: () => TaskAnnotations | undefined,
   ) {
     assertTaskOptionNames(name, options)
+    assertTaskOptionValues(name, options)
     const { args: schema, bind: isBound = false } = options
     const body = fn as unknown as (...args: readonly unknown[]) => unknown
     this.name = name
@@ -56,6 +59,7 @@ export class DeclaredTask implements RegisteredTask {
         : { ...parameters, most: Number.POSITIVE_INFINITY }
     this.arity = Math.max(0, fn.length - (isBound ? 1 : 0))
     this.base = typeof options.base === 'function' ? new options.base() : options.base
+    if (this.base) assertTaskOptionValues(name, this.base as object)
     this.#declared = options
     this.#function = isBound ? (context, args) => body(context, ...args) : (_context, args) => body(...args)
     this.#annotations = annotations
@@ -94,12 +98,12 @@ export class DeclaredTask implements RegisteredTask {
     const options = found.length === 0 ? own : Object.assign({}, own, ...found)
     let run = this.#function
     for (const { '@run': around } of found) if (around !== undefined) run = wrapped(around, run)
-    const sources = [...found.toReversed(), declared, base]
+    const sources = [base, declared, ...found]
     return {
       options,
       handlers: handlersOf(sources),
       run: this.validate === undefined ? run : validated(this.validate, run),
-      shadowName: shadowNameOf(sources),
+      shadowName: methodOf('shadowName', sources) as TaskOptions['shadowName'],
     }
   }
 }
@@ -112,25 +116,25 @@ function validated(validate: Validate, run: RegisteredTask['run']): RegisteredTa
   }
 }
 
-function shadowNameOf(sources: readonly (object | undefined)[]): TaskOptions['shadowName'] {
-  for (const source of sources) {
-    const { shadowName } = (source ?? {}) as Pick<TaskOptions, 'shadowName'>
-    if (typeof shadowName === 'function') return shadowName.bind(source as TaskOptions)
-  }
-  return undefined
-}
-
 function wrapped(around: (run: TaskFunction) => TaskFunction, run: RegisteredTask['run']): RegisteredTask['run'] {
   const outer = around((context, ...args) => run(context, args))
   return (context: TaskContext, args) => outer(context, ...args)
 }
 
-/** Those of a task, the later ones win. As in Celery, a table's `'*'` comes before the name. */
+/**
+ * Those of a task, the later ones win. As in Celery, a table's `'*'` comes before the name.
+ * @throws ImproperlyConfiguredError
+ */
 function annotationsOf(annotations: TaskAnnotations, name: string, options: TaskOptions): readonly TaskAnnotation[] {
   const sources: readonly AnnotationSource[] = Array.isArray(annotations) ? annotations : [annotations]
   const found = sources.flatMap((source) => {
     if (typeof source === 'function') return [source(name, options)]
     return ['*', name].map((key) => (Object.hasOwn(source, key) ? source[key] : undefined))
   })
-  return found.filter((annotation) => annotation !== undefined)
+  const given = found.filter((annotation) => annotation !== undefined)
+  for (const annotation of given) {
+    assertArounds(name, annotation)
+    assertTaskOptionValues(name, annotation)
+  }
+  return given
 }

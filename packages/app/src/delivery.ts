@@ -1,8 +1,8 @@
 import type { PlannedCall } from '@celery/canvas'
 import type { Connection, Exchange, Producer, PublishOptions, PublishRetryPolicy, Queue } from '@celery/messaging'
-import { TaskOptionError } from './app-errors.ts'
+import { TaskOptionError } from './call-errors.ts'
+import { camelCase } from './name-spelling.ts'
 import { matches } from './retry-policy.ts'
-import { camelCase } from './setting-names.ts'
 import type { ErrorMatch } from './task.ts'
 
 /** How a call is sent, as far as it is no data: nothing of this travels, and signatures do not have it. */
@@ -45,6 +45,16 @@ export function publishOptions(
       }
     : null
   return { timeoutMs, retryPolicy: policy, declare }
+}
+
+/** What only JavaScript lets pass. A `MessageProducer` would send the message as the body of another. @throws TaskOptionError */
+export function assertSender(task: string, { connection, producer }: Delivery): void {
+  if (producer !== undefined && typeof producer?.idle !== 'function') {
+    throw TaskOptionError.expected(task, 'producer', 'a Producer of @celery/messaging', producer)
+  }
+  if (connection !== undefined && typeof connection?.untilBroker !== 'function') {
+    throw TaskOptionError.expected(task, 'connection', 'a Connection of @celery/messaging', connection)
+  }
 }
 
 /** Seconds of an option in milliseconds. @throws TaskOptionError */

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { ModuleNotFoundError } from './app-errors.ts'
 import { discoverModules } from './discover-modules.ts'
+import { ModuleNotFoundError } from './setup-errors.ts'
 
 let root: string
 const files = [

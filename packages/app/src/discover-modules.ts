@@ -2,7 +2,7 @@ import { type Dirent, readdirSync, statSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { ModuleNotFoundError } from './app-errors.ts'
+import { ModuleNotFoundError } from './setup-errors.ts'
 
 const extensions = ['.ts', '.mts', '.js', '.mjs', '.cjs'] as const
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { DriverMissingError } from './app-errors.ts'
 import { backendPackages, importBackend, importTransport, transportPackages } from './driver-packages.ts'
+import { DriverMissingError } from './setup-errors.ts'
 
 describe('a driver', () => {
   test('is imported from the packages of the application', async () => {

@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url'
 import type { BackendDriver, BackendRegistry } from '@celery/backend'
 import type { TransportRegistry } from '@celery/messaging'
 import type { Transport } from '@celery/transport'
-import { DriverMissingError } from './app-errors.ts'
+import { DriverMissingError } from './setup-errors.ts'
 
 /** Which of our packages serves which URL scheme, as what. Third parties register theirs on `app.transports` or `app.backends`. */
 export const transportPackages: Readonly<Record<string, DriverPackage>> = {

@@ -7,19 +7,20 @@ import type { ApplyOptions, CallPlan, PlannedCall } from '@celery/canvas'
 import type { SignatureData, TaskHeaders } from '@celery/protocol'
 import { type AsyncResult, type EagerOutcome, EagerResult, type ResultReader } from '@celery/results'
 import type { Publication } from '@celery/transport'
-import { NotRegisteredError } from './app-errors.ts'
+import { NotRegisteredError } from './call-errors.ts'
+import { workerTask } from './current-task.ts'
+import { neverAborted } from './never-aborted.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { RunEnd } from './run-end.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask } from './task.ts'
-import { workerTask } from './task-context.ts'
 import type { TraceInput, TraceOutcome } from './trace-types.ts'
 import type { Tracer } from './tracer.ts'
 
 export interface EagerRunsOptions {
   readonly settings: Readonly<Settings>
   readonly outgoing: Outgoing
-  readonly tracer: () => Tracer
+  readonly tracer: Tracer
   readonly reader: () => ResultReader
   readonly task: (name: string) => RegisteredTask | undefined
   readonly closestTask: (name: string) => string | undefined
@@ -91,7 +92,7 @@ export class EagerRuns {
     const onEnd = (told: RunEnd): void => {
       end = told
     }
-    const outcome = await this.#options.tracer().run(input, { signal: neverAborted, onEnd })
+    const outcome = await this.#options.tracer.run(input, { signal: neverAborted, onEnd })
     ended.set(headers.id, eagerOutcome(outcome, end, headers.task))
     await this.#store(task, outcome)
     return outcome.publish ?? []
@@ -118,8 +119,6 @@ export class EagerRuns {
     return results
   }
 }
-
-const neverAborted = new AbortController().signal
 
 function eagerOutcome(outcome: TraceOutcome, end: RunEnd | undefined, name: string): EagerOutcome<unknown> {
   const about = { name, traceback: outcome.traceback }

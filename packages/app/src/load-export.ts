@@ -1,5 +1,5 @@
-import { ImproperlyConfiguredError } from './app-errors.ts'
 import { findModule } from './import-modules.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 
 /**
  * What `./proj/routes.ts:video` names: an export of a module; without a name, its default export.

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { ImproperlyConfiguredError, ModuleNotFoundError } from './app-errors.ts'
 import { findModule } from './import-modules.ts'
+import { ImproperlyConfiguredError, ModuleNotFoundError } from './setup-errors.ts'
 
 const extensions = ['', '.ts', '.mts', '.js', '.mjs', '.cjs', '.json'] as const
 

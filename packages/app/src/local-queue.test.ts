@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseBrokerUrl } from '@celery/transport'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { NoBrokerError } from './app-errors.ts'
 import { localQueueUrl, projectRoot } from './local-queue.ts'
+import { NoBrokerError } from './setup-errors.ts'
 
 let folder: string
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { NoBrokerError } from './app-errors.ts'
+import { NoBrokerError } from './setup-errors.ts'
 
 /**
  * The file of the embedded broker: `CELERY_LOCAL` if set, else `.celery/queue.db` beside the nearest `package.json`

@@ -1,7 +1,7 @@
 import { type Context, createContext, Script } from 'node:vm'
-import { ImproperlyConfiguredError } from './app-errors.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 
-/** `*` stands for any text. Greedy with one step back, so the time is linear in practice and quadratic at worst. */
+/** `*` stands for any text. Only the last one ever gives up what it has taken, so that the time grows with the length of the text and no faster. */
 export function matchesGlob(pattern: string, text: string): boolean {
   let p = 0
   let t = 0

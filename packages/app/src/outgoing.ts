@@ -21,7 +21,7 @@ import type { Destination, Router } from './router.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask } from './task.ts'
 import { taskCallOf } from './task-call.ts'
-import type { TaskRequest } from './task-context.ts'
+import type { TaskRequest } from './task-request.ts'
 import type { TaskRoute } from './task-routes.ts'
 
 export interface OutgoingOptions {
@@ -91,10 +91,11 @@ export class Outgoing {
     calls: readonly PlannedCall[],
     parent: TaskRequest,
   ): readonly Publication[] | Promise<readonly Publication[]> {
-    const messages = calls.map((call) => (parent.isEager ? this.local(call, parent) : this.message(call, parent)))
     const publications: Publication[] = []
-    for (const message of messages) {
-      if (message instanceof Promise) return Promise.all(messages).then((all) => all.map((each) => each.publication))
+    for (const [index, call] of calls.entries()) {
+      const message = this.#followUp(call, parent)
+      // One after the other: of two that are made at once, the second may throw while nobody waits for the first.
+      if (message instanceof Promise) return this.#laterFollowUps(publications, message, calls.slice(index + 1), parent)
       publications.push(message.publication)
     }
     return publications
@@ -118,6 +119,21 @@ export class Outgoing {
       isTransient: false,
     }
     return this.#encoded(this.#drafted(call, parent, nowhere, undefined, 2))
+  }
+
+  #followUp(call: PlannedCall, parent: TaskRequest): OutgoingMessage | Promise<OutgoingMessage> {
+    return parent.isEager ? this.local(call, parent) : this.message(call, parent)
+  }
+
+  async #laterFollowUps(
+    made: readonly Publication[],
+    next: Promise<OutgoingMessage>,
+    rest: readonly PlannedCall[],
+    parent: TaskRequest,
+  ): Promise<readonly Publication[]> {
+    const publications = [...made, (await next).publication]
+    for (const call of rest) publications.push((await this.#followUp(call, parent)).publication)
+    return publications
   }
 
   #draft(call: PlannedCall, parent: TaskRequest | undefined, delivery: Delivery): Draft {

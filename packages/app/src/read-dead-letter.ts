@@ -9,7 +9,34 @@ import {
 } from '@celery/protocol'
 import { decodeUtf8, parseJson } from '@celery/serialization'
 import type { Delivery } from '@celery/transport'
-import type { DeadLetter } from './dead-letters.ts'
+
+/** A message that no worker could deal with. */
+export interface DeadLetter {
+  /** Of the task, where it can be told, else of the message. Several letters may have the same one. */
+  readonly id: string
+  /** Name of the task, where it can be told. */
+  readonly task: string | undefined
+  /** The queue that it came from. */
+  readonly queue: string
+  /** Why it is here, in the words of whoever put it here. */
+  readonly reason: string
+  /** How often the task had been retried. */
+  readonly retries: number
+  /** The arguments as its sender described them, `(2, 2)` and `{}`. */
+  readonly argsrepr: string
+  readonly kwargsrepr: string
+  /** When it was to run, and until when, in ISO 8601. */
+  readonly eta: string | undefined
+  readonly expires: string | undefined
+  /** The process that sent it. */
+  readonly origin: string
+  /** The message; `undefined` where what the broker holds cannot be read as one. */
+  readonly message: WireMessage | undefined
+  /** What is wrong with a message that cannot be read, or is no task message. */
+  readonly error: Error | undefined
+  /** What the broker holds. */
+  readonly payload: Delivery['payload']
+}
 
 /** Where a copy says why it was made: the message itself had been acknowledged before. */
 export const deadReasonHeader = 'x-celery-dead-reason'

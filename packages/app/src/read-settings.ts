@@ -1,5 +1,6 @@
-import { ImproperlyConfiguredError } from './app-errors.ts'
-import { camelCase, isOldStyle, settingName } from './setting-names.ts'
+import { camelCase, isOldStyle } from './name-spelling.ts'
+import { settingName } from './setting-names.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 
 export interface ReadSettingsOptions {
   /** Only names that begin with it and an underscore, in capitals, are settings; the rest is left alone. */

@@ -1,4 +1,4 @@
-import type { TaskRequest } from './task-context.ts'
+import type { TaskRequest } from './task-request.ts'
 
 /**
  * Called in the main process of a worker, beside the processes that run its tasks: Celery's `Request` of a task. A task that

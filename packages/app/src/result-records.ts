@@ -18,6 +18,8 @@ export interface ResultRecordsOptions {
   readonly codec: RecordCodec
   /** Whether results are kept at all. */
   readonly keepsResults: () => boolean
+  /** Milliseconds since 1970. */
+  readonly now: () => number
   readonly decode: (input: TraceInput) => TaskBody
 }
 
@@ -46,7 +48,7 @@ export class ResultRecords {
     const data = {
       ...record,
       children,
-      date_done: READY_STATES.has(record.status) ? dateDone() : null,
+      date_done: READY_STATES.has(record.status) ? this.#dateDone() : null,
       task_id: headers.id,
       ...(headers.group === null ? {} : { group_id: headers.group }),
       ...(headers.parent_id === null ? {} : { parent_id: headers.parent_id }),
@@ -71,7 +73,7 @@ export class ResultRecords {
     return {
       taskId,
       state: 'FAILURE',
-      record: this.#options.codec.encode({ ...record, task_id: taskId, date_done: dateDone() }),
+      record: this.#options.codec.encode({ ...record, task_id: taskId, date_done: this.#dateDone() }),
       ...timeToLive(this.#options.settings.resultExpires),
     }
   }
@@ -99,7 +101,7 @@ export class ResultRecords {
         result: isError ? this.#options.codec.exceptionForm(meta) : meta,
         traceback: null,
         children: [],
-        date_done: READY_STATES.has(state) ? dateDone() : null,
+        date_done: READY_STATES.has(state) ? this.#dateDone() : null,
         task_id: taskId,
         ...(isOwn && headers.group !== null ? { group_id: headers.group } : {}),
         ...(isOwn && headers.parent_id !== null ? { parent_id: headers.parent_id } : {}),
@@ -107,6 +109,11 @@ export class ResultRecords {
       }),
       ...timeToLive(this.#options.settings.resultExpires),
     }
+  }
+
+  /** ISO 8601 with microseconds, as Python writes it. */
+  #dateDone(): string {
+    return `${new Date(this.#options.now()).toISOString().slice(0, 23)}000+00:00`
   }
 
   #extended(input: TraceInput): Partial<ResultRecord> {
@@ -128,11 +135,6 @@ export class ResultRecords {
 const noChildren: readonly ResultTuple[] = []
 
 /** Of the setting in seconds; 0 and `null` keep a result for ever. */
-function timeToLive(seconds: number | null): { readonly ttlMs?: number } {
+export function timeToLive(seconds: number | null): { readonly ttlMs?: number } {
   return seconds === null || seconds === 0 ? {} : { ttlMs: seconds * 1_000 }
-}
-
-/** ISO 8601 with microseconds, as Python writes it. */
-function dateDone(): string {
-  return `${new Date().toISOString().slice(0, 23)}000+00:00`
 }

@@ -11,9 +11,9 @@ import {
 } from '@celery/protocol'
 import type { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
 import type { Publication } from '@celery/transport'
-import { TaskOptionError } from './app-errors.ts'
+import { TaskOptionError } from './call-errors.ts'
 import { assertOptions } from './check-call.ts'
-import type { RetryOptions } from './task.ts'
+import type { RetryOptions } from './retry-options.ts'
 import type { TraceInput } from './trace-types.ts'
 
 export interface RetryMessageParts {

@@ -1,7 +1,8 @@
 import { CeleryError, exponentialBackoff } from '@celery/promises'
 import { formatIsoTime, isWritableTime, parseIsoTime } from '@celery/protocol'
-import { TaskOptionError } from './app-errors.ts'
-import type { ErrorMatch, RetryOptions, TaskOptions } from './task.ts'
+import { TaskOptionError } from './call-errors.ts'
+import type { RetryOptions } from './retry-options.ts'
+import type { ErrorMatch, TaskOptions } from './task.ts'
 
 /** Celery's `Task.max_retries`. */
 export const defaultMaxRetries = 3

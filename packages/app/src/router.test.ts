@@ -36,6 +36,23 @@ describe('a message goes', () => {
     expect(route('audio').route).toEqual({ queue: 'rest', priority: 2 })
   })
 
+  test('CALL-036 where an expression says, which is tried once for each name', () => {
+    let tries = 0
+    class Counted extends RegExp {
+      override get source(): string {
+        tries++
+        return super.source
+      }
+    }
+    const { queueOf } = router({ taskRoutes: [[new Counted('video'), 'video']] })
+    expect(['video.cut', 'audio'].map(queueOf)).toEqual(['video', 'celery'])
+    const before = tries
+    expect(['video.cut', 'audio'].map(queueOf)).toEqual(['video', 'celery'])
+    expect(tries).toBe(before)
+    for (let n = 0; n < 1_001; n++) queueOf(`audio.${n}`)
+    expect(queueOf('video.cut')).toBe('video')
+  })
+
   test('to the default queue where no route matches, and names like those of objects match none', () => {
     const { queueOf } = router({ taskRoutes: { 'video.*': 'video' } })
     for (const task of ['audio', 'video', 'constructor', '__proto__']) expect(queueOf(task)).toBe('celery')
@@ -71,9 +88,11 @@ describe('a message goes', () => {
       declare: [],
     })
     expect(route('a', { exchange: 'x', queue: 'q' })).toMatchObject({ exchange: 'x', routingKey: 'q' })
-    expect(route('a', { exchange: 'x', exchangeType: 'fanout' }).declare).toEqual([
-      new Exchange('x', { type: 'fanout' }),
-    ])
+    const { declare } = route('a', { exchange: 'x', exchangeType: 'fanout' })
+    expect(declare).toEqual([new Exchange('x', { type: 'fanout' })])
+    // What is declared is told by what it is, and not for every message.
+    expect(route('b', { exchange: 'x', exchangeType: 'fanout' }).declare[0]).toBe(declare[0])
+    expect(route('b', { exchange: 'x', exchangeType: 'topic' }).declare[0]).not.toBe(declare[0])
     expect(route('a', { exchange: '', routingKey: 'q' })).toMatchObject({ exchange: '', routingKey: 'q', declare: [] })
     expect(router({ taskRoutes: { a: { exchange: 'x', routingKey: 'k' } } }).route('a').exchange).toBe('x')
   })

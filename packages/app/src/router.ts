@@ -1,7 +1,7 @@
 import { Broadcast, Exchange, type Queue } from '@celery/messaging'
-import { ImproperlyConfiguredError } from './app-errors.ts'
 import { loadExport } from './load-export.ts'
 import type { Settings } from './settings.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 import type { TaskQueues } from './task-queues.ts'
 import {
   type PreparedRouter,
@@ -30,6 +30,8 @@ export interface Destination {
 export class Router {
   readonly #settings: Readonly<Settings>
   readonly #queues: TaskQueues
+  /** Those that routes and calls name with their type. */
+  readonly #exchanges = new Map<string, Exchange>()
   #prepared: { readonly from: TaskRoutes; readonly routers: readonly (PreparedRouter | string)[] } | undefined
 
   constructor(settings: Readonly<Settings>, queues: TaskQueues) {
@@ -58,7 +60,7 @@ export class Router {
       return {
         exchange,
         routingKey: routingKey ?? this.#keyOf(route.queue),
-        declare: exchangeType === undefined ? [] : [new Exchange(exchange, { type: exchangeType })],
+        declare: exchangeType === undefined ? [] : [this.#exchange(exchange, exchangeType)],
         route,
         isTransient: false,
       }
@@ -71,6 +73,16 @@ export class Router {
   /** @throws QueueNotFoundError where the queue is none of `taskQueues` and none are made. */
   assertQueue(name: string): void {
     this.#queues.get(name)
+  }
+
+  /** The same one each time, which is then declared once for each connection. */
+  #exchange(name: string, type: Exchange['type']): Exchange {
+    const key = `${type} ${name}`
+    const known = this.#exchanges.get(key)
+    if (known !== undefined) return known
+    const made = new Exchange(name, { type })
+    this.#exchanges.set(key, made)
+    return made
   }
 
   #toQueue(queue: Queue, route: TaskRoute): Destination {

@@ -1,16 +1,17 @@
 import type { ApplyOptions, CallPlan, PlannedCall } from '@celery/canvas'
-import { type Connection, isTemporary, Producer } from '@celery/messaging'
+import { type Connection, isTemporary, type Producer } from '@celery/messaging'
 import type { SignatureData } from '@celery/protocol'
 import type { AsyncResult, EagerResult } from '@celery/results'
-import { OperationalError } from './app-errors.ts'
 import type { AppSignals } from './app-signals.ts'
 import { bindArguments } from './arguments.ts'
-import type { Delivery } from './delivery.ts'
+import { OperationalError } from './call-errors.ts'
+import { assertLimitsInOrder } from './call-limits.ts'
+import { workerTask } from './current-task.ts'
+import { assertSender, type Delivery } from './delivery.ts'
 import type { EagerRuns } from './eager-runs.ts'
 import type { Outgoing, OutgoingMessage } from './outgoing.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask } from './task.ts'
-import { workerTask } from './task-context.ts'
 
 export interface SenderOptions {
   readonly settings: Readonly<Settings>
@@ -18,15 +19,14 @@ export interface SenderOptions {
   readonly eager: EagerRuns
   readonly signals: AppSignals
   readonly task: (name: string) => RegisteredTask | undefined
-  readonly producer: () => Producer
+  /** What sends over a connection, else over the app's own. */
+  readonly producer: (connection?: Connection) => Producer
   readonly resultOf: (steps: readonly SignatureData[], queue: string | undefined) => AsyncResult
 }
 
 /** Sends calls, or runs them where that is what the settings want. */
 export class Sender {
   readonly #options: SenderOptions
-  /** For connections that callers bring. */
-  readonly #producers = new WeakMap<Connection, Producer>()
 
   constructor(options: SenderOptions) {
     this.#options = options
@@ -47,7 +47,9 @@ export class Sender {
 
   /** Sends a call as it is, also where tasks are run eagerly. */
   async sendUnchecked({ call, steps }: CallPlan, delivery: Delivery = {}): Promise<AsyncResult> {
-    const { outgoing, resultOf, signals } = this.#options
+    const { outgoing, resultOf, signals, task } = this.#options
+    assertSender(call.task, delivery)
+    assertLimitsInOrder(call, task(call.task)?.options)
     // A call made inside of a task belongs to its workflow.
     const parent = workerTask()
     const made = outgoing.message(call, parent?.request, delivery)
@@ -71,24 +73,13 @@ export class Sender {
   }
 
   async #publish(call: PlannedCall, { publication, publish }: OutgoingMessage, delivery: Delivery): Promise<void> {
-    const producer = this.#producerOf(delivery)
+    const producer = delivery.producer ?? this.#options.producer(delivery.connection)
     try {
       await producer.publish(publication, publish)
     } catch (error) {
       if (isTemporary(error)) throw new OperationalError(call.task, error as Error)
       throw error
     }
-  }
-
-  #producerOf({ connection, producer }: Delivery): Producer {
-    if (producer !== undefined) return producer
-    if (connection === undefined) return this.#options.producer()
-    const { publishTimeoutMs, taskPublishRetry, taskPublishRetryPolicy } = this.#options.settings
-    const made =
-      this.#producers.get(connection) ??
-      new Producer({ connection, publishTimeoutMs, retryPolicy: taskPublishRetry ? taskPublishRetryPolicy : undefined })
-    this.#producers.set(connection, made)
-    return made
   }
 }
 

@@ -1,12 +1,28 @@
 import { inspect } from 'node:util'
 import type { FailoverStrategy, PublishRetryPolicy } from '@celery/messaging'
-import { ImproperlyConfiguredError } from './app-errors.ts'
-import { camelCase } from './setting-names.ts'
-import type { SettingDefinition } from './settings.ts'
+import type { TaskQueuesSetting } from './described-queue.ts'
+import { camelCase } from './name-spelling.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 import { hidesValue } from './show-settings.ts'
 import type { TaskAnnotations } from './task.ts'
-import type { TaskQueuesSetting } from './task-queues.ts'
 import type { TaskRoutes } from './task-routes.ts'
+
+/** What is known of a setting. */
+export interface SettingDefinition {
+  readonly kind: keyof SettingKinds
+  /** `undefined`: none. */
+  readonly default: unknown
+  /** Of the kind `choice`: what it may be. */
+  readonly choices?: readonly (string | number)[]
+  /** `null` means something of its own. */
+  readonly orNull?: true
+  /** Accepted, and said once to be without effect: what it is for comes with a later release. */
+  readonly later?: true
+  /** Accepted, and said once to be without effect, for this reason. */
+  readonly declined?: string
+  /** Celery has no such setting. */
+  readonly ours?: true
+}
 
 /** What the values of a kind of setting are. */
 export interface SettingKinds {

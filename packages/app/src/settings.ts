@@ -1,21 +1,4 @@
-import type { SettingKinds } from './setting-kinds.ts'
-
-/** What is known of a setting. */
-export interface SettingDefinition {
-  readonly kind: keyof SettingKinds
-  /** `undefined`: none. */
-  readonly default: unknown
-  /** Of the kind `choice`: what it may be. */
-  readonly choices?: readonly (string | number)[]
-  /** `null` means something of its own. */
-  readonly orNull?: true
-  /** Accepted, and said once to be without effect: what it is for comes with a later release. */
-  readonly later?: true
-  /** Accepted, and said once to be without effect, for this reason. */
-  readonly declined?: string
-  /** Celery has no such setting. */
-  readonly ours?: true
-}
+import type { SettingDefinition, SettingKinds } from './setting-kinds.ts'
 
 /**
  * Every setting, with Celery's names in camelCase and Celery's units: seconds unless the name ends in its unit. The types,

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { parseBrokerUrl } from '@celery/transport'
-import { snakeCase } from './setting-names.ts'
+import { snakeCase } from './name-spelling.ts'
 
 /** What secrets are called, as in Celery's bug reports. */
 const secretNames = /API|TOKEN|KEY|SECRET|PASS|PROFANITIES_LIST|SIGNATURE|DATABASE|BEAT_DBURI/i

@@ -102,3 +102,9 @@ test('one that leaves while the others are told does not make them miss it', () 
   void signal.send({ sender: 'x', n: 1 })
   expect(log).toEqual(['b x 1'])
 })
+
+test('what cannot be called is refused when it is connected', () => {
+  const { signal } = setUp()
+  expect(() => signal.connect('log' as never)).toThrow(new TypeError('numbered.connect() takes a function, not string'))
+  expect(signal.hasListeners).toBe(false)
+})

@@ -53,6 +53,8 @@ export class Signal<Event extends SignalEvent> {
 
   /** Calls `receiver` from now on; what it returns disconnects it. The same receiver for the same sender counts once. */
   connect(receiver: Receiver<Event>, options: ConnectOptions = {}): () => void {
+    if (typeof receiver !== 'function')
+      throw new TypeError(`${this.name}.connect() takes a function, not ${typeof receiver}`)
     const added: Connected<Event> = { receiver, sender: options.sender, uid: options.uid }
     this.#change([...this.#connected.filter((each) => !isSame(each, added)), added])
     return () => this.#change(this.#connected.filter((each) => each !== added))

@@ -1,14 +1,13 @@
 import type { ErrorRegistry } from '@celery/protocol'
+import { NotRegisteredError, TaskArgumentsError } from './call-errors.ts'
 import {
   MaxRetriesExceededError,
-  NotRegisteredError,
-  Retry,
   SoftTimeLimitExceededError,
-  TaskArgumentsError,
   TaskRevokedError,
   TimeLimitExceededError,
   WorkerLostError,
-} from './app-errors.ts'
+} from './run-errors.ts'
+import { Reject, Retry } from './run-requests.ts'
 
 /** Maps our errors to the classes Python has for the same thing, so that each side sees its own (wire 5.2). */
 export function registerCeleryErrors(errors: ErrorRegistry): void {
@@ -48,6 +47,12 @@ export function registerCeleryErrors(errors: ErrorRegistry): void {
       type: 'MaxRetriesExceededError',
       module: celery,
       fromArgs: ([text]) => new MaxRetriesExceededError(String(text)),
+    })
+    .register(Reject, {
+      type: 'Reject',
+      module: celery,
+      toArgs: ({ message, requeue }) => [message, requeue],
+      fromArgs: ([reason, requeue]) => new Reject(String(reason), { requeue: requeue === true }),
     })
     .register(Retry, {
       type: 'Retry',

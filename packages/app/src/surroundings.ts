@@ -9,7 +9,7 @@ export interface Surroundings {
   readonly transport: Transport
   /** In the place of every result store, whatever its URL. */
   readonly backend: BackendDriver
-  /** Says when a call is due, when it expires, and how long it may run. */
+  /** Says when a call is due, when it expires, how long it may run, and when it has ended. */
   readonly clock: Clock
   /** Over all others. */
   readonly settings: SettingsInput

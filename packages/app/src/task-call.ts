@@ -1,6 +1,6 @@
 import type { PlannedCall } from '@celery/canvas'
 import type { TaskCall } from '@celery/protocol'
-import { TaskOptionError } from './app-errors.ts'
+import { TaskOptionError } from './call-errors.ts'
 import { limitsOf } from './call-limits.ts'
 import { wireProperties } from './call-route.ts'
 import { etaOf, expiryOf } from './call-times.ts'
@@ -8,7 +8,7 @@ import { milliseconds } from './delivery.ts'
 import type { Destination } from './router.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask } from './task.ts'
-import type { TaskRequest } from './task-context.ts'
+import type { TaskRequest } from './task-request.ts'
 
 export interface CallSurroundings {
   /** The task that sends it. */

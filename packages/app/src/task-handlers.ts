@@ -1,5 +1,6 @@
-import type { Retry } from './app-errors.ts'
+import type { Retry } from './run-requests.ts'
 import type { TaskContext } from './task-context.ts'
+import { methodOf } from './task-methods.ts'
 
 /**
  * Called in the process that runs the task. The context stands where Celery has the id, the arguments and the
@@ -19,17 +20,14 @@ export interface TaskHandlers {
 
 const names = ['beforeStart', 'onSuccess', 'onFailure', 'onRetry', 'afterReturn'] as const
 
-/** The handlers among `sources`, of which the first that has one wins, called on the source; `undefined` where there are none. */
+/** The handlers of a task, as `methodOf` finds them; `undefined` where there are none. */
 export function handlersOf(sources: readonly (object | undefined)[]): TaskHandlers | undefined {
   let found: Record<string, unknown> | undefined
   for (const name of names) {
-    for (const source of sources) {
-      const handler: unknown = (source as Record<string, unknown> | undefined)?.[name]
-      if (typeof handler !== 'function') continue
-      found ??= {}
-      found[name] = handler.bind(source)
-      break
-    }
+    const handler = methodOf(name, sources)
+    if (handler === undefined) continue
+    found ??= {}
+    found[name] = handler
   }
   return found as TaskHandlers | undefined
 }

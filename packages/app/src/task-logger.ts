@@ -1,4 +1,6 @@
 import { tracebackText } from '@celery/protocol'
+import { logText } from './log-text.ts'
+import { writeToStderr } from './write-to-stderr.ts'
 
 /** Levels of a log, the least first. */
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error' | 'critical'
@@ -31,7 +33,7 @@ export class TaskLog {
   /** What a line is, its end included. @defaultValue as Celery's task log */
   format: (record: TaskLogRecord, now: Date) => string = taskLogLine
   /** @defaultValue writes such lines to standard error */
-  write: (record: TaskLogRecord) => void = (record) => void process.stderr.write(this.format(record, new Date()))
+  write: (record: TaskLogRecord) => void = (record) => writeToStderr(this.format(record, new Date()))
 
   isEnabled(level: LogLevel): boolean {
     return levels.indexOf(level) >= levels.indexOf(this.level)
@@ -66,24 +68,12 @@ export function taskLogger(logger: string, origin: LogOrigin): TaskLogger {
   }
 }
 
-const longest = 10_000
-
 /**
  * `[2026-11-22 06:46:54,116: INFO/17] tasks.add[7c6a…]: message`. What comes from outside cannot forge lines: control
  * characters are escaped, and line feeds indent.
  */
 export function taskLogLine({ level, message, task }: TaskLogRecord, now: Date): string {
   const stamp = now.toISOString().replace('T', ' ').replace('.', ',').replace('Z', '')
-  const capped = message.length > longest ? `${message.slice(0, longest)}…` : message
   const about = task === undefined ? '' : `${task.name}[${task.id}]: `
-  return `[${stamp}: ${level.toUpperCase()}/${process.pid}] ${escapeControl(about + capped)}\n`
+  return `[${stamp}: ${level.toUpperCase()}/${process.pid}] ${logText(about)}${logText(message)}\n`
 }
-
-function escapeControl(text: string): string {
-  return text.replace(controls, (character) =>
-    character === '\n' ? '\n  ' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
-const controls = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g

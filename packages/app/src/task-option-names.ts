@@ -1,56 +1,11 @@
-import { types } from 'node:util'
+import { inspect, types } from 'node:util'
 import { closestName } from '@celery/promises'
-import { ImproperlyConfiguredError } from './app-errors.ts'
+import { isName } from '@celery/protocol'
 import type { AppOptions } from './app-options.ts'
-import { camelCase, isSetting } from './setting-names.ts'
-import type { GivenTaskOptions, TaskExtras } from './task.ts'
-
-/** Every option of a task, so that a slip can be told from an option of a plug-in. */
-const optionNames: Readonly<Record<Exclude<keyof GivenTaskOptions, keyof TaskExtras>, true>> = {
-  acksLate: true,
-  acksOnFailureOrTimeout: true,
-  afterReturn: true,
-  args: true,
-  autoretryFor: true,
-  base: true,
-  beforeStart: true,
-  bind: true,
-  compression: true,
-  defaultRetryDelay: true,
-  deliveryMode: true,
-  dontAutoretryFor: true,
-  exchange: true,
-  exchangeType: true,
-  expires: true,
-  ignoreResult: true,
-  mandatory: true,
-  maxRetries: true,
-  onFailure: true,
-  onRetry: true,
-  onSuccess: true,
-  params: true,
-  priority: true,
-  queue: true,
-  rateLimit: true,
-  rejectOnWorkerLost: true,
-  request: true,
-  resultreprMaxsize: true,
-  retryBackoff: true,
-  retryBackoffMax: true,
-  retryJitter: true,
-  retryKwargs: true,
-  routingKey: true,
-  serializer: true,
-  shadowName: true,
-  softTimeLimit: true,
-  storeEagerResult: true,
-  storeErrorsEvenIfIgnored: true,
-  throws: true,
-  timeLimit: true,
-  trackStarted: true,
-  trail: true,
-  typing: true,
-}
+import { camelCase } from './name-spelling.ts'
+import { isSetting } from './setting-names.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
+import { taskOptionNames } from './task-option-rules.ts'
 
 /**
  * Any other option may be a plug-in's.
@@ -58,8 +13,8 @@ const optionNames: Readonly<Record<Exclude<keyof GivenTaskOptions, keyof TaskExt
  */
 export function assertTaskOptionNames(task: string, options: object): void {
   for (const name in options) {
-    if (Object.hasOwn(optionNames, name)) continue
-    const meant = closestName(camelCase(name), Object.keys(optionNames))
+    if (taskOptionNames.includes(name)) continue
+    const meant = closestName(camelCase(name), taskOptionNames)
     if (meant === undefined) continue
     throw new ImproperlyConfiguredError(
       name,
@@ -73,6 +28,10 @@ export function assertDeclaration(name: unknown, fn: unknown): void {
   if (typeof name !== 'string') {
     const given = typeof name === 'function' && name.name !== '' ? name.name : 'fn'
     const problem = `a task needs a name before its function: app.task('proj.${given}', ${given}); it is what travels`
+    throw new ImproperlyConfiguredError('name', problem)
+  }
+  if (!isName(name)) {
+    const problem = `the name of a task must be 1 to 255 printable characters, not ${inspect(name, { maxStringLength: 80 })}`
     throw new ImproperlyConfiguredError('name', problem)
   }
   if (typeof fn !== 'function') {

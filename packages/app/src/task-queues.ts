@@ -1,55 +1,14 @@
-import { Broadcast, Exchange, Queue, type QueueBindingData, type QueueData, type QueueOptions } from '@celery/messaging'
+import { Broadcast, Exchange, Queue, type QueueOptions } from '@celery/messaging'
 import { closestName } from '@celery/promises'
-import { ImproperlyConfiguredError, QueueNotFoundError } from './app-errors.ts'
-import { camelCase } from './setting-names.ts'
+import { QueueNotFoundError } from './call-errors.ts'
+import {
+  exchangeType,
+  type NamedTaskQueue,
+  queueFromData,
+  type TaskQueueOptions,
+  type TaskQueuesSetting,
+} from './described-queue.ts'
 import type { Settings } from './settings.ts'
-
-/** The setting `taskQueues`: queues, their names, or what there is to say of each name. */
-export type TaskQueuesSetting =
-  | readonly (Queue | string | NamedTaskQueue)[]
-  | Readonly<Record<string, TaskQueueOptions>>
-
-/** A queue as data, in a configuration file for example. Celery's names; snake_case is understood too. */
-export interface TaskQueueOptions {
-  /** The exchange it is bound to, by name or as one. @defaultValue `taskDefaultExchange` */
-  readonly exchange?: string | Exchange
-  /** @defaultValue `'direct'` */
-  readonly exchangeType?: Exchange['type']
-  /** Key or pattern of the binding. @defaultValue the queue's name */
-  readonly routingKey?: string
-  /** Another name of `routingKey`. */
-  readonly bindingKey?: string
-  /** What a `headers` exchange compares. */
-  readonly bindingArguments?: Readonly<Record<string, unknown>>
-  /** Further ways into it. */
-  readonly bindings?: readonly QueueBindingData[]
-  /** Of queue and exchange. @defaultValue `true` */
-  readonly durable?: boolean
-  /** Of queue and exchange. @defaultValue `false` */
-  readonly autoDelete?: boolean
-  readonly exclusive?: boolean
-  readonly noAck?: boolean
-  /** Leaves it as it is: somebody else declares it. */
-  readonly noDeclare?: boolean
-  /** Seconds without use after which it goes away. */
-  readonly expires?: number
-  /** Seconds after which a message in it goes away. */
-  readonly messageTtl?: number
-  readonly maxLength?: number
-  readonly maxLengthBytes?: number
-  /** @defaultValue `taskQueueMaxPriority` */
-  readonly maxPriority?: number
-  /** The broker's own. */
-  readonly queueArguments?: Readonly<Record<string, unknown>>
-  /** The broker's own. */
-  readonly exchangeArguments?: Readonly<Record<string, unknown>>
-  /** Another name to route to. */
-  readonly alias?: string
-}
-
-export interface NamedTaskQueue extends TaskQueueOptions {
-  readonly name: string
-}
 
 type QueueSettings = Readonly<
   Pick<
@@ -148,12 +107,12 @@ export class TaskQueues {
     this.#selected = new Set(all.filter((name) => !excluded.has(name)))
   }
 
-  /** The consumed queues for people, a line each, as a worker's banner shows them. */
-  format(): string {
-    return this.consumed
-      .map((queue) => {
-        const { exchange, name, routingKey } = queue
-        return `${name.padEnd(16)} exchange=${exchange?.name ?? ''}(${exchange?.type ?? 'direct'}) key=${routingKey}`
+  /** Queues for people, a line each, as a worker's banner shows them. */
+  format(queues: readonly Queue[] = this.consumed): string {
+    const width = Math.max(16, ...queues.map(({ name }) => name.length))
+    return queues
+      .map(({ exchange, name, routingKey }) => {
+        return `${name.padEnd(width)} exchange=${exchange?.name ?? ''}(${exchange?.type ?? 'direct'}) key=${routingKey}`
       })
       .join('\n')
   }
@@ -162,10 +121,12 @@ export class TaskQueues {
   #known(): ReadonlyMap<string, Queue> {
     const { taskQueues } = this.#settings
     if (this.#read === taskQueues) return this.#queues
+    const queues = this.#fromSettings(taskQueues)
+    // Not before: what is wrong with them is said as often as they are looked at.
     this.#read = taskQueues
     this.#queues.clear()
     this.#aliases.clear()
-    for (const queue of this.#fromSettings(taskQueues)) this.#add(queue)
+    for (const queue of queues) this.#add(queue)
     return this.#queues
   }
 
@@ -230,75 +191,10 @@ function namedEntries(queues: Readonly<Record<string, TaskQueueOptions>>): reado
   return Object.entries(queues).map(([name, options]) => ({ ...options, name }))
 }
 
-/** As kombu's `Queue.from_dict`, except that a name it does not know is an error. */
-function queueFromData(data: unknown, defaultExchange: Exchange): Queue {
-  if (typeof data !== 'object' || data === null) throw invalid('each queue must be a Queue, a name or an object')
-  const given = Object.fromEntries(Object.entries(data).map(([name, value]) => [camelCase(name), value]))
-  for (const name of Object.keys(given)) assertOption(name)
-  const { name, exchange, exchangeType: type, exchangeArguments, queueArguments, bindingKey, ...rest } = given
-  if (typeof name !== 'string' || name === '') throw invalid('each queue needs a name')
-  const { autoDelete, durable } = rest
-  const bound =
-    exchange instanceof Exchange
-      ? exchange
-      : exchange === undefined && type === undefined
-        ? defaultExchange
-        : new Exchange(String(exchange ?? defaultExchange.name), {
-            type: exchangeType(`taskQueues: exchangeType of "${name}"`, type ?? 'direct'),
-            autoDelete: autoDelete as boolean | undefined,
-            durable: durable as boolean | undefined,
-            arguments: exchangeArguments as Readonly<Record<string, unknown>> | undefined,
-          })
-  const routingKey = (rest['routingKey'] ?? bindingKey ?? name) as string
-  return Queue.from({ ...rest, name, arguments: queueArguments } as QueueData).with({ exchange: bound, routingKey })
-}
-
-const optionNames = [
-  'name',
-  'exchange',
-  'exchangeType',
-  'routingKey',
-  'bindingKey',
-  'bindingArguments',
-  'bindings',
-  'durable',
-  'autoDelete',
-  'exclusive',
-  'noAck',
-  'noDeclare',
-  'expires',
-  'messageTtl',
-  'maxLength',
-  'maxLengthBytes',
-  'maxPriority',
-  'queueArguments',
-  'exchangeArguments',
-  'alias',
-] as const satisfies readonly (keyof NamedTaskQueue)[]
-
-function assertOption(name: string): void {
-  if ((optionNames as readonly string[]).includes(name)) return
-  const closest = closestName(name, optionNames)
-  throw invalid(`a queue has no option "${name}"${closest === undefined ? '' : `; did you mean ${closest}?`}`)
-}
-
-function exchangeType(setting: string, type: unknown): Exchange['type'] {
-  const known = exchangeTypes.find((candidate) => candidate === type)
-  if (known !== undefined) return known
-  const problem = `there is no exchange type ${JSON.stringify(type)}; use ${exchangeTypes.join(', ')}`
-  throw new ImproperlyConfiguredError(setting, `${setting}: ${problem}`)
-}
-
-const exchangeTypes = ['direct', 'topic', 'fanout', 'headers'] as const
-
 function typeArguments(type: 'classic' | 'quorum'): QueueOptions['arguments'] {
   return type === 'classic' ? undefined : { 'x-queue-type': type }
 }
 
 function hasPriority({ declaration }: Queue): boolean {
   return declaration.arguments !== undefined && 'x-max-priority' in declaration.arguments
-}
-
-function invalid(problem: string): ImproperlyConfiguredError {
-  return new ImproperlyConfiguredError('taskQueues', `taskQueues: ${problem}`)
 }

@@ -1,9 +1,11 @@
+import type { AnyArgs } from '@celery/canvas'
 import { closestName } from '@celery/promises'
-import { AlreadyRegisteredError, NotRegisteredError } from './app-errors.ts'
+import { NotRegisteredError } from './call-errors.ts'
+import { AlreadyRegisteredError } from './setup-errors.ts'
 import type { RegisteredTask, Task } from './task.ts'
 
-/** A task of which nothing is known. */
-export type AnyTask = Task<never[], unknown>
+/** A task of whose arguments nothing is known here; they are checked when it is called. */
+export type AnyTask = Task<AnyArgs, unknown, object>
 
 /** The tasks of an app, by name. */
 export class TaskRegistry extends Map<string, RegisteredTask> {

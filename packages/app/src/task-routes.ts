@@ -1,8 +1,8 @@
 import type { Exchange, Queue } from '@celery/messaging'
 import { closestName } from '@celery/promises'
-import { ImproperlyConfiguredError } from './app-errors.ts'
 import { matchesExpression, matchesGlob } from './match-pattern.ts'
-import { camelCase } from './setting-names.ts'
+import { camelCase } from './name-spelling.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 import type { TaskOptions } from './task.ts'
 
 /** Where a message goes and how it is sent. What is nearer wins: the call, then its task, then its route. */
@@ -122,7 +122,23 @@ function prepareTable(entries: readonly unknown[]): PreparedRouter {
     else if (pattern.includes('*')) patterns.push({ matches: (name) => matchesGlob(pattern, name), route })
     else if (!exact.has(pattern)) exact.set(pattern, route)
   }
-  return ({ name }) => exact.get(name) ?? patterns.find(({ matches }) => matches(name))?.route
+  const byPattern = remembering((name) => patterns.find(({ matches }) => matches(name))?.route)
+  return ({ name }) => exact.get(name) ?? byPattern(name)
+}
+
+/** Names of which is kept what the patterns made of them. */
+const mostRemembered = 1_000
+
+/** Looks each name up once: an expression takes longer than all else that is done to send a message. */
+function remembering(find: (name: string) => TaskRoute | undefined): (name: string) => TaskRoute | undefined {
+  const found = new Map<string, TaskRoute | undefined>()
+  return (name) => {
+    if (found.has(name)) return found.get(name)
+    const route = find(name)
+    if (found.size === mostRemembered) found.clear()
+    found.set(name, route)
+    return route
+  }
 }
 
 /** @throws ImproperlyConfiguredError for what is no route. */

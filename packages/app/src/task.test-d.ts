@@ -2,11 +2,12 @@
 import { Exchange, Producer, Queue } from '@celery/messaging'
 import type { AsyncResult, EagerResult } from '@celery/results'
 import { z } from 'zod'
-import { Retry } from './app-errors.ts'
 import { CeleryApp } from './celery-app.ts'
+import { currentTask } from './current-task.ts'
+import { Retry } from './run-requests.ts'
 import type { StandardSchema } from './standard-schema.ts'
 import { TaskBase, type TaskOptions } from './task.ts'
-import { currentTask, type TaskContext } from './task-context.ts'
+import type { TaskContext } from './task-context.ts'
 
 const app = new CeleryApp('types')
 const add = app.task('add', (x: number, y: number) => x + y, { params: ['x', 'y'] })
@@ -148,6 +149,15 @@ export async function inferred(): Promise<void> {
   void [value, number]
 }
 
+export async function found(): Promise<void> {
+  const task = app.tasks.lookUp('add')
+  // Whatever its arguments are, it may be one of those that were declared.
+  void [task === add, task === boundNamed]
+  const sent: AsyncResult<unknown> = await task.delay(1, 'two')
+  await task.applyAsync([1], { kwargs: { y: 2 } })
+  return void sent
+}
+
 export async function options(): Promise<void> {
   await add.applyAsync([1, 2], { eta: new Date(), expires: 10, priority: 3, queue: 'q', headers: { trace: 'x' } })
   // @ts-expect-error a moment is a Date or text
@@ -257,8 +267,11 @@ export function annotations(): void {
   app.conf.taskAnnotations = [(name) => (name === 'add' ? { '@run': (run) => run } : undefined)]
   // @ts-expect-error a number
   app.conf.taskAnnotations = { add: { maxRetries: 'one' } }
+  app.conf.taskAnnotations = { add: { '@onFailure': (own) => (error, context) => own(String(error), context) } }
   // @ts-expect-error a function around a function
   app.conf.taskAnnotations = { add: { '@run': 7 } }
+  // @ts-expect-error the same
+  app.conf.taskAnnotations = { add: { '@onSuccess': () => 'none' } }
 }
 
 export function signals(): void {
@@ -335,6 +348,11 @@ export function settings(): void {
 
 export function running(): void {
   const id: string | undefined = currentTask()?.request.id
+  // Headers of Celery's have their types, those of the sender are there too.
+  const headers = currentTask()?.request.headers
+  const retries: number | undefined = headers?.retries
+  const tenant: unknown = headers?.['x-tenant']
+  void [retries, typeof tenant === 'string' ? tenant.length : 0]
   const aborted: boolean | undefined = currentTask()?.signal.aborted
   // @ts-expect-error a request is only read
   if (currentTask() !== undefined) currentTask().request.id = 'x'

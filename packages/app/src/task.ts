@@ -12,42 +12,13 @@ import type { Connection, Exchange, Producer, Queue } from '@celery/messaging'
 import type { AsyncResult, EagerResult } from '@celery/results'
 import type { Parameters } from './arguments.ts'
 import type { RequestHandlers } from './request-handlers.ts'
+import type { RetryOptions } from './retry-options.ts'
 import type { ArgumentsSchema } from './standard-schema.ts'
 import type { TaskContext } from './task-context.ts'
 import type { TaskHandlers } from './task-handlers.ts'
 
 /** An error class, or a function that recognises errors. */
 export type ErrorMatch = (abstract new (...args: never[]) => Error) | ((error: unknown) => boolean)
-
-/** When and how a task runs again. */
-export interface RetryOptions {
-  /** Seconds until the next run. @defaultValue the task's `defaultRetryDelay` */
-  readonly countdown?: number | undefined
-  /** The moment of the next run; text is ISO 8601. It wins over `countdown`. */
-  readonly eta?: Date | string | undefined
-  /** How often it may be retried altogether; `null` for ever. @defaultValue the task's `maxRetries` */
-  readonly maxRetries?: number | null | undefined
-  /** Why: told with the state RETRY, and thrown instead of MaxRetriesExceededError when there are no retries left. */
-  readonly exc?: unknown
-  /** Positional arguments of the next run. @defaultValue those of this one */
-  readonly args?: readonly unknown[] | undefined
-  /** @defaultValue those of this run */
-  readonly kwargs?: Readonly<Record<string, unknown>> | undefined
-  /** @defaultValue the queue it came from */
-  readonly queue?: string | undefined
-  /** @defaultValue that of the message */
-  readonly priority?: number | undefined
-  /** Seconds from now, or a moment, after which it is not worth running. @defaultValue as it was sent */
-  readonly expires?: number | Date | string | undefined
-  /** Seconds. @defaultValue as it was sent */
-  readonly timeLimit?: number | undefined
-  /** Seconds. @defaultValue as it was sent */
-  readonly softTimeLimit?: number | undefined
-  /** @defaultValue as it was sent */
-  readonly ignoreResult?: boolean | undefined
-  /** The name in logs and monitors. @defaultValue as it was sent */
-  readonly shadow?: string | undefined
-}
 
 /** What a base and an annotation may set, besides what a task is declared with. */
 export interface TaskDefaults extends TaskHandlers {
@@ -119,7 +90,7 @@ export interface TaskDefaults extends TaskHandlers {
   readonly resultreprMaxsize?: number
   /** Checks the number and the names of arguments where it is sent; where it runs they are checked in any case. @defaultValue `true` */
   readonly typing?: boolean
-  /** Keeps what it sends while it runs as the children of its result. @defaultValue `true` */
+  /** Keeps what it sends while it runs, its callbacks and the next step of its chain as the children of its result. @defaultValue `true` */
   readonly trail?: boolean
   /** What the main process of a worker calls when it times out or fails there, as Celery's `Request`. @defaultValue nothing */
   readonly request?: RequestHandlers
@@ -169,8 +140,15 @@ export interface GivenTaskOptions extends TaskOptions {
 /** The function of a task, for an annotation to wrap. */
 export type TaskFunction = (context: TaskContext, ...args: readonly unknown[]) => unknown
 
+/** Puts functions around handlers and `shadowName`; around one that does nothing, where the task has none. */
+type AroundMethods = {
+  readonly [Name in keyof TaskHandlers | 'shadowName' as `@${Name}`]?: (
+    method: NonNullable<TaskDefaults[Name]>,
+  ) => NonNullable<TaskDefaults[Name]>
+}
+
 /** What `taskAnnotations` changes of a task; it wins over what the task is declared with. */
-export interface TaskAnnotation extends TaskDefaults {
+export interface TaskAnnotation extends TaskDefaults, AroundMethods {
   /** Puts a function around the task's own, as Celery's `@__call__`. */
   readonly '@run'?: (run: TaskFunction) => TaskFunction
   readonly [extra: string]: unknown
@@ -244,8 +222,10 @@ export interface Task<Args extends AnyArgs, Result, Kwargs = NoKwargs> extends R
   apply(args: Partial<Args>, options: ApplyTaskOptions & { readonly kwargs: Kwargs }): Promise<EagerResult<Result>>
 }
 
-/** Of a task without `params`. */
-export type NoKwargs = Readonly<Record<string, never>>
+/** Of a task without `params`. An interface, because editors show those by name. */
+export interface NoKwargs {
+  readonly [name: string]: never
+}
 
 /** `['x', 'y?']` and `[number, string?]` → `{ x?: number, y?: string }`; without names, none are taken. */
 export type KwargsOf<Params extends readonly string[], Args extends AnyArgs> = Params extends readonly []

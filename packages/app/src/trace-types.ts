@@ -38,7 +38,7 @@ export interface TraceOutcome {
   /** The result or the error in one line, for logs and events. */
   readonly text: string
   readonly traceback?: string
-  /** The record for the result store; absent where results are ignored. */
+  /** The record for the result store; absent where results are ignored. With `REJECTED` for where the message does not come back. */
   readonly write?: ResultWrite
   /** Callbacks and the next step of the chain, or errbacks; where it is retried, the message of the next run comes last. */
   readonly publish?: readonly Publication[]

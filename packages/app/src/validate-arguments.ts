@@ -1,6 +1,7 @@
 import type { AnyArgs } from '@celery/canvas'
-import { ImproperlyConfiguredError, TaskArgumentsError } from './app-errors.ts'
+import { TaskArgumentsError } from './call-errors.ts'
 import { argumentPlace } from './encode-error.ts'
+import { ImproperlyConfiguredError } from './setup-errors.ts'
 import type { ArgumentsSchema, SchemaIssue, SchemaResult } from './standard-schema.ts'
 
 /** Gives what the schema makes of the arguments of a task. */

@@ -29,10 +29,10 @@ describe('CONF-001 acceptContent', () => {
   test('says what is read, by name or content type, and may be changed', () => {
     const app = appWith()
     const yaml = message({ contentType: 'application/x-yaml' })
-    expect(() => app.tracer.assertAccepted(yaml)).toThrow(ContentDisallowedError)
+    expect(() => app.messages.assertAccepted(yaml)).toThrow(ContentDisallowedError)
     app.conf.acceptContent = ['json', 'application/x-yaml']
-    expect(app.tracer.assertAccepted(yaml)).toBeUndefined()
-    expect(app.tracer.assertAccepted(message())).toBeUndefined()
+    expect(app.messages.assertAccepted(yaml)).toBeUndefined()
+    expect(app.messages.assertAccepted(message())).toBeUndefined()
   })
 
   test('H-22 is asked before a compression is unpacked or loaded', () => {
@@ -41,23 +41,23 @@ describe('CONF-001 acceptContent', () => {
       contentType: 'application/x-yaml',
       headers: { task: 't', id: 'a', compression: 'application/x-bz2' },
     })
-    expect(app.tracer.prepare(spoiled)).toBeUndefined()
-    expect(() => app.tracer.readBody(spoiled)).toThrow(ContentDisallowedError)
+    expect(app.messages.prepare(spoiled)).toBeUndefined()
+    expect(() => app.messages.readBody(spoiled)).toThrow(ContentDisallowedError)
     expect(app.compressions.isLoaded('bzip2')).toBe(false)
   })
 
   test('SER-006 SER-007 raw and text need no mention', () => {
-    const { tracer } = appWith()
-    expect(tracer.readBody(message({ contentType: 'application/data', contentEncoding: 'binary' }))).toEqual(
+    const { messages } = appWith()
+    expect(messages.readBody(message({ contentType: 'application/data', contentEncoding: 'binary' }))).toEqual(
       Buffer.from('[[1], {}, {}]'),
     )
-    expect(tracer.readBody(message({ contentType: 'application/text' }))).toBe('[[1], {}, {}]')
+    expect(messages.readBody(message({ contentType: 'application/text' }))).toBe('[[1], {}, {}]')
   })
 
   test('a compression header that is no text is an error of the message', () => {
-    const { tracer } = appWith()
-    expect(() => tracer.readBody(message({ headers: { compression: 5 } }))).toThrow(DecodeError)
-    expect(tracer.readBody(message({ headers: { compression: null } }))).toEqual([[1], {}, {}])
+    const { messages } = appWith()
+    expect(() => messages.readBody(message({ headers: { compression: 5 } }))).toThrow(DecodeError)
+    expect(messages.readBody(message({ headers: { compression: null } }))).toEqual([[1], {}, {}])
   })
 })
 
@@ -93,7 +93,7 @@ test('SER-004 pickle is read where it is registered and accepted', async () => {
   app.serializers.register('pickle', pickleSerializer())
   await app.codecs.load()
   const { body, contentEncoding, contentType } = app.serializers.encode([[1], {}, {}], 'pickle')
-  expect(app.tracer.readBody(message({ body, contentEncoding, contentType }))).toEqual([[1], {}, {}])
+  expect(app.messages.readBody(message({ body, contentEncoding, contentType }))).toEqual([[1], {}, {}])
 })
 
 test('fleetVersion may be set after the app was made', () => {
@@ -110,9 +110,9 @@ describe('TASK-125 the headers of a message', () => {
     message({ headers: {}, body: JSON.stringify({ task: 't', id: 'a', args: [1], kwargs: {}, ...changes }) })
 
   test('are the same for either protocol', () => {
-    const { tracer } = appWith()
-    expect(tracer.readHeaders(message())).toEqual(decodeTaskHeaders({ task: 't', id: 'a' }))
-    expect(tracer.readHeaders(old({}))).toMatchObject({ task: 't', id: 'a', argsrepr: '(1,)', root_id: 'a' })
+    const { messages } = appWith()
+    expect(messages.readHeaders(message())).toEqual(decodeTaskHeaders({ task: 't', id: 'a' }))
+    expect(messages.readHeaders(old({}))).toMatchObject({ task: 't', id: 'a', argsrepr: '(1,)', root_id: 'a' })
   })
 
   test.each<[SettingsInput, string]>([
@@ -121,9 +121,9 @@ describe('TASK-125 the headers of a message', () => {
     [{ timezone: 'Europe/Paris', enableUtc: false }, '2030-07-01T10:00:00+00:00'],
     [{ enableUtc: false }, new Date('2030-07-01T12:00:00').toISOString().replace('.000Z', '+00:00')],
   ])('with %j have a local time of protocol 1 in UTC', (settings, eta) => {
-    const { tracer } = appWith(settings)
-    expect(tracer.readHeaders(old({ eta: '2030-07-01T12:00:00', utc: false })).eta).toBe(eta)
-    expect(tracer.readHeaders(old({ eta: '2030-07-01T12:00:00', utc: true })).eta).toBe('2030-07-01T12:00:00')
+    const { messages } = appWith(settings)
+    expect(messages.readHeaders(old({ eta: '2030-07-01T12:00:00', utc: false })).eta).toBe(eta)
+    expect(messages.readHeaders(old({ eta: '2030-07-01T12:00:00', utc: true })).eta).toBe('2030-07-01T12:00:00')
   })
 })
 

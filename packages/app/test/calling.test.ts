@@ -1,4 +1,4 @@
-import { Connection, Exchange, Producer, Queue } from '@celery/messaging'
+import { Connection, Exchange, MessageProducer, Producer, Queue } from '@celery/messaging'
 import { ConnectionLostError } from '@celery/transport'
 import { memoryTransport } from '@celery/transport-memory'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -391,6 +391,11 @@ describe('sending', () => {
     await add.applyAsync([1, 2], { connection })
     await app.sendTask('t', [], { connection })
     await add.applyAsync([3, 4], { producer: new Producer({ connection }) })
+    const values = new MessageProducer({ connection })
+    for (const bad of [{ producer: values }, { connection: 'other://' }, { connection: values }]) {
+      const sent = add.applyAsync([5, 6], bad as never)
+      await expect(sent).rejects.toMatchObject({ code: 'ERR_CELERY_TASK_OPTION', option: Object.keys(bad)[0] })
+    }
     expect(await new Queue('celery').info(connection)).toMatchObject({ ready: 3 })
   })
 

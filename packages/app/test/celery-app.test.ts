@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import { memory as memoryBackend } from '@celery/backend-memory'
 import { deferred } from '@celery/promises'
 import type { BrokerConnection, Transport } from '@celery/transport'
@@ -347,6 +348,15 @@ describe('importing modules', () => {
     expect(imported).toEqual([b, pathToFileURL(join(folder, 'a.mjs')).href])
   })
 
+  test('a source that is not there stands for what was built of it, and not where it is there', async () => {
+    const source = (name: string) => join(folder, `${name}.mts`)
+    await importModules([source('a'), pathToFileURL(source('b')).href])
+    const built = ['a', 'b'].map((name) => pathToFileURL(join(folder, `${name}.mjs`)).href)
+    expect(Reflect.get(globalThis, 'celeryTestImports')).toEqual(built)
+    writeFileSync(source('a'), "throw new Error('this is the source')")
+    await expect(importModules([source('a')])).rejects.toThrow('this is the source')
+  })
+
   test('by the name of a package or of a module of Node', async () => {
     await expect(importModules(['node:path', '@celery/promises'])).resolves.toBeUndefined()
   })
@@ -422,6 +432,19 @@ describe('a task declared after a worker started', () => {
   })
 })
 
+test('printed, it is as Celery shows it, and not everything in it', () => {
+  expect(inspect({ app: newApp() })).toBe('{ app: <Celery test> }')
+})
+
+test.each([
+  [undefined, 'undefined'],
+  ['', "''"],
+  [{ id: 'x' }, "{ id: 'x' }"],
+])('%o is no id of a task', (id, shown) => {
+  const problem = new TypeError(`asyncResult() takes the id of a task, not ${shown}`)
+  expect(() => newApp().asyncResult(id as string)).toThrow(problem)
+})
+
 test('a setting without effect is told of where the app tells things', async () => {
   const { app, notices } = await testApp({ settings: { worker_hijack_root_logger: false } })
   expect(notices).toEqual(['the setting workerHijackRootLogger has no effect here: there is no root logger to replace'])
@@ -453,10 +476,21 @@ describe('the registry', () => {
     expect(app.tasks.has('a')).toBe(true)
   })
 
+  test('APP-005 a task is printed as Celery prints it', () => {
+    const app = newApp()
+    const add = app.task('proj.add', (x: number, y: number) => x + y)
+    for (const task of [add, app.remote('proj.add'), app.tasks.lookUp('proj.add')]) {
+      expect(String(task)).toBe('<@task: proj.add of test>')
+      expect(inspect(task)).toBe('<@task: proj.add of test>')
+      expect(inspect({ of: [task] })).toBe('{ of: [ <@task: proj.add of test> ] }')
+    }
+    expect(Object.keys(add)).not.toContain('toString')
+  })
+
   test('finds tasks by name, or says which one may be meant', () => {
     const app = newApp()
     const add = app.task('proj.add', (x: number, y: number) => x + y)
-    expect(app.tasks.lookUp('proj.add')).toBe(add)
+    expect(app.tasks.lookUp('proj.add') === add).toBe(true)
     expect(() => app.tasks.lookUp('proj.dad')).toThrow('did you mean "proj.add"?')
     expect(() => app.tasks.unregister('nothing')).toThrow(
       expect.objectContaining({ code: 'ERR_CELERY_NOT_REGISTERED' }),

@@ -59,3 +59,8 @@ test('a task without a name is refused with what to write', async () => {
   expect(() => app.task(resize as never, {} as never)).toThrow("app.task('proj.resize', resize)")
   expect(() => app.task('resize', undefined as never)).toThrow('the task "resize" needs a function after its name')
 })
+
+test.each(['', 'a\nb', 'x'.repeat(256)])('%j is no name of a task', async (name) => {
+  const { app } = await testApp()
+  expect(() => app.task(name, () => 0)).toThrow('the name of a task must be 1 to 255 printable characters, not ')
+})

@@ -1,5 +1,6 @@
+import { setImmediate } from 'node:timers/promises'
 import { Exchange, Queue } from '@celery/messaging'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { testApp } from './test-app.ts'
 
 describe('SIG-002, CALL-033 beforeTaskPublish', () => {
@@ -84,6 +85,26 @@ describe('SIG-002, CALL-033 beforeTaskPublish', () => {
     expect((await runNext()).state).toBe('SUCCESS')
     expect((await runNext()).state).toBe('FAILURE')
     expect([(await take()).headers['trace'], (await take()).headers['trace']]).toEqual(['abc', 'abc'])
+  })
+
+  test('leaves no follow-up behind whose error nobody takes, where the next one cannot be sent either', async () => {
+    const unhandled: unknown[] = []
+    const listen = (error: unknown): void => void unhandled.push(error)
+    process.on('unhandledRejection', listen)
+    onTestFinished(() => void process.off('unhandledRejection', listen))
+    const taskRoutes = (name: string): undefined => {
+      if (name === 'second') throw new Error('there is no way')
+    }
+    const { app, runNext } = await testApp({ settings: { taskRoutes } })
+    const add = app.task('add', (x: number, y: number) => x + y)
+    await add.applyAsync([1, 2], { link: [app.signature('first'), app.signature('second')] })
+    app.signals.beforeTaskPublish.connect(async ({ headers }) => {
+      await Promise.resolve()
+      headers['id'] = 5
+    })
+    expect((await runNext()).state).toBe('FAILURE')
+    await setImmediate()
+    expect(unhandled).toEqual([])
   })
 
   test('may say that nothing is tried again', async () => {

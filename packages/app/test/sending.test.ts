@@ -201,11 +201,13 @@ describe('TASK-009 TASK-047 time limits', () => {
     expect(await waiting()).toBe(0)
   })
 
-  test('that no worker would take are refused, though the task has them', async () => {
-    const { app, waiting } = await testApp()
-    const never = app.task('never', () => null, { timeLimit: -1 })
-    await expect(never.delay()).rejects.toThrow('timeLimit of a call of never must be seconds from 0 to')
-    expect(await waiting()).toBe(0)
+  test('of what is linked are taken as they are', async () => {
+    const { app, runNext, take } = await testApp()
+    const first = app.task('first', () => 1)
+    const next = app.signature('next', [], { timeLimit: 5, softTimeLimit: 6 })
+    await first.applyAsync([], { link: next })
+    expect((await runNext()).state).toBe('SUCCESS')
+    expect((await take()).headers.timelimit).toEqual([5, 6])
   })
 })
 
@@ -247,13 +249,13 @@ describe('what every worker would refuse is refused where it is sent', () => {
     const { app } = await testApp()
     const refusal = { code: 'ERR_CELERY_TASK_OPTION', option: 'taskName', task: name }
     await expect(app.sendTask(name)).rejects.toMatchObject(refusal)
-    await expect(app.task(name, () => 0).delay()).rejects.toMatchObject(refusal)
+    await expect(app.remote(name).delay()).rejects.toMatchObject(refusal)
   })
 
   test('a priority of the task or the settings that is none', async () => {
     const { app } = await testApp()
     expect(() => app.conf.update({ taskDefaultPriority: 0.5 })).toThrow('taskDefaultPriority must be a whole number')
-    await expect(app.task('own', () => 0, { priority: 2.5 }).delay()).rejects.toMatchObject({ option: 'priority' })
+    expect(() => app.task('own', () => 0, { priority: 2.5 })).toThrow('"own" must be an integer, not 2.5')
   })
 
   test('a header or property of the caller that takes the place of ours', async () => {

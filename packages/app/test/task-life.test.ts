@@ -386,6 +386,50 @@ describe('annotations', () => {
     expect((await app.tracer.run((await take()).input, undefined)).text).toBe('12')
     expect(add(1, 2)).toBe(12)
   })
+
+  test('APP-058 put functions around handlers and the name of a call, and around one that does nothing', async () => {
+    const log: string[] = []
+    const { app, run } = await setUp({ onSuccess: (result) => void log.push(`own ${result}`) })
+    app.conf.taskAnnotations = {
+      '*': {
+        '@onSuccess': (onSuccess) => (result, context) => {
+          log.push('before')
+          return onSuccess(`wrapped ${result}`, context)
+        },
+        '@afterReturn':
+          (afterReturn) =>
+          (...args) => {
+            log.push(`after ${args[0]}`)
+            return afterReturn(...args)
+          },
+        '@shadowName':
+          (shadowName) =>
+          (...args) =>
+            shadowName(...args) ?? 'by annotation',
+      },
+    }
+    await run('success')
+    expect(log).toEqual(['before', expect.stringMatching(/^own wrapped /), 'after SUCCESS'])
+    expect(app.tasks.get('t')?.shadowName?.({ args: [], kwargs: {}, options: {} } as never)).toBe('by annotation')
+    app.conf.taskAnnotations = [
+      { '*': { '@onSuccess': () => () => void log.push('lost') } },
+      { '*': { onSuccess: () => void log.push('in the place of all') } },
+    ]
+    log.length = 0
+    await run('success')
+    expect(log).toEqual(['in the place of all'])
+  })
+
+  test.each([
+    [{ '@onSucess': (each: unknown) => each }, 'for the task "t": there is no @onSucess, only @run, @shadowName'],
+    [{ '@onRetry': 7 }, '@onRetry must be a function that takes and returns a function'],
+  ])('APP-058 that go around nothing, or with nothing, are refused: %o', async (annotation, message) => {
+    const { app } = await testApp()
+    const task = app.task('t', () => 0)
+    app.conf.taskAnnotations = { t: annotation as never }
+    expect(() => task.options).toThrow(message)
+    await expect(task.delay()).rejects.toThrow(message)
+  })
 })
 
 test('a retry, whoever throws it, keeps its own class for those who catch it', async () => {

@@ -1,10 +1,20 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { derivedId } from '@celery/canvas'
 import { decodeEnvelope, decodeResultRecord, decodeTaskBody, decodeTaskHeaders } from '@celery/protocol'
 import type { Publication } from '@celery/transport'
 import { describe, expect, test } from 'vitest'
-import { type AppOptions, type CallOptions, currentTask, Ignore, Reject, type TaskOptions } from '../src/index.ts'
+import {
+  type AppOptions,
+  type CallOptions,
+  currentTask,
+  Ignore,
+  Reject,
+  SoftTimeLimitExceededError,
+  type TaskContext,
+  type TaskOptions,
+} from '../src/index.ts'
 import type { TraceInput, TraceOutcome } from '../src/internal.ts'
-import { goldenRecord } from './golden.ts'
+import { goldenRecord, goldenRecords } from './golden.ts'
 import { type TestApp, testApp } from './test-app.ts'
 
 /** Sends a task and runs it. */
@@ -240,14 +250,25 @@ describe('a task that ends otherwise', () => {
     expect(outcome).not.toHaveProperty('publish')
   })
 
-  test.each([true, false])('Reject with requeue %s says so and leaves nothing', async (requeue) => {
-    const { made, app } = await setUp()
+  test.each([true, false])('TASK-097 Reject with requeue %s says so, with the record of a failure', async (requeue) => {
+    const { made, app, give } = await setUp()
     const task = app.task('reject', () => {
       throw new Reject('not mine', { requeue })
     })
-    const outcome = await outcomeOf(made, () => task.delay())
+    const outcome = await outcomeOf(made, () => task.applyAsync([], { linkError: give.s(), link: give.si(1) }))
     expect(outcome).toMatchObject({ state: 'REJECTED', requeue, text: 'not mine' })
-    expect(outcome).not.toHaveProperty('write')
+    expect(outcome).not.toHaveProperty('publish')
+    expect(recordOf(outcome)).toMatchObject({
+      status: 'FAILURE',
+      result: { exc_type: 'Reject', exc_message: ['not mine', requeue], exc_module: 'celery.exceptions' },
+      traceback: expect.stringContaining('Reject: not mine'),
+    })
+  })
+
+  test('TASK-097 Reject leaves nothing where results are ignored', async () => {
+    const { made, app } = await setUp()
+    const task = app.task('reject', () => Promise.reject(new Reject()), { ignoreResult: true })
+    expect(await outcomeOf(made, () => task.delay())).not.toHaveProperty('write')
   })
 })
 
@@ -330,6 +351,38 @@ describe('what follows', () => {
     expect(next).toMatchObject({ args: [5, 4], headers: { task: 'add' } })
     expect(next?.embed.chain?.map(({ options }) => options.task_id)).toEqual([last])
     expect(next?.headers.root_id).toBe(next?.headers.parent_id)
+  })
+
+  test('what follows is among the children of the result, as Celery keeps them', async () => {
+    const { made, app, add, give } = await setUp()
+    const childrenOf = async (send: () => Promise<unknown>) => recordOf(await outcomeOf(made, send)).children
+    const child = (id: unknown, parent: unknown = null) => [[id, parent], null]
+    // As recorded: a callback, and the next step of a chain, are a child each.
+    for (const name of ['link', 'chain']) {
+      const lists = goldenRecords(name).map(({ children }) => children)
+      expect([name, lists]).toEqual([name, expect.arrayContaining([[child(expect.any(String))]])])
+    }
+    const link = [add.s(10), give.si(1).pipe(give.s())]
+    expect(await childrenOf(() => add.applyAsync([2, 3], { link, taskId: 'parent' }))).toEqual([
+      child(derivedId('parent', 'callback:0:0')),
+      child(derivedId('parent', 'callback:1:1'), child(derivedId('parent', 'callback:1:0'))),
+    ])
+    const sender = app.task('sender', async () => void (await give.applyAsync([1], { taskId: 'sent' })))
+    const options = { taskId: 'first', link: give.si(2) }
+    const steps = sender
+      .s()
+      .set({ taskId: 'first' })
+      .pipe(give.si(3).set({ taskId: 'second' }))
+      .pipe(give.si(4))
+    expect(await childrenOf(() => steps.delay())).toEqual([child('sent'), child('second')])
+    await made.take()
+    expect(await childrenOf(() => sender.applyAsync([], options))).toEqual([
+      child('sent'),
+      child(derivedId('first', 'callback:0:0')),
+    ])
+    await made.take()
+    const alone = app.task('alone', () => 1, { trail: false })
+    expect(await childrenOf(() => alone.applyAsync([], { link }))).toEqual([])
   })
 
   test('a repeated run of the same message makes the same messages', async () => {
@@ -736,4 +789,36 @@ function circle(): unknown {
   const value: Record<string, unknown> = {}
   value['self'] = value
   return value
+}
+
+describe('a task whose soft time limit has passed', () => {
+  const passed = AbortSignal.abort(new SoftTimeLimitExceededError(0.1))
+  const heeding = ({ signal }: TaskContext) => wait(60_000, undefined, { signal })
+
+  test('fails for it, where what it waited for says only that it was aborted', async () => {
+    const { made, app } = await setUp()
+    const task = app.task('heeding', heeding, { bind: true })
+    const outcome = await outcomeOf(made, () => task.delay(), undefined, passed)
+    expect(recordOf(outcome)).toMatchObject({ status: 'FAILURE', result: { exc_type: 'SoftTimeLimitExceeded' } })
+  })
+
+  test('is retried by itself, if its options say so', async () => {
+    const { made, app } = await setUp()
+    const options = { bind: true, autoretryFor: [SoftTimeLimitExceededError], dontAutoretryFor: [isAbort] } as const
+    const task = app.task('heeding', heeding, options)
+    const outcome = await outcomeOf(made, () => task.delay(), undefined, passed)
+    expect(outcome.state).toBe('RETRY')
+  })
+
+  test('fails for what it threw, if that is something else: an abort of its own, say', async () => {
+    const { made, app } = await setUp()
+    const own = AbortSignal.abort(new Error('the caller has gone'))
+    const task = app.task('aborting', () => wait(60_000, undefined, { signal: own }))
+    const outcome = await outcomeOf(made, () => task.delay(), undefined, passed)
+    expect(recordOf(outcome)).toMatchObject({ status: 'FAILURE', result: { exc_type: 'AbortError' } })
+  })
+})
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
 }
