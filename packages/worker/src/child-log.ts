@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs'
 import type { TaskLog } from '@celery/app'
+import { writeToStderr } from '@celery/app/internal'
 
 /**
  * What tasks of this process log goes to the end of a file. It is opened for each line, so that one that was moved away is
@@ -12,8 +13,7 @@ export function logTasksTo(log: TaskLog, path: string): void {
       appendFileSync(path, log.format(record, new Date()), { mode: 0o644 })
       isFailing = false
     } catch (error) {
-      if (!isFailing)
-        process.stderr.write(`celery: cannot write to the log file ${path}: ${(error as Error).message}\n`)
+      if (!isFailing) writeToStderr(`celery: cannot write to the log file ${path}: ${(error as Error).message}\n`)
       isFailing = true
     }
   }

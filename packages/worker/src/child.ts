@@ -4,6 +4,7 @@ import { findApp, type SoftLimit, type TraceInput } from '@celery/app/internal'
 import { serveJobs } from '@celery/process-pool/child'
 import { decodeEnvelope, type TaskHeaders } from '@celery/protocol'
 import { parseJson } from '@celery/serialization'
+import { AppImportError } from './app-import-error.ts'
 import { logTasksTo } from './child-log.ts'
 import { expandPath } from './node-name.ts'
 import type { ChildInit, ChildJobHeader } from './pools/prefork-pool.ts'
@@ -42,10 +43,10 @@ serveJobs(
       const header = job.header as ChildJobHeader
       if (header.message !== undefined) return run(inputOf(header, header.message, job.body), job)
       const message = decodeEnvelope(job.body)
-      const loading = app.tracer.prepare(message)
-      if (loading === undefined) return run(readTraceInput(message, header, app.tracer), job)
+      const loading = app.messages.prepare(message)
+      if (loading === undefined) return run(readTraceInput(message, header, app.messages), job)
       // What cannot be had is told when the task is to run.
-      return loading.catch(() => {}).then(() => run(readTraceInput(message, header, app.tracer), job))
+      return loading.catch(() => {}).then(() => run(readTraceInput(message, header, app.messages), job))
     }
   },
   { onClose: () => end(), softLimitReason: (limitMs) => new SoftTimeLimitExceededError(limitMs / 1_000) },
@@ -69,8 +70,16 @@ function inputOf(origin: ChildJobHeader, message: JobMessage, body: string | Uin
 }
 
 async function loadApp(url: string, exportName: string | undefined): Promise<Celery> {
-  const app = findApp((await import(url)) as Readonly<Record<string, unknown>>, exportName)
+  const app = findApp(await importApp(url), exportName)
   if (app === undefined) throw new AppNotFoundError(url, exportName)
   await app.configure()
   return app
+}
+
+async function importApp(url: string): Promise<Readonly<Record<string, unknown>>> {
+  try {
+    return await import(url)
+  } catch (error) {
+    throw new AppImportError(url, error)
+  }
 }

@@ -1,6 +1,8 @@
+import type { TraceInput } from '@celery/app/internal'
 import type { ResultBackend, StoredRecord } from '@celery/backend'
+import type { TaskEmbed } from '@celery/protocol'
 import { expect, test } from 'vitest'
-import { CompletedTasks } from './completed-tasks.ts'
+import { CompletedTasks, endsAlone } from './completed-tasks.ts'
 
 /** A store with these states, which counts how often it is asked. */
 function store(states: Readonly<Record<string, string>>) {
@@ -45,4 +47,19 @@ test('the oldest are forgotten', async () => {
 test('a store that cannot be asked has said nothing', async () => {
   const completed = new CompletedTasks(async () => Promise.reject(new Error('away')))
   await expect(completed.has('a')).rejects.toThrow('away')
+})
+
+test('P-8 a task ends alone where its message can be read and calls nobody', () => {
+  const nobody = { callbacks: null, chain: null, chord: null, errbacks: null }
+  const other = { task: 't', args: [], kwargs: {}, options: {}, subtask_type: null, immutable: false }
+  const of = (embed: TaskEmbed) => endsAlone({} as TraceInput, { readTask: () => ({ args: [], kwargs: {}, embed }) })
+  expect(of(nobody)).toBe(true)
+  expect(of({ ...nobody, errbacks: [other] })).toBe(true)
+  expect(of({ ...nobody, callbacks: [other] })).toBe(false)
+  expect(of({ ...nobody, chain: [other] })).toBe(false)
+  expect(of({ ...nobody, chord: other })).toBe(false)
+  const unreadable = (): never => {
+    throw new Error('not JSON')
+  }
+  expect(endsAlone({} as TraceInput, { readTask: unreadable })).toBe(false)
 })

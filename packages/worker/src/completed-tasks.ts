@@ -1,3 +1,4 @@
+import type { MessageReader, TraceInput } from '@celery/app/internal'
 import type { ResultBackend } from '@celery/backend'
 
 /** Ids that are remembered, as many as Celery's `successful_requests`. */
@@ -31,5 +32,19 @@ export class CompletedTasks {
     if (records.get(id)?.state !== 'SUCCESS') return false
     this.add(id)
     return true
+  }
+}
+
+/**
+ * Whether nothing is sent after the success of a task. Of one that calls others back it is not enough to know that it has
+ * succeeded: its result is stored before they are called. It has to run again, and calls them by the same ids.
+ */
+export function endsAlone(input: TraceInput, messages: Pick<MessageReader, 'readTask'>): boolean {
+  try {
+    const { callbacks, chain, chord } = messages.readTask(input).embed
+    return callbacks === null && chain === null && chord === null
+  } catch {
+    // What is wrong with it is said where it runs.
+    return false
   }
 }

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util'
 import type { LogLevel, TaskLogger, TaskLogRecord } from '@celery/app'
+import { logText, writeToStderr } from '@celery/app/internal'
 import { defaultLogFormat, logFormatter } from './log-format.ts'
 
 export type { LogLevel } from '@celery/app'
@@ -37,7 +38,7 @@ export interface ConsoleLoggerOptions {
 /** Writes lines, by default in Celery's format, to standard error. */
 export function consoleLogger(options: ConsoleLoggerOptions = {}): ConsoleLogger {
   const least = order.indexOf(options.level ?? 'warning')
-  const write = options.write ?? ((line: string) => process.stderr.write(line))
+  const write = options.write ?? writeToStderr
   const colour = options.colour ?? (process.stderr.isTTY === true && !process.env.NO_COLOR)
   const formatLine = logFormatter(options.format ?? defaultLogFormat)
   const formatTask = options.taskFormat === undefined ? undefined : logFormatter(options.taskFormat)
@@ -45,7 +46,7 @@ export function consoleLogger(options: ConsoleLoggerOptions = {}): ConsoleLogger
     if (order.indexOf(level) < least) return
     const line = format({
       levelname: level.toUpperCase(),
-      message: escapeControl(message),
+      message: logText(message),
       created: Date.now(),
       task,
     })
@@ -68,19 +69,3 @@ export function consoleLogger(options: ConsoleLoggerOptions = {}): ConsoleLogger
 export function taskMessage(message: string, task: TaskLogRecord['task']): string {
   return task === undefined ? message : `${task.name}[${task.id}]: ${message}`
 }
-
-const longest = 10_000
-
-/**
- * Task names, arguments and errors come from outside: no carriage return, escape sequence or endless line of theirs
- * may forge a log line. Line feeds stay, indented, because tracebacks need them.
- */
-export function escapeControl(message: string): string {
-  const capped = message.length > longest ? `${message.slice(0, longest)}…` : message
-  return capped.replace(controls, (character) =>
-    character === '\n' ? '\n  ' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
-const controls = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f]/g

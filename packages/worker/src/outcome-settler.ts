@@ -51,6 +51,7 @@ export class OutcomeSettler {
   readonly #joint: boolean
   readonly #onRefused: OutcomeSettlerOptions['onRefused']
   readonly #onAbandoned: OutcomeSettlerOptions['onAbandoned']
+  #closed = false
 
   constructor(options: OutcomeSettlerOptions) {
     const { backend, domain } = options
@@ -69,6 +70,8 @@ export class OutcomeSettler {
 
   /** Does what is left; `acknowledged` is an early ack of the same message that may still be on its way. */
   finish(end: TaskEnd, acknowledged: PendingSettlement<RefusableEnd> | undefined, onSettled: OnSettled): void {
+    // The broker and the store are gone: its message comes again.
+    if (this.#closed) return
     const { delivery, action, publish } = end
     // Where nothing keeps results there is nobody to wait for them.
     const write = this.#backend === undefined ? undefined : end.write
@@ -137,13 +140,14 @@ export class OutcomeSettler {
   }
 
   /**
-   * Resolves when everything is settled and stored, or after `graceMs`, with how much was given up. Nothing may be
-   * added afterwards. Safe twice.
+   * Resolves when everything is settled and stored, or after `graceMs`, with how much was given up. What is finished
+   * afterwards is dropped. Safe twice.
    */
   async close(graceMs: number): Promise<{ readonly settlements: number; readonly results: number }> {
     this.#settler.hurry(graceMs)
     this.#storer?.hurry(graceMs)
     await this.idle()
+    this.#closed = true
     const results = (await this.#storer?.close(0)) ?? 0
     return { settlements: await this.#settler.close(0), results }
   }

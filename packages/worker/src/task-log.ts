@@ -1,8 +1,8 @@
 import type { TaskLog } from '@celery/app'
-import type { TraceOutcome } from '@celery/app/internal'
+import { logText, type TraceOutcome } from '@celery/app/internal'
 import type { ActiveTask } from './active-task.ts'
 import { logFormatter } from './log-format.ts'
-import { type ConsoleLogger, escapeControl, type Logger, type LogLevel, taskMessage } from './logger.ts'
+import { type ConsoleLogger, type Logger, type LogLevel, taskMessage } from './logger.ts'
 
 /** Says what came of a task, in Celery's words. */
 export function logOutcome(logger: Logger, task: ActiveTask, outcome: TraceOutcome): void {
@@ -38,7 +38,7 @@ export function formatTaskLog(log: TaskLog, format: string, processName: string)
   const formatLine = logFormatter(format)
   log.format = ({ level, message, task }, now) => {
     const levelname = level.toUpperCase()
-    return `${formatLine({ levelname, message: escapeControl(message), created: now.getTime(), task, processName })}\n`
+    return `${formatLine({ levelname, message: logText(message), created: now.getTime(), task, processName })}\n`
   }
 }
 

@@ -55,8 +55,9 @@ test('a limit of 0 is none, so that a task can lift the one that all others have
   expect(strategy({}, { taskSoftTimeLimit: 20 }, { softTimeLimit: 0 }).softTimeLimit).toBeUndefined()
 })
 
-test.each([-1, Number.NaN])('a limit of %s is refused', (timeLimit) => {
-  expect(() => strategy({ timeLimit })).toThrow('a time limit is a number of seconds')
+test.each([-1, Number.NaN])('a limit of %s is refused where it is given', (seconds) => {
+  expect(() => strategy({ timeLimit: seconds })).toThrow('timeLimit of the task "t" must be seconds from 0')
+  expect(() => strategy({}, { taskSoftTimeLimit: seconds })).toThrow('taskSoftTimeLimit must be a number of seconds')
 })
 
 test('WORK-044 a rate limit is of the task, else of the settings, and none where they are disabled', () => {
@@ -68,5 +69,6 @@ test('WORK-044 a rate limit is of the task, else of the settings, and none where
 })
 
 test('a rate limit that is none is refused, and the task named', () => {
-  expect(() => strategy({ rateLimit: '10/fortnight' })).toThrow(/task t: .*10\/fortnight/)
+  expect(() => strategy({ rateLimit: '10/fortnight' })).toThrow(/rateLimit of the task "t" .*10\/fortnight/)
+  expect(() => strategy({}, { taskDefaultRateLimit: '10/fortnight' })).toThrow(/task t: .*10\/fortnight/)
 })

@@ -1,4 +1,4 @@
-import type { TraceInput, Tracer } from '@celery/app/internal'
+import type { MessageReader, TraceInput } from '@celery/app/internal'
 import type { WireMessage } from '@celery/protocol'
 
 /** What a task message says by where it was found. */
@@ -7,15 +7,15 @@ export type MessageOrigin = Pick<TraceInput, 'hostname' | 'queue' | 'redeliverie
 /**
  * Reads a task message as far as its headers; for one of protocol 1 that takes its body.
  * @throws InvalidTaskMessageError; for protocol 1, what is wrong with the body, and CodecUnavailableError where
- * `tracer.prepare(message)` was not awaited.
+ * `messages.prepare(message)` was not awaited.
  */
 export function readTraceInput(
   message: WireMessage,
   { hostname, queue, redeliveries }: MessageOrigin,
-  tracer: Pick<Tracer, 'readHeaders'>,
+  messages: Pick<MessageReader, 'readHeaders'>,
 ): TraceInput {
   return {
-    headers: tracer.readHeaders(message),
+    headers: messages.readHeaders(message),
     body: message.body,
     contentType: message.contentType,
     contentEncoding: message.contentEncoding,

@@ -1,8 +1,9 @@
 import { availableParallelism } from 'node:os'
 import { type Celery, type Configuration, ImproperlyConfiguredError } from '@celery/app'
-import { Blueprint } from '@celery/bootsteps'
+import { Blueprint, type StepFailedError } from '@celery/bootsteps'
+import type { Queue } from '@celery/messaging'
 import { poolChildKind } from '@celery/process-pool/child-kind'
-import { systemClock } from '@celery/promises'
+import { CeleryError, systemClock } from '@celery/promises'
 import { checkWorkerOptions } from './check-options.ts'
 import { consoleLogger, type Logger, type LogLevel } from './logger.ts'
 import { nodeName } from './node-name.ts'
@@ -49,6 +50,8 @@ export async function startWorker(app: Celery, options: WorkerOptions = {}): Pro
  * only then lets go of the leases and the broker.
  */
 export class Worker implements AsyncDisposable {
+  /** Resolves when the worker has ended; rejects if something ended it. */
+  readonly closed: Promise<void>
   readonly #context: WorkerContext
   readonly #blueprint: Blueprint<WorkerContext>
   #loaded: Promise<void> | undefined
@@ -77,6 +80,9 @@ export class Worker implements AsyncDisposable {
       onStopError: (error) => this.#context.logger.error(error.message),
       steps: [signalStep, brokerStep, leaseStep, settleStep, poolStep, taskStep()],
     })
+    this.closed = this.#blueprint.closed.catch(throwOwn)
+    // Who wants to know asks; nobody has to.
+    this.closed.catch(() => {})
   }
 
   get app(): Celery {
@@ -93,6 +99,11 @@ export class Worker implements AsyncDisposable {
     return this.#context.queues.map(({ name }) => name)
   }
 
+  /** The same with what is known of them. */
+  get consumed(): readonly Queue[] {
+    return this.#context.queues
+  }
+
   /** Tasks run at the same time. */
   get concurrency(): number {
     return this.#context.concurrency
@@ -104,11 +115,6 @@ export class Worker implements AsyncDisposable {
 
   get logger(): Logger {
     return this.#context.logger
-  }
-
-  /** Resolves when the worker has ended; rejects if something ended it. */
-  get closed(): Promise<void> {
-    return this.#blueprint.closed
   }
 
   /** Tasks that ended here. */
@@ -154,7 +160,7 @@ export class Worker implements AsyncDisposable {
     const { app, hostname, logger } = this.#context
     await this.load()
     routeTaskLog(app.taskLog, logger)
-    await this.#blueprint.start()
+    await this.#blueprint.start().catch(throwOwn)
     logger.info(`${hostname} ready.`)
     await app.signals.workerReady.send({ sender: hostname })
   }
@@ -199,6 +205,12 @@ export class Worker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
+}
+
+/** What keeps a worker from starting is told as it is: which of its parts found it says nothing to whoever starts one. */
+function throwOwn(error: unknown): never {
+  const { cause, phase, stopErrors } = error as Partial<StepFailedError>
+  throw phase === 'start' && stopErrors?.length === 0 && CeleryError.is(cause) ? cause : error
 }
 
 /** A module that starts a worker, named as the one that creates the app, would start one in each of its pool processes. */

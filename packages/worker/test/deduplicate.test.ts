@@ -1,13 +1,13 @@
 import { Celery, type SettingsInput } from '@celery/app'
 import { memory as memoryBackend } from '@celery/backend-memory'
 import { memoryTransport } from '@celery/transport-memory'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { startWorker } from '../src/index.ts'
 
 const deadlineMs = 20_000
 
 /** Runs a task, brings its message again as if its acknowledgement had been lost, and tells how often the task ran. */
-async function runsOf(settings: SettingsInput) {
+async function runsOf(settings: SettingsInput, isLinked = false) {
   const transport = memoryTransport()
   const app = new Celery('test', {
     broker: 'one://',
@@ -30,7 +30,10 @@ async function runsOf(settings: SettingsInput) {
   const taskId = app.newId()
   expect(await (await count.applyAsync([], { taskId })).get({ timeout: deadlineMs / 1_000 })).toBe(1)
   await current.stop()
-  await count.applyAsync([], { taskId })
+  const called: string[] = []
+  const callback = app.task('callback', () => void called.push('callback'))
+  // The worker that stored its result was lost before it called anybody back.
+  await count.applyAsync([], { taskId, ...(isLinked && { link: callback.si() }) })
   await using connection = app.connectionForRead()
   const broker = await connection.broker()
   const [delivery] = await broker.fetch(['celery'], { max: 1, signal: AbortSignal.timeout(deadlineMs) })
@@ -38,6 +41,7 @@ async function runsOf(settings: SettingsInput) {
     { delivery: delivery as NonNullable<typeof delivery>, action: { type: 'requeue', counted: true } },
   ])
   current = await start()
+  if (isLinked) await vi.waitFor(() => expect(called).toEqual(['callback']), { timeout: deadlineMs })
   // Behind it in the queue.
   await (await flag.delay()).get({ timeout: deadlineMs / 1_000 })
   await current.stop()
@@ -54,6 +58,10 @@ test('WORK-048 CONF-161 with workerDeduplicateSuccessfulTasks it does not where 
   const { log, runs } = await runsOf({ workerDeduplicateSuccessfulTasks: true })
   expect(runs).toBe(1)
   expect(log).toMatch(/Task count\[.*\] has succeeded already; its message came again and is dropped/)
+})
+
+test('P-8 WORK-048 it does where something follows, of which the store does not know that it was sent', async () => {
+  expect(await runsOf({ workerDeduplicateSuccessfulTasks: true }, true)).toMatchObject({ runs: 2 })
 })
 
 test('WORK-048 CONF-161 only late acknowledged tasks are asked after', async () => {

@@ -244,3 +244,12 @@ test('without anything to store or send there is just the acknowledgement', asyn
   await idle()
   expect(log).toEqual(['ack', 'done'])
 })
+
+test.each(['here', undefined])('P-10 what comes after the end is dropped (domain %s)', async (domain) => {
+  const { delivery, idle, log, outcomes, settled } = await setUp(domain)
+  await idle()
+  outcomes.finish({ delivery, publish: follow, write: write('late') }, undefined, settled)
+  expect(outcomes.pending).toBe(0)
+  await idle()
+  expect(log).toEqual([])
+})

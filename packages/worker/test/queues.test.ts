@@ -35,6 +35,16 @@ async function runs(app: Celery, options: object): Promise<unknown> {
   return (await app.sendTask('note', ['it'], options)).get({ timeout: 20 })
 }
 
+test('an exchange that another app has left as one of another type keeps a worker from starting, with the reason', async () => {
+  const { app, worker } = setUp()
+  const mail = (exchangeType: 'direct' | 'topic') => ({ taskQueues: { mail: { exchange: 'mail', exchangeType } } })
+  await (await worker(app('first', mail('topic')))).stop()
+  await expect(worker(app('second', mail('direct')))).rejects.toMatchObject({
+    name: 'ExchangeMismatchError',
+    message: expect.stringContaining('exchange "mail" is of type topic and cannot be declared as direct'),
+  })
+})
+
 describe('CONF-114 the queues of a worker', () => {
   const taskQueues = {
     default: { bindingKey: 'task.#' },

@@ -244,6 +244,27 @@ describe('a worker in this process', () => {
     expect(failing.lines).toContainEqual(expect.stringMatching(/^Rejected message .*the logger broke/))
   })
 
+  test.each<[string, SettingsInput, WorkerOptions, number]>([
+    ['CONF-174 four for each slot', {}, {}, 8],
+    ['CONF-174 as many as the setting says', { workerPrefetchMultiplier: 3 }, {}, 6],
+    ['CONF-174 as many as the option says', { workerPrefetchMultiplier: 3 }, { prefetchMultiplier: 1 }, 2],
+    ['CONF-174 all with 0', { workerPrefetchMultiplier: 0 }, {}, 20],
+    ['CONF-176 what runs with workerDisablePrefetch', { workerDisablePrefetch: true }, {}, 2],
+    ['CONF-176 what runs with disablePrefetch', {}, { disablePrefetch: true }, 2],
+  ])('of 20 messages holds %s', async (_name, settings, options, held) => {
+    const { app, connections, worker } = setUp({ taskAcksLate: true, ...settings })
+    const gate = deferred()
+    const slow = app.task('slow', () => gate.promise)
+    const results = await Promise.all(Array.from({ length: 20 }, () => slow.delay()))
+    await using one = worker({ ...options, pool: 'async' })
+    await one.start()
+    while (one.active < 2) await new Promise((resolve) => setImmediate(resolve))
+    const [broker] = connections
+    expect(await broker?.declareQueue({ name: 'celery' })).toMatchObject({ held, ready: 20 - held })
+    gate.resolve()
+    await Promise.all(results.map((result) => result.get({ timeout: 20 })))
+  })
+
   test('with reliability "safe" a message is either running or in the queue', async () => {
     const { app, connections, worker } = setUp({ reliability: 'safe' })
     const gate = deferred()

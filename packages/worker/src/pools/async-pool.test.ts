@@ -1,5 +1,5 @@
 import type { TraceInput, TraceOutcome } from '@celery/app/internal'
-import { deferred } from '@celery/promises'
+import { deferred, ManualClock } from '@celery/promises'
 import { describe, expect, test } from 'vitest'
 import { AsyncPool } from './async-pool.ts'
 import type { JobResult, TaskJob } from './task-pool.ts'
@@ -149,15 +149,18 @@ describe('the async pool', () => {
       },
     ],
     ['rejects', () => Promise.reject(new Error('broken'))],
-  ])('a tracer that %s costs its task, and not the slot', async (_how, trace) => {
+  ])('a tracer that %s costs its task, not the slot, and leaves no limit behind', async (_how, trace) => {
     const log: string[] = []
-    const pool = new AsyncPool({ concurrency: 1, trace })
+    const clock = new ManualClock()
+    const pool = new AsyncPool({ concurrency: 1, clock, trace })
     const { job } = setUp(1)
     for (const name of ['a', 'b']) {
-      pool.submit({ ...job(name), onStarted() {}, onDone: (result) => void log.push(`${name} ${result.type}`) })
+      const limits = name === 'a' ? {} : { timeLimit: 5, softTimeLimit: 1 }
+      pool.submit({ ...job(name, limits), onStarted() {}, onDone: (result) => void log.push(`${name} ${result.type}`) })
     }
     while (log.length < 2) await turn()
     expect(log).toEqual(['a lost', 'b lost'])
+    expect(clock.pending).toBe(0)
     await pool.stop()
   })
 })

@@ -156,9 +156,11 @@ export class AsyncPool implements TaskPool {
           this.#report(job, { type: 'timeout', limit: timeLimit, stuck: true }),
         ),
     ]
-    const outcome = await this.#trace(job.readInput(), soft)
-    for (const cancel of timers) if (cancel !== false) cancel()
-    return outcome
+    try {
+      return await this.#trace(job.readInput(), soft)
+    } finally {
+      for (const cancel of timers) if (cancel !== false) cancel()
+    }
   }
 
   #take(): TaskJob | undefined {

@@ -17,8 +17,8 @@ const pools = {
   custom: 'custom',
 } as const
 
-/** What `pool` may be. */
-export const poolNames: readonly string[] = Object.keys(pools)
+/** What `pool` may be, besides the path of a module; `custom` stands for such a path in the environment. */
+export const poolNames: readonly string[] = Object.keys(pools).filter((name) => name !== 'custom')
 
 export interface PoolEvents {
   /** The pool can run tasks, maybe again. */
@@ -40,7 +40,8 @@ function kindOf(name: string): PoolKind {
   if (Object.hasOwn(pools, name)) return pools[name as keyof typeof pools]
   if (isPath(name)) return 'custom'
   const near = closestName(name, poolNames)
-  const hint = near === undefined ? `known are ${poolNames.join(', ')}` : `did you mean ${near}?`
+  const known = `known are ${poolNames.join(', ')}; one of your own is named by its module: ./my-pool.js:createPool`
+  const hint = near === undefined ? known : `did you mean ${near}?`
   throw new ImproperlyConfiguredError('workerPool', `there is no pool "${name}"; ${hint}`)
 }
 

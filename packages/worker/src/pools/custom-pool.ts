@@ -35,7 +35,14 @@ export async function createCustomPool(path: string, host: PoolHost): Promise<Ta
   const pool = (await (create as PoolFactory)(host)) as Partial<TaskPool> | undefined
   const missing = methods.filter((method) => typeof pool?.[method] !== 'function')
   if (missing.length > 0) throw notAPool(path, `made something without ${missing.join(', ')}`)
+  // Without these nothing would ever be fetched, and nothing would say why.
+  if (typeof pool?.healthy !== 'boolean') throw notAPool(path, 'made something whose healthy is neither true nor false')
+  if (!isCount(pool.concurrency)) throw notAPool(path, 'made something whose concurrency is no whole number from 1')
   return pool as TaskPool
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isInteger(value) && (value as number) >= 1
 }
 
 function notAPool(path: string, problem: string): ImproperlyConfiguredError {

@@ -12,6 +12,7 @@ import {
 import { stringifyJson } from '@celery/serialization'
 import type { LogLevel } from '../logger.ts'
 import type { MessageOrigin } from '../trace-input.ts'
+import { PoolStartError } from './pool-start-error.ts'
 import { joinOutcome } from './reply.ts'
 import type { JobResult, TaskJob, TaskPool } from './task-pool.ts'
 
@@ -93,7 +94,7 @@ export class PreforkPool implements TaskPool {
         : { maxMemoryPerChildBytes: options.maxMemoryPerChildBytes }),
       events: {
         onChildReady: options.onReady,
-        onError: options.onChildError,
+        onError: (error) => options.onChildError(PoolStartError.from(name, error)),
         onChildExit: (exit) => options.onChildExit(exit.pid, describeExit(exit)),
       },
     })
@@ -103,8 +104,13 @@ export class PreforkPool implements TaskPool {
     return this.#pool.healthy
   }
 
+  /** @throws PoolStartError */
   async start(): Promise<void> {
-    await this.#pool.start()
+    try {
+      await this.#pool.start()
+    } catch (error) {
+      throw PoolStartError.from(this.name, error as Error)
+    }
   }
 
   submit(job: TaskJob): void {

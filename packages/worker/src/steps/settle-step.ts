@@ -1,6 +1,6 @@
 import type { Step } from '@celery/bootsteps'
 import { Settler } from '@celery/messaging'
-import { abortable } from '@celery/promises'
+import { abortable, deferred, systemClock } from '@celery/promises'
 import type { DeliveryRef } from '@celery/transport'
 import { OutcomeSettler, type RefusableEnd } from '../outcome-settler.ts'
 import { ResultStorer } from '../result-storer.ts'
@@ -61,11 +61,20 @@ function abandon({ app, broker, leases }: WorkerContext, settler: Settler<Refusa
   if (broker === undefined || broker.capabilities.leases) leases?.limit(delivery, 0)
   else {
     const giveBack = (): void => void settler.add({ delivery, action: { type: 'requeue', counted: true } })
-    setTimeout(giveBack, app.conf.leaseMs).unref()
+    app.clock.schedule(app.conf.leaseMs, giveBack, { unref: true })
   }
 }
 
-async function settle({ logger, outcomes }: WorkerContext, graceMs: number): Promise<void> {
+async function settle({ dispatcher, logger, outcomes }: WorkerContext, graceMs: number): Promise<void> {
+  // What comes of a task may take a moment to be written after the task itself has ended.
+  const over = deferred()
+  const cancel = systemClock.schedule(graceMs, over.resolve)
+  await Promise.race([dispatcher?.idle(), over.promise])
+  cancel()
+  const late = dispatcher?.active.size ?? 0
+  if (late > 0) {
+    logger.error(`what came of ${late} tasks was not known in time; those not acknowledged yet are delivered again`)
+  }
   const { results, settlements } = (await outcomes?.close(graceMs)) ?? { results: 0, settlements: 0 }
   if (results > 0) logger.error(`${results} results could not be stored`)
   if (settlements > 0) {

@@ -1,0 +1,19 @@
+import { CeleryError } from '@celery/promises'
+
+/** The module that creates the app cannot be imported where tasks are to run; `cause` is its own error. */
+export class AppImportError extends CeleryError {
+  override readonly name = 'AppImportError'
+  readonly code = 'ERR_CELERY_APP_IMPORT'
+  readonly module: string
+
+  constructor(module: string, cause: unknown) {
+    super(`${module} cannot be imported: ${String(cause)}${hintFor(cause)}`, { cause })
+    this.module = module
+  }
+}
+
+function hintFor(cause: unknown): string {
+  const { code } = (cause ?? {}) as { readonly code?: unknown }
+  if (code !== 'ERR_UNKNOWN_FILE_EXTENSION') return ''
+  return `; Node ${process.version} reads JavaScript alone: run the program with tsx (npx tsx program.ts), or name the compiled module`
+}
