@@ -3,8 +3,7 @@ import type { LogLevel, Worker } from '@celery/worker'
 
 /** What a worker says of itself at the start, in the order Celery does: its tasks from `info` on, with `debug` ours too. */
 export function banner(worker: Worker, level: LogLevel): string {
-  const { app, hostname, queues } = worker
-  const width = Math.max(16, ...queues.map((queue) => queue.length))
+  const { app, consumed, hostname } = worker
   return `
  -------------- ${hostname}
 --- ***** -----
@@ -18,7 +17,7 @@ export function banner(worker: Worker, level: LogLevel): string {
 -- ******* ---- .> task events: OFF
 --- ***** -----
  -------------- [queues]
-${queues.map((queue) => ` -------------- .> ${queue.padEnd(width)} exchange=${queue}(direct) key=${queue}`).join('\n')}
+${app.queues.format(consumed).replaceAll(/^/gm, ' -------------- .> ')}
 
 ${taskList(worker, level)}`
 }

@@ -14,23 +14,29 @@ export interface LoadedApp {
   readonly execArgv: readonly string[]
 }
 
-type FoundApp = Pick<LoadedApp, 'app' | 'location'>
-
 /**
  * Imports the module of `-A` and finds the app in it. TypeScript is loaded by Node itself where it can, else by tsx.
  * @throws UsageError where there is no such module or no app in it; AppImportError for one that throws.
  */
 export async function loadApp(spec: string, from: string = process.cwd()): Promise<LoadedApp> {
-  const named = findAppModule(spec, from)
-  const execArgv = await prepareFor(named.file)
-  const module = await importFile(named.file)
-  const found = findIn(named, module) ?? (await findBelow(named))
-  if (found === undefined) throw new UsageError(describeMissing(named, module))
+  const named = await loadModule(findAppModule(spec, from))
+  const found = findIn(named) ?? (await findBelow(named))
+  if (found === undefined) throw new UsageError(describeMissing(named))
   await found.app.configure()
-  return { ...found, execArgv }
+  return found
 }
 
-function findIn(location: AppLocation, module: Readonly<Record<string, unknown>>): FoundApp | undefined {
+interface LoadedModule extends Pick<LoadedApp, 'execArgv'> {
+  readonly location: AppLocation
+  readonly module: Readonly<Record<string, unknown>>
+}
+
+async function loadModule(location: AppLocation): Promise<LoadedModule> {
+  const execArgv = await prepareFor(location.file)
+  return { location, execArgv, module: await importFile(location.file) }
+}
+
+function findIn({ execArgv, location, module }: LoadedModule): LoadedApp | undefined {
   const several = location.exportName === undefined ? ambiguousApps(module) : []
   if (several.length > 0) {
     throw new UsageError(
@@ -38,15 +44,13 @@ function findIn(location: AppLocation, module: Readonly<Record<string, unknown>>
     )
   }
   const app = findApp(module, location.exportName)
-  return app === undefined ? undefined : { app, location }
+  return app === undefined ? undefined : { app, location, execArgv }
 }
 
 /** As in Celery, the module `celery` below one that has no app itself. */
-async function findBelow({ exportName, file }: AppLocation): Promise<FoundApp | undefined> {
+async function findBelow({ location: { exportName, file } }: LoadedModule): Promise<LoadedApp | undefined> {
   const below = exportName === undefined ? findModuleBelow(file) : undefined
-  if (below === undefined) return undefined
-  await prepareFor(below)
-  return findIn({ file: below, exportName }, await importFile(below))
+  return below === undefined ? undefined : findIn(await loadModule({ file: below, exportName }))
 }
 
 async function importFile(file: string): Promise<Readonly<Record<string, unknown>>> {
@@ -57,7 +61,7 @@ async function importFile(file: string): Promise<Readonly<Record<string, unknown
   }
 }
 
-function describeMissing(location: AppLocation, module: Readonly<Record<string, unknown>>): string {
+function describeMissing({ location, module }: LoadedModule): string {
   const exports = Object.keys(module)
   const found = exports.length === 0 ? 'it exports nothing' : `it exports ${exports.join(', ')}`
   const wanted = location.exportName === undefined ? 'no Celery app' : `no Celery app named "${location.exportName}"`

@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from 'node:fs'
+import { writeToStderr } from '@celery/app/internal'
 import { LogFileError } from './cli-errors.ts'
 
 /** Milliseconds between two looks at whether the file was moved away. */
@@ -26,7 +27,7 @@ export class LogFile implements Disposable {
     options: { readonly complain?: (message: string) => void; readonly now?: () => number } = {},
   ) {
     this.#path = path
-    this.#complain = options.complain ?? ((message) => process.stderr.write(`celery: ${message}\n`))
+    this.#complain = options.complain ?? ((message) => writeToStderr(`celery: ${message}\n`))
     this.#now = options.now ?? (() => performance.now())
     this.#lookAt = this.#now() + lookEveryMs
     try {

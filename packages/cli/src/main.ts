@@ -1,3 +1,4 @@
+import { writeToStderr } from '@celery/app/internal'
 import type { CommandOptions } from './command-context.ts'
 import { runCommand } from './run-command.ts'
 
@@ -9,11 +10,15 @@ const endTimeoutMs = 500
  * latest: what the app's own modules keep open, a database for example, does not keep it from ending.
  */
 export async function main(argv: readonly string[] = process.argv, options: CommandOptions = {}): Promise<void> {
-  // Whoever reads this has seen enough: `celery dead list | head`.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit()
-    throw error
+  let isOutputLost = false
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    // Whoever reads this has seen enough: `celery dead list | head`.
+    if (code === 'EPIPE' || isOutputLost) return
+    isOutputLost = true
+    writeToStderr(`celery: cannot write to standard output: ${message}\n`)
+    process.exitCode ||= 1
   })
-  process.exitCode = await runCommand(argv.slice(2), options)
+  const status = await runCommand(argv.slice(2), options)
+  process.exitCode = isOutputLost ? status || 1 : status
   setTimeout(() => process.exit(), endTimeoutMs).unref()
 }

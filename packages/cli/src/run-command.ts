@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { writeToStderr } from '@celery/app/internal'
 import { Command, CommanderError } from 'commander'
 import { CommandContext, type CommandOptions } from './command-context.ts'
 import { callCommand } from './commands/call.ts'
@@ -40,7 +41,7 @@ export async function runCommand(args: readonly string[], options: CommandOption
     return context.status
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitUsage
-    process.stderr.write(`celery: ${describeFailure(error, context)}\n`)
+    writeToStderr(`celery: ${describeFailure(error, context)}\n`)
     return exitStatus(error)
   }
 }

@@ -29,7 +29,10 @@ export function createTestApp({ clock, name = 'test', settings, ...options }: Te
 /** Of an app that nobody else uses. */
 class OwnTestApp extends TestApp {
   override async close(): Promise<void> {
-    await super.close()
-    await this.app.close()
+    try {
+      await super.close()
+    } finally {
+      await this.app.close()
+    }
   }
 }

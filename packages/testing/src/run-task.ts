@@ -80,7 +80,8 @@ export async function runTask<Args extends AnyArgs, Result, Kwargs>(
   }
   const outcome = await app.tracer.run(input, softLimit === undefined ? undefined : { signal: softLimit })
   if (outcome.publish !== undefined) await broker.publish(outcome.publish)
-  if (outcome.write !== undefined) await (await app.backend()).store([outcome.write])
+  // What a worker puts back has no result yet.
+  if (outcome.write !== undefined && outcome.requeue !== true) await (await app.backend()).store([outcome.write])
   const run = runLog.runs.findLast(({ id }) => id === headers.id)
   if (run !== undefined) return run as TaskRun<Result>
   // Not even the failure could be told, after an error that cannot be read for example.

@@ -111,11 +111,11 @@ export class TestApp implements AsyncDisposable {
     this.#sent.expectNotSent(task, match, this.expectNotSent)
   }
 
-  /** As `expectSent`, for what is sent soon. @throws AssertionError after `timeoutMs`, by default 5,000 */
+  /** As `expectSent`, for what is sent soon. @throws AssertionError after `timeoutMs`, by default 10,000 */
   untilSent<Args extends AnyArgs, Kwargs>(
     task: TaskRef<Args, Kwargs>,
     match: SentMatch<NoInfer<Args>, NoInfer<Kwargs>> = {},
-    { timeoutMs = 5_000 }: UntilOptions = {},
+    { timeoutMs = 10_000 }: UntilOptions = {},
   ): Promise<SentTask<Args>> {
     return this.#sent.untilSent(task, match, timeoutMs, this.untilSent)
   }

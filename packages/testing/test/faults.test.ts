@@ -41,6 +41,15 @@ describe('faults', () => {
     expect(celery.faults.calls('publish')).toBe(1)
   })
 
+  test('a broker that is slow once keeps no dead letter from being put back', async () => {
+    await using celery = createTestApp()
+    const { id } = await celery.app.sendTask('unknown')
+    await celery.drain()
+    celery.faults.inject('fetch', { type: 'hang' })
+    expect(await celery.app.deadLetters().requeue('all')).toEqual({ requeued: [id], unreadable: [] })
+    expect(celery.faults.calls('fetch')).toBeGreaterThanOrEqual(2)
+  })
+
   test('a message whose confirmation was lost is there once', async () => {
     await using celery = createTestApp({ settings })
     const add = adder(celery)

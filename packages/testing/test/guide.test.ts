@@ -17,7 +17,7 @@ function filesOf(page: URL): ReadonlyMap<string, string> {
   return new Map([...blocks].map(([, file = '', source = '']) => [file, source]))
 }
 
-const guide = filesOf(new URL('../../../docs/guides/testing.md', import.meta.url))
+const guide = filesOf(new URL('../../../docs/how-to/testing.md', import.meta.url))
 const readme = filesOf(new URL('../README.md', import.meta.url))
 
 /** A folder outside of the workspace with everything installed. */
@@ -89,7 +89,7 @@ describe('a project with tests', { timeout: 2 * deadlineMs }, () => {
     const { output, status } = await run(folder, ['--import', 'tsx', '--test', '--test-reporter=spec', 'wrong.test.ts'])
     expect(status).toBe(1)
     const [, shown = ''] = /^```text\n(.*?)^```$/ms.exec(
-      readFileSync(new URL('../../../docs/guides/testing.md', import.meta.url), 'utf8'),
+      readFileSync(new URL('../../../docs/how-to/testing.md', import.meta.url), 'utf8'),
     ) as RegExpExecArray
     for (const line of shown.trimEnd().split('\n')) expect(output).toContain(line.trim())
     expect(output).toMatch(/queue: 'celery'/)

@@ -1,5 +1,5 @@
 import { type Celery, Ignore, Reject, type Retry, SoftTimeLimitExceededError } from '@celery/app'
-import { deferred } from '@celery/promises'
+import { deferred, ManualClock } from '@celery/promises'
 import { describe, expect, test } from 'vitest'
 import { createTestApp } from '../src/index.ts'
 
@@ -62,6 +62,26 @@ describe('run', () => {
     const { fetch } = fetcher(celery.app, [error])
     const run = await celery.run(fetch, ['http://a'])
     expect(run.state === 'FAILURE' && run.error).toBe(error)
+  })
+
+  test('dates results by the clock of the test', async () => {
+    const clock = new ManualClock(Date.UTC(2030, 0, 2, 3, 4, 5, 678))
+    await using celery = createTestApp({ clock })
+    const task = celery.app.task('dated', () => 1)
+    const { id } = await celery.run(task, [])
+    expect((await celery.app.asyncResult(id).meta()).dateDone).toEqual(new Date(clock.now()))
+  })
+
+  test('TASK-097 a rejected message leaves a failure unless it goes back', async () => {
+    await using celery = createTestApp()
+    const { app } = celery
+    const refuse = app.task('refuse', (requeue: boolean) => Promise.reject(new Reject('no', { requeue })))
+    const states = []
+    for (const requeue of [true, false]) {
+      const { id } = await celery.run(refuse, [requeue])
+      states.push(await app.asyncResult(id).state())
+    }
+    expect(states).toEqual(['PENDING', 'FAILURE'])
   })
 
   test('tells of Ignore and Reject', async () => {

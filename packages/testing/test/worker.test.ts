@@ -100,6 +100,20 @@ describe('startWorker', () => {
     await expect(result.get({ timeout: 10 })).rejects.toMatchObject({ name: 'WorkerLostError' })
   })
 
+  test('that cannot be stopped is told of when its test ends, and the app is closed all the same', async () => {
+    const celery = createTestApp()
+    const running = deferred()
+    const forever = celery.app.task('forever', () => {
+      running.resolve()
+      return new Promise<never>(() => {})
+    })
+    await celery.startWorker({ shutdownTimeoutMs: 50 })
+    await forever.delay()
+    await running.promise
+    await expect(celery.close()).rejects.toMatchObject({ code: 'ERR_CELERY_NOT_IDLE' })
+    await expect(forever.delay()).rejects.toMatchObject({ code: 'ERR_CELERY_APP_CLOSED' })
+  })
+
   test('is stopped with its test', async () => {
     const celery = createTestApp()
     const { worker } = await celery.startWorker()

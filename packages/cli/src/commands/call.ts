@@ -1,4 +1,5 @@
-import type { Celery, RemoteTask } from '@celery/app'
+import type { Celery } from '@celery/app'
+import { writeToStderr } from '@celery/app/internal'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
 import { parseJsonOption, parseMomentOption, parseNumberOption, parseTimeOption } from '../parse-option.ts'
@@ -42,14 +43,11 @@ export function callCommand(program: Command, context: CommandContext): void {
       // A task of the app checks what it takes, and where tasks run eagerly would run here: `call` sends, as Celery's.
       const isChecked = isDeclared && unchecked !== true && !app.conf.taskAlwaysEager
       const result = await (isChecked
-        ? (app.tasks.lookUp(name) as unknown as UnknownTask).applyAsync(args, options)
+        ? app.tasks.lookUp(name).applyAsync(args, options)
         : app.sendTask(name, args, options))
       process.stdout.write(`${result.id}\n`)
     })
 }
-
-/** One whose arguments nobody has typed. */
-type UnknownTask = RemoteTask<readonly unknown[], unknown, Record<string, unknown>>
 
 const examples = `
 Examples:
@@ -65,9 +63,7 @@ function checkName(app: Celery, name: string, file: string): void {
       `no task "${name}" is declared in ${file}; did you mean "${closest}"? With --unchecked it is sent all the same`,
     )
   }
-  process.stderr.write(
-    `celery: no task "${name}" is declared in ${file}; sent all the same, for workers that have it\n`,
-  )
+  writeToStderr(`celery: no task "${name}" is declared in ${file}; sent all the same, for workers that have it\n`)
 }
 
 function isObject(value: unknown): boolean {

@@ -1,4 +1,5 @@
 import type { DeadLetter, DeadLetterSelection } from '@celery/app'
+import { writeToStderr } from '@celery/app/internal'
 import type { Command } from 'commander'
 import { chooseQueues } from '../choose-queues.ts'
 import { UnknownDeadLetterError } from '../cli-errors.ts'
@@ -65,11 +66,11 @@ async function list(context: CommandContext, { limit = 100, queues }: DeadFlags)
     // One more tells whether there are more.
     for await (const letter of app.deadLetters(queue).list({ limit: limit + 1 })) {
       if (left-- > 0) process.stdout.write(`${deadLetterLine(letter)}\n`)
-      else process.stderr.write(`celery: there are more from ${queue}; see --limit\n`)
+      else writeToStderr(`celery: there are more from ${queue}; see --limit\n`)
       count++
     }
   }
-  if (count === 0) process.stderr.write('celery: there are no dead messages\n')
+  if (count === 0) writeToStderr('celery: there are no dead messages\n')
 }
 
 async function show(context: CommandContext, ids: readonly string[], { queues }: DeadFlags): Promise<void> {
@@ -99,7 +100,7 @@ async function requeue(context: CommandContext, ids: readonly string[], flags: D
   }
   if (refused.length > 0) {
     const what = `${messages(refused.length)} cannot be read, so that no worker could take them, and stay`
-    process.stderr.write(`celery: ${what}: ${refused.join(', ')}\n`)
+    writeToStderr(`celery: ${what}: ${refused.join(', ')}\n`)
     context.status = 1
   }
   assertAllFound(ids, found)

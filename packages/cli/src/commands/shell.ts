@@ -80,10 +80,10 @@ async function runPrompt(app: Celery, names: Readonly<Record<string, unknown>>):
 
 /** A program's lines, each when the one before has been answered: the prompt does not wait for what these await. */
 async function feed(prompt: REPLServer, input: PassThrough): Promise<void> {
-  const display = prompt.displayPrompt.bind(prompt)
   let answered = (): void => {}
-  prompt.displayPrompt = (preserveCursor) => {
-    display(preserveCursor)
+  // Nobody sees it, and the dots of a second line would be taken for a part of the answer.
+  prompt.displayPrompt = () => {
+    prompt.resume()
     answered()
   }
   for await (const line of createInterface({ input: process.stdin })) {

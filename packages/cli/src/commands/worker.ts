@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { writeToStderr } from '@celery/app/internal'
 import { consoleLogger, createWorker, expandPath, nodeName } from '@celery/worker'
 import type { Command } from 'commander'
 import { banner } from '../banner.ts'
@@ -94,7 +95,7 @@ async function runWorker(context: CommandContext, words: readonly string[], flag
     }
   }
   const notify = (message: string): void => {
-    if (isQuiet !== true) process.stderr.write(`\ncelery: ${message}\n`)
+    if (isQuiet !== true) writeToStderr(`\ncelery: ${message}\n`)
   }
   const onStop: ShutdownOptions['onStop'] = (stop) => {
     void app.signals.workerShuttingDown.send({ sender: worker.hostname, ...stop })
