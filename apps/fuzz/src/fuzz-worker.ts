@@ -179,10 +179,10 @@ class WorkerRun implements AsyncDisposable {
     return reading
   }
 
-  /** How many tasks were ended by their time limit, and their processes with them. */
+  /** How many tasks were ended by their hard time limit, and their processes with them. */
   async #timeLimits(readings: readonly Reading[]): Promise<number> {
     const records = await this.#parts.results.fetch(readings.flatMap(({ id }) => id ?? []))
-    return [...records.values()].filter(({ record }) => Buffer.from(record).includes('TimeLimitExceeded')).length
+    return [...records.values()].filter(({ record }) => Buffer.from(record).includes('"TimeLimitExceeded"')).length
   }
 
   #lookAtNotes(): void {

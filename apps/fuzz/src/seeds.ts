@@ -52,7 +52,7 @@ function recordedSeed(envelope: string): Seed[] {
 const values: readonly unknown[] = [
   [1, -1, 2 ** 40, 2n ** 70n, 1.5, true, null],
   ['text', 'Grüße 💥', '', new Uint8Array([0, 255, 10])],
-  { nested: { list: [[], {}, [[1]]] }, __proto__: 'data' },
+  { nested: { list: [[], {}, [[1]]] }, ['__proto__']: 'data' },
   [new DateTime('2030-01-02T03:04:05.123456+00:00'), new PlainDate('2030-01-02'), new TimeOfDay('03:04:05')],
   [new Decimal('1.10'), new Uuid('f0000000-0000-4000-8000-000000000001')],
 ]

@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CommandFolder } from './command-folder.ts'
 
@@ -220,6 +222,24 @@ describe.concurrent('a broker URL that cannot be used: what, and where it was gi
     expect(log).not.toMatch(/^ {4}at /m)
     expect(output).toBe('')
     expect(status).toBe(1)
+  })
+})
+
+describe('what cannot be printed', { timeout: 120_000 }, () => {
+  const bin = fileURLToPath(new URL('../bin/celery.js', import.meta.url))
+  const inShell = (script: string) => {
+    const words = [process.execPath, bin, '-A', 'tasks.mjs', 'report']
+    return spawnSync('/bin/sh', ['-c', script, ...words], { cwd: folder.path, encoding: 'utf8' })
+  }
+
+  test('as its disk is full is told of, and a failure', () => {
+    const { status, stderr } = inShell('"$0" "$@" > /dev/full')
+    expect(stderr).toMatch(/^celery: cannot write to standard output: .*ENOSPC.*\n$/)
+    expect(status).toBe(1)
+  })
+
+  test('as its reader has seen enough is none', () => {
+    expect(inShell('{ "$0" "$@"; echo "status $?" >&2; } | true').stderr).toBe('status 0\n')
   })
 })
 

@@ -29,6 +29,10 @@ Object.keys(tasks)
 const value = await new Promise((resolve) => setTimeout(resolve, 200, 'later'))
 value
 typeof chain
+function twoLines() {
+  return 'both'
+}
+twoLines()
 add.s(2, 2).task
 `)
     expect(output).toBe(`\
@@ -39,6 +43,7 @@ true
 [ 'proj.tasks.add', 'more.twice' ]
 'later'
 'function'
+'both'
 'proj.tasks.add'
 `)
     expect({ log, status }).toEqual({ log: '', status: 0 })
@@ -75,7 +80,7 @@ describe.concurrent('CLI-013 celery purge', { timeout: 120_000 }, () => {
     const send = (queue: string) =>
       folder.run(['-A', 'tasks.mjs', 'call', 'proj.tasks.add', '-a', '[1, 2]', '--queue', queue])
     await Promise.all([send('p1'), send('p2'), send('p2'), send('p3')])
-    const purged = await folder.run(['-A', 'tasks.mjs', 'purge', '-f', '-Q', 'p1,p2,p3', '-X', 'p3'])
+    const purged = await folder.run(['-A', 'tasks.mjs', 'purge', '-f', '-Q', 'p1,p2,p3,p1', '-X', 'p3'])
     expect(purged).toMatchObject({ status: 0, output: 'Purged 3 messages from 2 known task queues.\n' })
     const rest = await folder.run(['-A', 'tasks.mjs', 'purge', '-f', '-Q', 'p1,p2,p3'])
     expect(rest.output).toBe('Purged 1 message from 3 known task queues.\n')

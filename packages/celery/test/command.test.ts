@@ -25,6 +25,12 @@ beforeAll(() => {
   write('typed.ts', tasks.replace('(x, y) =>', '(x: number, y: number): number =>'))
   write('proj/celery.js', tasks)
   write('other.js', `import { app } from './tasks.mjs'\nexport const first = 1, second = app\n`)
+  write(
+    'banner.mjs',
+    `${tasks}
+app.task('celery.inner', () => null)
+app.conf.taskQueues = ['mail', { name: 'feeds', exchange: 'media', exchangeType: 'topic', routingKey: 'feed.*' }]`,
+  )
   write('no-app.mjs', 'export const x = 1')
   write('throws.mjs', "import './tasks.mjs'\nthrow new Error('cannot be loaded today')")
   write('imports-nothing.mjs', "import 'a-package-that-is-not-there'")
@@ -216,21 +222,9 @@ test('WORK-017 WORK-004 --purge deletes what waits in the queues of the worker, 
   expect(await other.exit()).toBe(0)
 })
 
-test('WORK-024 the banner lists tasks from INFO on, and ours with DEBUG', async () => {
+test('WORK-024 the banner lists tasks from INFO on, and ours with DEBUG, and queues with their exchanges', async () => {
   const outputOf = async (level: string): Promise<string> => {
-    const worker = start(
-      '-A',
-      'tasks.mjs',
-      'worker',
-      '-P',
-      'solo',
-      '-Q',
-      'banner',
-      '-l',
-      level,
-      '--pidfile',
-      'banner.pid',
-    )
+    const worker = start('-A', 'banner.mjs', 'worker', '-P', 'solo', '-l', level, '--pidfile', 'banner.pid')
     await expect.poll(() => worker.output, { timeout: 20_000 }).toContain('[queues]')
     await expect.poll(() => existsSync(join(folder, 'banner.pid')), { timeout: 20_000 }).toBe(true)
     worker.signal('SIGTERM')
@@ -238,7 +232,11 @@ test('WORK-024 the banner lists tasks from INFO on, and ours with DEBUG', async 
     return worker.output
   }
   expect(await outputOf('WARNING')).not.toContain('[tasks]')
-  expect(await outputOf('INFO')).toMatch(/\[tasks\]\n {2}\. add\n {2}\. fail\n/)
+  expect(await outputOf('INFO')).toContain('[tasks]\n  . add\n  . fail\n  . setting\n\n')
+  const output = await outputOf('DEBUG')
+  expect(output).toContain('[tasks]\n  . add\n  . celery.inner\n  . fail\n')
+  expect(output).toContain(' .> mail             exchange=mail(direct) key=mail\n')
+  expect(output).toContain(' .> feeds            exchange=media(topic) key=feed.*\n')
 })
 
 test('--quiet: a worker prints neither a banner nor that it was told to stop', async () => {

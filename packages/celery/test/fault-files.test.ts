@@ -73,6 +73,20 @@ test(
   longMs,
 )
 
+test.each(['prefork', 'async'])(
+  'F-51 a standard error that takes nothing more, as its disk is full: tasks go on, and what they log is lost: %s',
+  async (pool) => {
+    const full = openSync('/dev/full', 'w')
+    onTestFinished(() => closeSync(full))
+    await using scene = new Scene({ module: 'logs.mjs', stderr: full })
+    const worker = scene.spawnWorker('-c', '1', '-P', pool)
+    const pid = await scene.value(await scene.send('say', 'first'))
+    expect(await scene.value(await scene.send('say', 'second'))).toBe(pid)
+    expect(await worker.stop()).toBe(0)
+  },
+  longMs,
+)
+
 test(
   'F-51 a pid file that cannot be written: the worker says so and does not start, and leaves no half of one',
   async () => {

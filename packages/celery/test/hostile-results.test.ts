@@ -50,7 +50,7 @@ describe('H-23 a record that is none', () => {
   ])('%s is an error, and no value', async (_what, record) => {
     const { scene, store } = await setUp()
     await store('id', record)
-    await expect(scene.value('id')).rejects.toThrow()
+    await expect(scene.value('id')).rejects.toMatchObject({ code: 'ERR_CELERY_INVALID_RESULT_RECORD' })
   })
 })
 

@@ -103,7 +103,7 @@ const mistakes: readonly Mistake[] = [
     says: [
       'celery: no broker is configured; using the embedded one in FOLDER/.celery/queue.db',
       'celery: cannot load FOLDER/starts-worker.js:',
-      "StepFailedError: step 'pool' of worker could not be started: pool child WORKSPACE/packages/worker/dist/child.js did not start: ImproperlyConfigured: a pool process cannot start a worker: name a module that only creates the app and its tasks, and start the worker in another one",
+      'PoolStartError: the pool prefork cannot start: file://FOLDER/starts-worker.js cannot be imported: ImproperlyConfigured: a pool process cannot start a worker: name a module that only creates the app and its tasks, and start the worker in another one',
     ],
   },
   {
@@ -184,15 +184,16 @@ const mistakes: readonly Mistake[] = [
     args: ['-A', 'rate.js', 'worker', '-P', 'solo'],
     status: 1,
     says: [
-      'celery: no broker is configured; using the embedded one in FOLDER/.celery/queue.db',
-      `celery: step 'tasks' of worker could not be started: task add: invalid rate limit "often": write a number per second, or '10/s', '10/m', '10/h'`,
+      'celery: cannot load FOLDER/rate.js:',
+      `ImproperlyConfigured: the option rateLimit of the task "add" must be a number per second, or '10/s', '10/m', '10/h', not 'often'`,
+      '    at file://FOLDER/rate.js:3:5',
     ],
   },
   {
     args: ['-A', 'tasks.js', 'worker', '-P', 'prefrok'],
     status: 64,
     says: [
-      "error: option '-P, --pool <name>' argument 'prefrok' is invalid. It must be one of prefork, processes, threads, solo, async, gevent, eventlet, custom, or the path of a module.",
+      "error: option '-P, --pool <name>' argument 'prefrok' is invalid. It must be one of prefork, processes, threads, solo, async, gevent, eventlet, or the path of a module.",
       '(--help shows what there is)',
     ],
   },

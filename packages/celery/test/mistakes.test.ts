@@ -78,7 +78,7 @@ const mistakes: readonly (readonly [program: string, message: string])[] = [
   ],
   [
     'a rate limit in words',
-    `StepFailedError: step 'tasks' of worker could not be started: task add: invalid rate limit "10 per minute": write a number per second, or '10/s', '10/m', '10/h'`,
+    `ImproperlyConfigured: task add: invalid rate limit "10 per minute": write a number per second, or '10/s', '10/m', '10/h'`,
   ],
   ['too many arguments', 'TaskArgumentsError: add() takes at most 2 positional arguments but 3 were given'],
   ['too few arguments', "TaskArgumentsError: add() missing 1 required positional argument: 'y'"],
@@ -188,13 +188,10 @@ const mistakes: readonly (readonly [program: string, message: string])[] = [
     'one queue that is not in a list',
     "ImproperlyConfigured: the worker option queues must be a list of at least one queue name, not 'video'",
   ],
-  [
-    'a pool that there is not',
-    `StepFailedError: step 'pool' of worker could not be started: there is no pool "prefrok"; did you mean prefork?`,
-  ],
+  ['a pool that there is not', `ImproperlyConfigured: there is no pool "prefrok"; did you mean prefork?`],
   [
     'processes that do not know the module of the app',
-    `StepFailedError: step 'pool' of worker could not be started: the prefork pool must know which module creates the app: startWorker({ pool: "prefork", appModule: import.meta.url })`,
+    `ImproperlyConfigured: the prefork pool must know which module creates the app: startWorker({ pool: "prefork", appModule: import.meta.url })`,
   ],
   [
     'a module of the app that is not there',

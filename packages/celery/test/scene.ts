@@ -11,7 +11,7 @@ import { Celery, ResultTimeoutError, type SettingsInput } from '../src/index.ts'
 const celeryBin = fileURLToPath(new URL('../bin/celery.js', import.meta.url))
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url))
 
-const deadlineMs = 25_000
+const deadlineMs = 60_000
 
 export interface SceneOptions {
   /** Of the workers. */
@@ -20,6 +20,8 @@ export interface SceneOptions {
   readonly module?: string
   /** Of the workers, besides that of this process. */
   readonly env?: NodeJS.ProcessEnv
+  /** File descriptor of what the workers write to standard error. @defaultValue it is kept as their `log` */
+  readonly stderr?: number
   /** Where the broker's file is. @defaultValue the folder of the scene */
   readonly brokerFolder?: string
 }
@@ -56,15 +58,17 @@ export class Scene implements AsyncDisposable {
 
   /** As that, of another module in `fixtures`. */
   spawnWorkerOf(module: string, ...args: readonly string[]): WorkerProcess {
-    const { env, settings } = this.#options
-    const worker = new WorkerProcess(['-A', join(fixtures, module), 'worker', '-l', 'info', ...args], {
+    const { settings, stderr } = this.#options
+    const env = {
       ...process.env,
       CELERY_LOCAL: this.broker,
       FIXTURE_LEDGER: this.ledgerFile,
       FIXTURE_FOLDER: this.folder,
       FIXTURE_SETTINGS: JSON.stringify(settings ?? {}),
-      ...env,
-    })
+      ...this.#options.env,
+    }
+    const command = ['-A', join(fixtures, module), 'worker', '-l', 'info', ...args]
+    const worker = new WorkerProcess(command, env, process.cwd(), stderr)
     this.#workers.push(worker)
     return worker
   }
@@ -180,12 +184,19 @@ export interface LedgerLine {
 export class CeleryProcess {
   readonly process: ChildProcess
   readonly ended: Promise<number | NodeJS.Signals>
+  /** As `ended`, when all that it wrote is here too: nobody has its pipes any more. */
+  readonly #closed: Promise<number | NodeJS.Signals>
   /** Standard error. */
   log = ''
   output = ''
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv = process.env, cwd: string = process.cwd()) {
-    this.process = spawn(process.execPath, [celeryBin, ...args], { env, cwd, stdio: ['ignore', 'pipe', 'pipe'] })
+  constructor(
+    args: readonly string[],
+    env: NodeJS.ProcessEnv = process.env,
+    cwd: string = process.cwd(),
+    stderr: 'pipe' | number = 'pipe',
+  ) {
+    this.process = spawn(process.execPath, [celeryBin, ...args], { env, cwd, stdio: ['ignore', 'pipe', stderr] })
     this.process.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
       this.log += chunk
     })
@@ -193,6 +204,7 @@ export class CeleryProcess {
       this.output += chunk
     })
     this.ended = once(this.process, 'exit').then(([status, signal]) => status ?? signal)
+    this.#closed = once(this.process, 'close').then(([status, signal]) => status ?? signal)
   }
 
   get pid(): number {
@@ -213,13 +225,13 @@ export class CeleryProcess {
     this.process.kill(signal)
   }
 
-  /** Resolves to the exit status, or the signal that ended it. */
+  /** Resolves to the exit status, or the signal that ended it, when its log and output are whole. */
   async exit(): Promise<number | NodeJS.Signals> {
     const late = AbortSignal.timeout(deadlineMs)
     const timedOut = once(late, 'abort').then(() => {
-      throw new Error(`the process did not end; it says:\n${this.log}`)
+      throw new Error(`the process, or one that it started, did not end; it says:\n${this.log}`)
     })
-    return Promise.race([this.ended, timedOut])
+    return Promise.race([this.#closed, timedOut])
   }
 }
 

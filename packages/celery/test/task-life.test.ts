@@ -110,7 +110,7 @@ for (const [pool, options] of pools) {
     expect(await scene.outcome(await scene.send('decides'))).toBe('FAILURE RangeError: decided')
   })
 
-  test.concurrent(`${pool}: Reject puts the message back, or among the dead letters, and stores nothing`, async () => {
+  test.concurrent(`${pool}: Reject puts the message back, or among the dead letters as a failure`, async () => {
     await using scene = new Scene({ module: 'task-life.mjs' })
     await scene.startWorker(...options)
     const back = await scene.send('put-back')
@@ -118,7 +118,7 @@ for (const [pool, options] of pools) {
     expect(scene.starts(back)).toHaveLength(2)
     const refused = await scene.send('refuses')
     expect((await scene.deadLetters()).map(({ deadReason }) => deadReason)).toEqual(['never'])
-    expect(await scene.state(refused)).toBe('PENDING')
+    expect(await scene.outcome(refused)).toBe('FAILURE Reject: never')
   })
 }
 

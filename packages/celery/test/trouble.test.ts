@@ -1,4 +1,4 @@
-import { mkdirSync, renameSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Celery } from '../src/index.ts'
@@ -15,12 +15,12 @@ test.concurrent('P-3 a broker that was away: consumes again, keeps leases again,
   await scene.untilStarted(running)
   await before.close()
 
-  // A folder in its place, so that no new file can be made there.
+  // A link to nowhere in its place, so that no new file can be made there.
   for (const suffix of files) renameSync(scene.broker + suffix, `${scene.broker}.away${suffix}`)
-  mkdirSync(scene.broker)
+  symlinkSync(join(scene.folder, 'nowhere', 'queue.db'), scene.broker)
   await worker.untilLogged('cannot use the broker')
   await until(() => scene.ends(running).length === 1, 'the task to end')
-  rmdirSync(scene.broker)
+  unlinkSync(scene.broker)
   for (const suffix of files) renameSync(`${scene.broker}.away${suffix}`, scene.broker + suffix)
   const backAt = performance.now()
 
