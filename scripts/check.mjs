@@ -4,6 +4,7 @@
 import { checkInstall } from './check-install.mjs'
 import { findViolations, readWorkspace } from './check-layers.mjs'
 import { checkPackages } from './check-packages.mjs'
+import { checkRows } from './check-rows.mjs'
 import { checkWords } from './check-words.mjs'
 import { build } from './lib/build.mjs'
 import { root } from './lib/paths.mjs'
@@ -26,6 +27,8 @@ const steps = {
   /** The parts that a user installs alone, and the whole, in empty folders. */
   install: async () => (await checkInstall(root)).join('\n'),
   words: async () => (await checkWords(root)).join('\n'),
+  /** The tests that docs/compatibility.md names. */
+  rows: async () => (await checkRows(root)).join('\n'),
 }
 
 /**
