@@ -31,6 +31,10 @@ const app = new Celery('types')
 
 {
   const settings: SettingsInput = { task_time_limit: 5, CELERY_ACKS_LATE: true, leaseMs: 5 }
+  // @ts-expect-error taskRoutes
+  new Celery('types', { settings: { taskRoute: {} } })
+  // @ts-expect-error it is of seconds
+  app.conf.update({ taskTimeLimit: '5' })
   app.addDefaults(settings)
   app.addDefaults(() => settings)
   // @ts-expect-error milliseconds are a number

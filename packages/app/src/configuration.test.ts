@@ -67,6 +67,7 @@ describe('a name that is no setting', () => {
   test('says which one it was', () => {
     const { conf } = setUp()
     try {
+      // @ts-expect-error the compiler says so too
       conf.update({ nonsense: 1 })
       expect.unreachable()
     } catch (error) {
@@ -77,9 +78,9 @@ describe('a name that is no setting', () => {
   test('is one once a plug-in has declared it', () => {
     const { conf, warnings } = setUp()
     conf.declare('my_plugin_level')
-    conf.update({ myPluginLevel: 2 })
+    conf.update({ my_plugin_level: 2 })
     expect(Reflect.get(conf, 'my_plugin_level')).toBe(2)
-    expect(() => conf.update({ myPluginLevle: 2 })).toThrow('did you mean myPluginLevel?')
+    expect(() => conf.update({ my_plugin_levle: 2 })).toThrow('did you mean myPluginLevel?')
     expect(warnings).toEqual([])
   })
 })
@@ -231,7 +232,7 @@ describe('showing settings', () => {
       brokerReadUrl: 'amqp://me:hunter2@one;amqp://me:hunter2@two',
       resultBackend: 'redis://:hunter2@three/0?password=hunter2',
       redisPassword: 'hunter2',
-      myApi: 'hunter2',
+      my_api: 'hunter2',
       _private: 'hunter2',
       brokerTransportOptions: { sentinelKwargs: { password: 'hunter2', db: 1 }, url: '://:hunter2@' },
       taskTimeLimit: 5,

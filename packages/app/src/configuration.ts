@@ -44,12 +44,20 @@ export interface ConfigurationMethods {
   getByParts(...parts: string[]): unknown
 }
 
-/** Settings as a user may write them: either spelling of any of them. */
-export type SettingsInput = Partial<Omit<Settings, 'taskPublishRetryPolicy'>> & {
-  /** What it leaves out is as by default. */
-  readonly taskPublishRetryPolicy?: Partial<Settings['taskPublishRetryPolicy']> | undefined
-  readonly [name: string]: unknown
-}
+/**
+ * Settings of plug-ins, which apps may have besides those of Celery: `declare module '@celery/app' { interface SettingExtras {
+ * mailSender?: string } }`. At run time the plug-in declares them: `app.conf.declare('mail_sender')`.
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: others add to it
+export interface SettingExtras {}
+
+/** Settings as a user may write them: either spelling of any of them, `taskRoutes` or `task_routes`, and Celery 3's names. */
+export type SettingsInput = Partial<Omit<Settings, 'taskPublishRetryPolicy'>> &
+  SettingExtras & {
+    /** What it leaves out is as by default. */
+    readonly taskPublishRetryPolicy?: Partial<Settings['taskPublishRetryPolicy']> | undefined
+    readonly [name: `${string}_${string}`]: unknown
+  }
 
 export interface ConfigurationOptions {
   /** Told once for each setting that is known and has no effect, and for each old name. */

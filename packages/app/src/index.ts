@@ -28,7 +28,7 @@ export {
 } from './call-errors.ts'
 export { CeleryApp, CeleryApp as Celery } from './celery-app.ts'
 export { parseConfigOverrides } from './config-overrides.ts'
-export type { Configuration, SettingsInput, ShowSettingsOptions } from './configuration.ts'
+export type { Configuration, SettingExtras, SettingsInput, ShowSettingsOptions } from './configuration.ts'
 export { appOrDefault, currentApp } from './current-app.ts'
 export { currentTask, getTaskLogger } from './current-task.ts'
 export type {

@@ -40,6 +40,7 @@ export {
   type RetryOptions,
   type RouterFunction,
   type SendOptions,
+  type SettingExtras,
   type Settings,
   type SettingsInput,
   SoftTimeLimitExceededError,
