@@ -78,7 +78,7 @@ const mistakes: readonly (readonly [program: string, message: string])[] = [
   ],
   [
     'a rate limit in words',
-    `ImproperlyConfigured: task add: invalid rate limit "10 per minute": write a number per second, or '10/s', '10/m', '10/h'`,
+    `ImproperlyConfigured: the option rateLimit of the task "add" must be a number per second, or '10/s', '10/m', '10/h', not '10 per minute'`,
   ],
   ['too many arguments', 'TaskArgumentsError: add() takes at most 2 positional arguments but 3 were given'],
   ['too few arguments', "TaskArgumentsError: add() missing 1 required positional argument: 'y'"],

@@ -27,8 +27,11 @@ async function put(headers: Readonly<Record<string, unknown>>, body: string): Pr
   }
 }
 
+/** A good task runs, and the log is here as far as what was said of it. */
 async function expectItStillWorks(): Promise<void> {
-  expect(await scene.value(await scene.send('add', 2, 2))).toBe(4)
+  const id = await scene.send('add', 2, 2)
+  expect(await scene.value(id)).toBe(4)
+  await worker.untilLogged(`add[${id}] succeeded`)
 }
 
 describe('what cannot be run', () => {
