@@ -73,7 +73,7 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
       // Locked, or gone: it ends with its lease.
     }
   })
-  /** Since when it has not looked, on the monotonic clock. */
+  /** Since when it has not looked, or not been able to renew, on the monotonic clock. */
   let lookedAt = performance.now()
   for (let dueMs = Date.now(); ; ) {
     signal?.throwIfAborted()
@@ -86,10 +86,10 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
         await commit(keepAndTakeOver, lateMs)
         // A renewal that failed is due again at once, else the lease may end before the next one.
         dueMs = now + leaseMs / 3
+        lookedAt = performance.now()
         commands.ready()
       }, commands)
-    }
-    lookedAt = performance.now()
+    } else lookedAt = performance.now()
     if (abandoned.size > 0) await attempt(giveBackAbandoned, commands)
     await attempt(() => emptyLog(database), commands)
     await sleep(Math.min(lookMs, leaseMs / 3), { signal })

@@ -44,6 +44,32 @@ describe('the lease keeper', () => {
     await keeper.stop()
   })
 
+  test('P-2 takes nothing over from one who could not renew either, however often it failed to renew itself', async () => {
+    const { path, open } = await setUp()
+    const leaseMs = 1_500
+    const options = { path, leaseMs, takeoverGraceMs: leaseMs }
+    // Its lease is good all the time, so that those that end stand out.
+    const living = await open({ path, leaseMs: 600_000 })
+    const keeper = startKeeper(await open(options))
+    await keeper.ready
+    await living.put([message, { ...message, tag: 'b' }])
+    await take(living)
+    const startedMs = Date.now()
+    const late = await open({ ...options, now: () => startedMs })
+    const [held] = await take(late)
+
+    const database = await openDatabase(path)
+    onTestFinished(() => database.close())
+    const mine = database.prepare('SELECT max(lease_until_ms) FROM owner WHERE lease_until_ms < ? + 300000')
+    database.exec('BEGIN IMMEDIATE')
+    const lastMs = startedMs + leaseMs
+    await until(async () => keeper.failures.length >= 3 && Date.now() > lastMs)
+    database.exec('COMMIT')
+    await until(async () => Number(mine.values([Date.now()])[0]?.[0]) > lastMs)
+    expect(await late.settle([{ delivery: held as Delivery }])).toEqual(['done'])
+    await keeper.stop({ mayFail: true })
+  })
+
   test('gives back what must no longer be renewed, counted', async () => {
     const { path, open } = await setUp()
     const holder = await open({ path })
@@ -100,6 +126,7 @@ interface Keeper {
   readonly ready: Promise<void>
   /** The first error it reports. */
   readonly failed: Promise<unknown>
+  readonly failures: readonly unknown[]
   abandon(of: readonly DeliveryRef[]): void
   stop(options?: { readonly mayFail?: boolean }): Promise<void>
 }
@@ -128,6 +155,7 @@ function startKeeper(broker: VirtualBroker): Keeper {
   return {
     ready: ready.promise,
     failed: failed.promise,
+    failures,
     abandon: (deliveries) => void ready.promise.then(() => abandon(deliveries)),
     async stop({ mayFail = false } = {}) {
       controller.abort()
