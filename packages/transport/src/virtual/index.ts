@@ -1,3 +1,5 @@
+export type { ListItem, ListStore } from './list-store.ts'
+export { type ListTransportDefinition, listTransport } from './list-transport.ts'
 export { topicMatches } from './topic-pattern.ts'
 export type { QueueMessage, VirtualBroker, VirtualSettlement } from './virtual-broker.ts'
 export { type VirtualTransportDefinition, virtualTransport } from './virtual-transport.ts'
