@@ -1,4 +1,5 @@
 import { CodecUnavailableError } from './errors.ts'
+import { loadOnce } from './load-once.ts'
 
 /** A codec that comes into memory on demand. */
 export interface LazyCodec<Codec> {
@@ -12,20 +13,27 @@ export interface LazyCodec<Codec> {
 export class CodecSlot<Codec extends { readonly contentType: string }> {
   readonly name: string
   readonly contentType: string
-  readonly #lazy: LazyCodec<Codec> | undefined
+  readonly #packageName: string | undefined
+  readonly #fill: () => Promise<void>
   #codec: Codec | undefined
-  #loading: Promise<void> | undefined
 
   constructor(name: string, definition: Codec | LazyCodec<Codec>) {
     this.name = name
     this.contentType = definition.contentType
-    if ('load' in definition) this.#lazy = definition
-    else this.#codec = definition
+    const lazy = 'load' in definition ? definition : undefined
+    if (lazy === undefined) this.#codec = definition as Codec
+    this.#packageName = lazy?.packageName
+    // Again after a failure: the package may be installed by then.
+    this.#fill = loadOnce(async () => {
+      this.#codec ??= await lazy?.load().catch((cause: unknown) => {
+        throw new CodecUnavailableError(name, lazy.packageName, { cause })
+      })
+    })
   }
 
   /** @throws CodecUnavailableError where it is not loaded. */
   get codec(): Codec {
-    if (this.#codec === undefined) throw new CodecUnavailableError(this.name, this.#lazy?.packageName)
+    if (this.#codec === undefined) throw new CodecUnavailableError(this.name, this.#packageName)
     return this.#codec
   }
 
@@ -36,18 +44,6 @@ export class CodecSlot<Codec extends { readonly contentType: string }> {
 
   /** At once where there is nothing to load. Calls at the same time load once. @throws CodecUnavailableError */
   load(): Promise<void> {
-    if (this.#codec !== undefined || this.#lazy === undefined) return Promise.resolve()
-    this.#loading ??= this.#fill(this.#lazy)
-    return this.#loading
-  }
-
-  async #fill(lazy: LazyCodec<Codec>): Promise<void> {
-    try {
-      this.#codec = await lazy.load()
-    } catch (cause) {
-      // The package may be installed by the next time.
-      this.#loading = undefined
-      throw new CodecUnavailableError(this.name, lazy.packageName, { cause })
-    }
+    return this.#fill()
   }
 }
