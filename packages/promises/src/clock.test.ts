@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { systemClock } from './clock.ts'
 
 describe('systemClock', () => {
@@ -17,6 +17,13 @@ describe('systemClock', () => {
     await new Promise((resolve) => setTimeout(resolve, 20))
     cancel()
     expect(early).toBe(false)
+  })
+
+  test('takes a time that has passed for now: Node 24 prints a warning of a negative one', async () => {
+    const setTimer = vi.spyOn(globalThis, 'setTimeout')
+    onTestFinished(() => setTimer.mockRestore())
+    await new Promise<void>((resolve) => systemClock.schedule(-100, resolve))
+    expect(setTimer.mock.calls.map(([, delayMs]) => delayMs)).toEqual([0])
   })
 
   test('counts durations on a clock that does not go back', () => {

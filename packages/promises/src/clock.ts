@@ -5,8 +5,8 @@ export interface Clock {
   /** Milliseconds from an arbitrary start, for durations. Never goes back. */
   monotonic(): number
   /**
-   * Calls `run` once after `delayMs`, to the millisecond; the returned function cancels it. Never calls `run` before
-   * returning. The timer keeps the process alive unless `unref` is set.
+   * Calls `run` once after `delayMs`, to the millisecond, or soon where that is negative; the returned function cancels
+   * it. Never calls `run` before returning. The timer keeps the process alive unless `unref` is set.
    */
   schedule(delayMs: number, run: () => void, options?: { readonly unref?: boolean }): () => void
 }
@@ -24,7 +24,7 @@ export const systemClock: Clock = {
       timer =
         leftMs > LONGEST_TIMEOUT_MS
           ? setTimeout(() => arm(leftMs - LONGEST_TIMEOUT_MS), LONGEST_TIMEOUT_MS)
-          : setTimeout(run, Math.ceil(leftMs)) // `setTimeout` cuts fractions off
+          : setTimeout(run, Math.max(0, Math.ceil(leftMs))) // it cuts fractions off, and Node warns of what is negative
       if (options?.unref === true) timer.unref()
     }
     arm(delayMs)
