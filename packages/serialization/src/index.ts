@@ -19,8 +19,10 @@ export type { JsonOptions, JsonTypes } from './json/json-options.ts'
 export { parseJson } from './json/parse-json.ts'
 export { stringifyJson } from './json/stringify-json.ts'
 export { TypedValues, type TypedValuesOptions, type ValueType } from './json/typed-values.ts'
+export type { MemoryOptions } from './memory-budget.ts'
 export { type MsgpackOptions, msgpackSerializer } from './msgpack/msgpack-serializer.ts'
 export { type PickleOptions, pickleSerializer } from './pickle/pickle-serializer.ts'
+export { type BodyCodecs, type MessageContent, readBody } from './read-body.ts'
 export type {
   BinarySerializer,
   DecodeOptions,
@@ -34,6 +36,7 @@ export { decodeUtf8 } from './text.ts'
 export { DateTime } from './values/date-time.ts'
 export { Decimal } from './values/decimal.ts'
 export type { CalendarFields, ClockFields } from './values/iso-time.ts'
+export { localTime } from './values/local-time.ts'
 export { PlainDate } from './values/plain-date.ts'
 export { TimeDelta } from './values/time-delta.ts'
 export { TimeOfDay } from './values/time-of-day.ts'

@@ -1,4 +1,8 @@
 import { DecodeError } from './errors.ts'
+import { setOwn } from './set-own.ts'
+
+/** Places that V8 gives to a list which something is added to. */
+const FIRST_ROOM = 17
 
 export interface TreeLimits {
   /** For errors. */
@@ -39,6 +43,8 @@ class TreeFinisher {
     if (!(Array.isArray(value) || value instanceof Map || value instanceof Set)) {
       const reason = this.#limits.refuse?.(value)
       if (reason !== undefined) throw this.#error(reason)
+      // Text that was put together character by character stays a tree of its parts until somebody looks at it.
+      if (typeof value === 'string') value.charCodeAt(0)
       return value
     }
     const known = this.#finished.get(value)
@@ -65,13 +71,18 @@ class TreeFinisher {
       return finished
     }
     if (Array.isArray(value)) {
-      for (let index = 0; index < value.length; index++) value[index] = inside(value[index])
-      return [value, below]
+      // A list that grew has room for many more.
+      const items = value.length < FIRST_ROOM ? value.slice() : value
+      for (let index = 0; index < items.length; index++) items[index] = inside(items[index])
+      return [items, below]
     }
     if (value instanceof Set) return [new Set(Array.from(value, inside)), below]
-    const entries = Array.from(value, ([key, item]) => [inside(key), inside(item)] as const)
-    // Object.fromEntries defines its keys, so that "__proto__" is one like any other.
-    return [entries.every(([key]) => typeof key === 'string') ? fromEntries(entries) : new Map(entries), below]
+    if (![...value.keys()].every((key) => typeof key === 'string')) {
+      return [new Map(Array.from(value, ([key, item]) => [inside(key), inside(item)])), below]
+    }
+    const object: Record<string, unknown> = {}
+    for (const [key, item] of value) setOwn(object, inside(key) as string, inside(item))
+    return [object, below]
   }
 
   #enter(depth: number): void {
@@ -90,8 +101,4 @@ class TreeFinisher {
 
 function isContainer(value: unknown): boolean {
   return Array.isArray(value) || value instanceof Map || value instanceof Set
-}
-
-function fromEntries(entries: readonly (readonly [unknown, unknown])[]): Record<string, unknown> {
-  return Object.fromEntries(entries as readonly (readonly [string, unknown])[])
 }

@@ -9,7 +9,7 @@ import type { DecodeOptions, EncodedBody, LazySerializer, Serializer } from './s
 import { decodeUtf8, toBytes } from './text.ts'
 import { yamlSerializer } from './yaml/yaml-serializer.ts'
 
-/** Content types that only ever give the text or bytes as they are. */
+/** Content types that only ever give the text or bytes as they are; kombu takes them from everybody. */
 const HARMLESS: ReadonlySet<string> = new Set(['application/data', 'application/text'])
 const JSON_ONLY: ReadonlySet<string> = new Set(['application/json'])
 /** What `decode` makes of a content type that needs no serializer. */

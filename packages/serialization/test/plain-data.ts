@@ -17,9 +17,14 @@ const offset = fc.option(fc.integer({ min: -1439, max: 1439 }), { nil: undefined
   return `${minutes < 0 ? '-' : '+'}${part(Math.abs(minutes) / 60)}:${part(Math.abs(minutes) % 60)}`
 })
 
-export const dateTimes: fc.Arbitrary<DateTime> = fc
-  .tuple(calendar, clock, offset)
-  .map(([date, time, zone]) => new DateTime(`${date}T${time}${zone}`))
+/** Times as they are read: a `DateTime` only where it says more than a `Date`. */
+export const dateTimes: fc.Arbitrary<Date> = fc.oneof(
+  fc.date({ min: new Date('0001-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true }),
+  fc.tuple(calendar, clock, offset).map(([date, time, zone]) => {
+    const exact = new DateTime(`${date}T${time}${zone}`)
+    return exact.offsetSeconds === 0 && exact.microsecond % 1000 === 0 ? new Date(exact.getTime()) : exact
+  }),
+)
 export const dates: fc.Arbitrary<PlainDate> = calendar.map((date) => new PlainDate(date))
 export const times: fc.Arbitrary<TimeOfDay> = fc.tuple(clock, offset).map(([time, zone]) => new TimeOfDay(time + zone))
 export const deltas: fc.Arbitrary<TimeDelta> = fc

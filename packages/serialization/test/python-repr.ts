@@ -17,9 +17,10 @@ export function pythonRepr(value: unknown): string {
   if (value instanceof Map) return dictRepr([...value])
   if (value instanceof Set) return value.size === 0 ? 'set()' : `{${[...value].map(pythonRepr).join(', ')}}`
   if (value instanceof Uint8Array) return `b${quoted(Buffer.from(value).toString('latin1'), bytesEscape)}`
-  if (value instanceof DateTime) {
-    const { year, month, day } = value.fields
-    return `datetime.datetime(${[year, month, day, ...clockArguments(value.fields)].join(', ')})`
+  if (value instanceof Date) {
+    const { fields } = DateTime.from(value)
+    const { year, month, day } = fields
+    return `datetime.datetime(${[year, month, day, ...clockArguments(fields)].join(', ')})`
   }
   if (value instanceof PlainDate) return `datetime.date(${value.year}, ${value.month}, ${value.day})`
   if (value instanceof TimeOfDay) return `datetime.time(${clockArguments(value).join(', ')})`

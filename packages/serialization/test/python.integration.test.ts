@@ -67,6 +67,7 @@ const BYTES: readonly unknown[] = [
 const BIG: readonly unknown[] = [[2n ** 70n, -(2n ** 64n), 10n ** 400n], '\ud800 half']
 const DATES: readonly unknown[] = [
   [new DateTime('2024-01-02T03:04:05'), new DateTime('2024-01-02T03:04:05.000001+05:30'), new PlainDate('0001-01-01')],
+  [new Date(0), new Date(1_700_000_000_123)],
   [new DateTime('9999-12-31T23:59:59.999999+00:00'), new DateTime('1969-12-31T23:59:59.999999-11:45')],
 ]
 const COLLECTIONS: readonly unknown[] = [

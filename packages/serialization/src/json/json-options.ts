@@ -1,7 +1,9 @@
+import type { MemoryOptions } from '../memory-budget.ts'
+
 /** Content type of everything in this folder, for errors. */
 export const JSON_TYPE = 'application/json'
 
-export interface JsonOptions {
+export interface JsonOptions extends MemoryOptions {
   /**
    * Arrays and objects inside each other, at most; at most 1,000. Also what stops a value that contains itself.
    * @defaultValue `100`

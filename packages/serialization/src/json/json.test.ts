@@ -82,6 +82,25 @@ describe('reading', () => {
     expect(parseJson(JSON.stringify(rows))).toEqual(rows)
   })
 
+  test('memory is limited, whichever parser reads', () => {
+    const tooMuch = (limit: number): string =>
+      `cannot read application/json: its values would take more than ${limit} bytes of memory`
+    expect(() => parseJson('[[],[],[]]', { maxMemoryBytes: 100 })).toThrow(tooMuch(180))
+    expect(() => parseJson('[[],[],NaN]', { maxMemoryBytes: 50 })).toThrow(tooMuch(138))
+    expect(parseJson('[[],[],[]]', { maxMemoryBytes: 200 })).toEqual([[], [], []])
+    // What stands in a text is text.
+    const text = JSON.stringify('[[],{"a":'.repeat(100))
+    expect(parseJson(text, { maxMemoryBytes: 0 })).toBe('[[],{"a":'.repeat(100))
+    expect(parseJson('[1,2,3]', { maxMemoryBytes: Number.POSITIVE_INFINITY })).toEqual([1, 2, 3])
+  })
+
+  test('64 MiB more than eight times the text is enough for any of 3 MiB, and for rows of any number', () => {
+    expect(parseJson(`[${Array.from({ length: 2 ** 20 }, () => '[]').join(',')}]`)).toHaveLength(2 ** 20)
+    expect(() => parseJson(`[${Array.from({ length: 2 ** 21 }, () => '[]').join(',')}]`)).toThrow('bytes of memory')
+    const row = '{"id":1234567,"name":"a name","tags":["x","y"],"price":12.5,"active":true}'
+    expect(parseJson(`[${Array.from({ length: 2 ** 17 }, () => row).join(',')}]`)).toHaveLength(2 ** 17)
+  })
+
   test('an integer of more digits than Python would read is refused', () => {
     expect(parseJson('9'.repeat(4300))).toBe(BigInt('9'.repeat(4300)))
     expect(() => parseJson('9'.repeat(4301))).toThrow(DecodeError)

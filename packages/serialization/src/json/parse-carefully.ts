@@ -1,9 +1,13 @@
 import { DecodeError } from '../errors.ts'
+import { setOwn } from '../set-own.ts'
 import { JSON_TYPE, type JsonTypes } from './json-options.ts'
-import { revive, setOwn } from './revive.ts'
+import { revive } from './revive.ts'
 
 /** Python refuses to read longer integers too (`sys.set_int_max_str_digits`): their cost grows faster than they do. */
 const MAX_INTEGER_DIGITS = 4300
+
+/** A list that grew has room for as many more. */
+const FIRST_ROOM = 17
 
 /** The whole of Python's JSON dialect, one character after the other. `parseJson` comes here only when it must. */
 export function parseCarefully(text: string, maxDepth: number, types: JsonTypes | undefined): unknown {
@@ -107,7 +111,7 @@ class CarefulParser {
       const next = this.#peek()
       if (next === CLOSE_ARRAY) {
         this.#leave()
-        return array
+        return array.length < FIRST_ROOM ? array.slice() : array
       }
       if (next !== COMMA) throw this.#error('expected "," or "]"')
       this.#at++

@@ -1,6 +1,7 @@
 import { depthLimit, type JsonOptions } from './json-options.ts'
 import { parseCarefully } from './parse-carefully.ts'
 import { reviveAll } from './revive.ts'
+import { weighJson } from './weigh-json.ts'
 
 /**
  * Reads JSON as Python writes it: integers beyond 2^53 become `bigint`, and `NaN`, `Infinity` and `-Infinity` are
@@ -14,6 +15,7 @@ import { reviveAll } from './revive.ts'
 export function parseJson(text: string, options?: JsonOptions): unknown {
   const maxDepth = depthLimit(options)
   const types = options?.types
+  weighJson(text, options)
   if (!mayNestOnly(text, maxDepth) || mayHoldBigInteger(text)) return parseCarefully(text, maxDepth, types)
   let value: unknown
   try {

@@ -1,5 +1,6 @@
 import { quote } from '@celery/promises'
 import { DecodeError } from '../errors.ts'
+import { setOwn } from '../set-own.ts'
 import { JSON_TYPE, type JsonTypes } from './json-options.ts'
 
 /** Puts values in the place of all tagged objects, in place; innermost first. @throws DecodeError */
@@ -27,14 +28,5 @@ export function revive(object: Record<string, unknown>, types: JsonTypes, positi
   } catch (cause) {
     const reason = `bad value of type ${quote(type)}`
     throw new DecodeError(JSON_TYPE, reason, position, { cause })
-  }
-}
-
-/** As `JSON.parse` does: a key is a key, and never sets a prototype. */
-export function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') {
-    Object.defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true })
-  } else {
-    object[key] = value
   }
 }

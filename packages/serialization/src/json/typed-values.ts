@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { quote } from '@celery/promises'
 import type { FleetVersion } from '../fleet-version.ts'
 import { asBuffer } from '../text.ts'
-import { DateTime, isoFormat } from '../values/date-time.ts'
+import { isoFormat, readDateTime } from '../values/date-time.ts'
 import { Decimal } from '../values/decimal.ts'
 import { PlainDate } from '../values/plain-date.ts'
 import { TimeOfDay } from '../values/time-of-day.ts'
@@ -54,7 +54,7 @@ export class TypedValues implements JsonTypes {
     this.#write(Decimal, (decimal) => tag('decimal', decimal.text), String)
     this.#write(Uuid, (uuid) => tag('uuid', { hex: uuid.hex }), String)
     this.#write(Uint8Array, taggedBytes, refuseBytes)
-    this.#read('datetime', (data) => new DateTime(text(data)))
+    this.#read('datetime', (data) => readDateTime(text(data)))
     this.#read('date', (data) => new PlainDate(text(data)))
     this.#read('time', (data) => new TimeOfDay(text(data)))
     this.#read('decimal', (data) => new Decimal(text(data)))

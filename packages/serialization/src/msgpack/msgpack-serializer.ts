@@ -1,7 +1,8 @@
 import { depthLimit } from '../json/json-options.ts'
+import type { MemoryOptions } from '../memory-budget.ts'
 import type { LazySerializer } from '../serializer.ts'
 
-export interface MsgpackOptions {
+export interface MsgpackOptions extends MemoryOptions {
   /** Arrays and maps inside each other, at most; at most 1,000. @defaultValue `100` */
   readonly maxDepth?: number
 }
@@ -25,7 +26,7 @@ export function msgpackSerializer(options?: MsgpackOptions): LazySerializer {
         contentType,
         contentEncoding: 'binary',
         encode: (value) => writeMsgpack(value, maxDepth),
-        decode: (bytes) => readMsgpack(bytes, maxDepth),
+        decode: (bytes) => readMsgpack(bytes, maxDepth, options),
       }
     },
   }

@@ -12,6 +12,11 @@ describe('reading', () => {
   test.each([
     ['an array of 2^32-1 values without any', 'dd ffffffff', 'more values are announced'],
     ['a map of 2^32-1 pairs without any', 'df ffffffff', 'more values are announced'],
+    [
+      'arrays in arrays that announce what is left, each for itself',
+      'dc0006 dc0003 dc0003 00 00 00 00',
+      'more values are announced',
+    ],
     ['text of 4 GiB', 'db ffffffff 61', 'unexpected end'],
     ['bytes of 4 GiB', 'c6 ffffffff 61', 'unexpected end'],
     ['an extension type', 'd4 05 01', 'extension types'],
@@ -34,6 +39,17 @@ describe('reading', () => {
     const reading = async (maxDepth: number) => (await msgpackSerializer({ maxDepth }).load()).decode(deep as never)
     await expect(reading(3)).resolves.toEqual([[[1]]])
     await expect(reading(2)).rejects.toThrow('nested too deeply')
+  })
+
+  test('memory is limited', async () => {
+    const { decode: narrow } = (await msgpackSerializer({ maxMemoryBytes: 100 }).load()) as BinarySerializer
+    expect(narrow(Buffer.of(0x91, 0x01))).toEqual([1])
+    expect(() => narrow(Buffer.of(0x93, 0x90, 0x90, 0x90))).toThrow(
+      'cannot read application/x-msgpack: its values would take more than 132 bytes of memory',
+    )
+    for (const body of [Buffer.of(0x91, 0xc4, 0), Buffer.of(0x82, 0xa1, 0x61, 1, 0xa1, 0x62, 1)]) {
+      expect(() => narrow(body)).toThrow('bytes of memory')
+    }
   })
 
   test('a __proto__ key is data (H-13)', () => {

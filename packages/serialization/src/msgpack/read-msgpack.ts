@@ -1,22 +1,27 @@
 import { ByteSource } from '../byte-source.ts'
-import { setOwn } from '../json/revive.ts'
+import { MEMORY, MemoryBudget, type MemoryOptions } from '../memory-budget.ts'
+import { setOwn } from '../set-own.ts'
 import { decodeUtf8 } from '../text.ts'
 
 const TYPE = 'application/x-msgpack'
 
 /** @throws DecodeError also for extension types, keys that are no text, and lengths beyond the end. */
-export function readMsgpack(bytes: Uint8Array, maxDepth: number): unknown {
-  const reader = new MsgpackReader(new ByteSource(bytes, TYPE), maxDepth)
-  return reader.read()
+export function readMsgpack(bytes: Uint8Array, maxDepth: number, options?: MemoryOptions): unknown {
+  const budget = new MemoryBudget(TYPE, bytes.byteLength, options)
+  return new MsgpackReader(new ByteSource(bytes, TYPE), maxDepth, budget).read()
 }
 
 class MsgpackReader {
   readonly #source: ByteSource
+  readonly #budget: MemoryBudget
   #depthLeft: number
+  /** Values that were announced and are still to come. */
+  #owed = 0
 
-  constructor(source: ByteSource, maxDepth: number) {
+  constructor(source: ByteSource, maxDepth: number, budget: MemoryBudget) {
     this.#source = source
     this.#depthLeft = maxDepth
+    this.#budget = budget
   }
 
   read(): unknown {
@@ -41,11 +46,11 @@ class MsgpackReader {
       case 0xc3:
         return true
       case 0xc4:
-        return source.bytes(source.byte())
+        return this.#bytes(source.byte())
       case 0xc5:
-        return source.bytes(source.uint16())
+        return this.#bytes(source.uint16())
       case 0xc6:
-        return source.bytes(source.uint32())
+        return this.#bytes(source.uint32())
       case 0xca:
         return source.float()
       case 0xcb:
@@ -88,13 +93,22 @@ class MsgpackReader {
   }
 
   #text(length: number): string {
+    this.#budget.take(MEMORY.leaf)
     return decodeUtf8(this.#source.view(length), TYPE)
+  }
+
+  #bytes(length: number): Uint8Array {
+    this.#budget.take(MEMORY.bytes)
+    return this.#source.bytes(length)
   }
 
   #array(length: number): unknown[] {
     this.#enter(length)
-    const array: unknown[] = []
-    for (let index = 0; index < length; index++) array.push(this.#value())
+    this.#budget.take(MEMORY.array + length * MEMORY.slot)
+    const array = new Array<unknown>(length)
+    for (let index = 0; index < length; index++) {
+      array[index] = this.#owedValue()
+    }
     this.#depthLeft++
     return array
   }
@@ -102,19 +116,30 @@ class MsgpackReader {
   #map(length: number): Record<string, unknown> {
     // A key and a value for each.
     this.#enter(length * 2)
+    this.#budget.take(MEMORY.object + length * MEMORY.property)
     const object: Record<string, unknown> = {}
     for (let index = 0; index < length; index++) {
-      const key = this.#value()
+      const key = this.#owedValue()
       if (typeof key !== 'string') throw this.#source.error('a key is no text')
-      setOwn(object, key, this.#value())
+      setOwn(object, key, this.#owedValue())
     }
     this.#depthLeft++
     return object
   }
 
-  /** Each value takes one byte at least, so a length that cannot be true is found before anything is made for it. */
+  #owedValue(): unknown {
+    this.#owed--
+    return this.#value()
+  }
+
+  /**
+   * Each value takes one byte at least, so a length that cannot be true is found before anything is made for it; also
+   * where each of many that lie in each other claims all that is left.
+   */
   #enter(values: number): void {
-    if (values > this.#source.left) throw this.#source.error('more values are announced than there are bytes')
+    if (this.#owed + values > this.#source.left)
+      throw this.#source.error('more values are announced than there are bytes')
+    this.#owed += values
     if (this.#depthLeft-- === 0) throw this.#source.error('nested too deeply')
   }
 }

@@ -1,7 +1,8 @@
 import { depthLimit } from '../json/json-options.ts'
+import type { MemoryOptions } from '../memory-budget.ts'
 import type { LazySerializer } from '../serializer.ts'
 
-export interface PickleOptions {
+export interface PickleOptions extends MemoryOptions {
   /** Lists, dicts and sets inside each other, at most; at most 1,000. @defaultValue `100` */
   readonly maxDepth?: number
 }
@@ -28,7 +29,7 @@ export function pickleSerializer(options?: PickleOptions): LazySerializer {
         contentType,
         contentEncoding: 'binary',
         encode: (value) => writePickle(value, maxDepth),
-        decode: (bytes) => readPickle(bytes, maxDepth),
+        decode: (bytes) => readPickle(bytes, maxDepth, options),
       }
     },
   }

@@ -1,12 +1,12 @@
 import { asBuffer } from '../text.ts'
-import { DateTime } from '../values/date-time.ts'
+import { readDateTime } from '../values/date-time.ts'
 import { Decimal } from '../values/decimal.ts'
-import type { CalendarFields, ClockFields } from '../values/iso-time.ts'
+import { type CalendarFields, type ClockFields, utcMilliseconds } from '../values/iso-time.ts'
 import { PlainDate } from '../values/plain-date.ts'
 import { TimeDelta } from '../values/time-delta.ts'
 import { TimeOfDay } from '../values/time-of-day.ts'
 import { Uuid } from '../values/uuid.ts'
-import { zoneOffset } from './zone-offset.ts'
+import type { ZoneClocks } from './zone-clocks.ts'
 
 /** What stands for something inside a pickle and is no data by itself. */
 export abstract class NotData {
@@ -21,9 +21,9 @@ export abstract class NotData {
 export class PlainGlobal extends NotData {
   override readonly name: string
   /** The value, of what a pickle calls it with. @throws for arguments that do not fit. */
-  readonly make: (args: readonly unknown[]) => unknown
+  readonly make: (args: readonly unknown[], clocks: ZoneClocks) => unknown
 
-  constructor(name: string, make: (args: readonly unknown[]) => unknown) {
+  constructor(name: string, make: (args: readonly unknown[], clocks: ZoneClocks) => unknown) {
     super()
     this.name = name
     this.make = make
@@ -33,8 +33,8 @@ export class PlainGlobal extends NotData {
 /** A `UUID` before its state arrives: the only value here that pickle makes in two steps. */
 export class UnfinishedUuid extends NotData {
   override readonly name = 'uuid.UUID'
-  /** Where the memo has it. */
-  readonly memoIndices: number[] = []
+  /** Where the memo has it, until it is finished. */
+  memoIndices: number[] = []
 
   finish(state: unknown): Uuid {
     const integer: unknown = state instanceof Map ? state.get('int') : undefined
@@ -102,10 +102,10 @@ export const plainGlobals: ReadonlyMap<string, PlainGlobal> = new Map(
 )
 
 /** Ten bytes and perhaps a zone; the top bit of the month is `fold`, which an offset makes superfluous. */
-function makeDateTime([state, zone]: readonly unknown[]): DateTime {
+function makeDateTime([state, zone]: readonly unknown[]): Date {
   const data = stateOf(state, 10)
   const fields = { ...calendarOf(data), ...clockOf(data.subarray(4)) }
-  return DateTime.of({ ...fields, offsetSeconds: offsetOf(zone, fields) })
+  return readDateTime({ ...fields, offsetSeconds: offsetOf(zone, fields) })
 }
 
 function makeTime([state, zone]: readonly unknown[]): TimeOfDay {
@@ -138,9 +138,13 @@ function makePytzZone([, offset = 0]: readonly unknown[]): Zone {
   return new Zone(() => seconds)
 }
 
-function makeZone([name]: readonly unknown[]): Zone {
+function makeZone([name]: readonly unknown[], clocks: ZoneClocks): Zone {
   const zone = text(name)
-  return new Zone((fields) => (fields === undefined ? undefined : zoneOffset(zone, fields)))
+  return new Zone((fields) => {
+    if (fields === undefined) return undefined
+    const shown = utcMilliseconds(fields, fields)
+    return (shown - clocks.instantAt(zone, shown)) / 1000
+  })
 }
 
 /** Bytes, or in pickles of Python 2 the text of as many Latin-1 characters. */

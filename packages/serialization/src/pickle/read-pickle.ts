@@ -1,15 +1,29 @@
 import { quote } from '@celery/promises'
 import { ByteSource } from '../byte-source.ts'
+import { MEMORY, MemoryBudget, type MemoryOptions } from '../memory-budget.ts'
 import { plainTree } from '../plain-tree.ts'
 import { decodeLong, parseLong } from './long-integer.ts'
+import { Memo } from './memo.ts'
 import { parsePythonString, parseRawUnicode } from './old-strings.ts'
 import { NotData, PlainGlobal, plainGlobals, UnfinishedUuid } from './plain-globals.ts'
 import { decodeSurrogates } from './surrogates.ts'
+import { ZoneClocks } from './zone-clocks.ts'
 
 const TYPE = 'application/x-python-serialize'
 
 /** Far more than a message holds; it ends the expansion of what is referred to again and again. */
 const MAX_NODES = 1_000_000
+
+/** What a container takes beside itself until all are finished. */
+const FINISHING = 100
+const LIST = MEMORY.array + FINISHING
+/** First a `Map`, then an object. */
+const DICT = MEMORY.table + MEMORY.object + FINISHING
+const PAIR = MEMORY.entry + MEMORY.property
+/** A list that grows has room for so many from the start. */
+const FIRST_ROOM = 17 * MEMORY.slot
+/** On the stack, and in what it becomes a part of. */
+const ITEM = 2 * MEMORY.slot
 
 /**
  * Reads a pickle of plain data, protocols 0 to 5. A pickle is a program for a small stack machine; this one has the
@@ -17,8 +31,8 @@ const MAX_NODES = 1_000_000
  *
  * @throws DecodeError also for every class that is not on the list.
  */
-export function readPickle(bytes: Uint8Array, maxDepth: number): unknown {
-  const value = new PickleMachine(bytes).run()
+export function readPickle(bytes: Uint8Array, maxDepth: number, options?: MemoryOptions): unknown {
+  const value = new PickleMachine(bytes, new MemoryBudget(TYPE, bytes.byteLength, options)).run()
   const maxNodes = MAX_NODES + bytes.byteLength
   return plainTree(value, { contentType: TYPE, maxDepth, maxNodes, refuse: whyNoData })
 }
@@ -32,11 +46,15 @@ const MARK = Symbol('mark')
 
 class PickleMachine {
   readonly #source: ByteSource
+  readonly #budget: MemoryBudget
+  readonly #clocks: ZoneClocks
   readonly #stack: unknown[] = []
-  readonly #memo = new Map<number, unknown>()
+  readonly #memo = new Memo()
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, budget: MemoryBudget) {
     this.#source = new ByteSource(bytes, TYPE)
+    this.#budget = budget
+    this.#clocks = new ZoneClocks(budget)
   }
 
   run(): unknown {
@@ -109,10 +127,10 @@ class PickleMachine {
         this.#push(parseLong(source.line().toString('latin1')))
         break
       case 0x8a: // LONG1
-        this.#push(decodeLong(source.view(source.byte())))
+        this.#push(this.#long(source.byte()))
         break
       case 0x8b: // LONG4
-        this.#push(decodeLong(source.view(positive(source.int32LE()))))
+        this.#push(this.#long(positive(source.int32LE())))
         break
       case 0x46: // F FLOAT
         this.#push(parseFloatLine(source.line().toString('latin1')))
@@ -143,34 +161,32 @@ class PickleMachine {
         this.#push(this.#text(source.length64LE()))
         break
       case 0x42: // B BINBYTES
-        this.#push(source.bytes(source.uint32LE()))
+        this.#push(this.#bytes(source.uint32LE()))
         break
       case 0x43: // C SHORT_BINBYTES
-        this.#push(source.bytes(source.byte()))
+        this.#push(this.#bytes(source.byte()))
         break
       case 0x8e: // BINBYTES8
       case 0x96: // BYTEARRAY8
-        this.#push(source.bytes(source.length64LE()))
+        this.#push(this.#bytes(source.length64LE()))
         break
 
       case 0x5d: // ] EMPTY_LIST
-        this.#push([])
-        break
       case 0x29: // ) EMPTY_TUPLE
-        this.#push([])
+        this.#pushList([])
         break
       case 0x6c: // l LIST
       case 0x74: // t TUPLE
-        this.#push(this.#popMark())
+        this.#pushList(this.#popMark())
         break
       case 0x85: // TUPLE1
-        this.#push(this.#popMany(1))
+        this.#pushList(this.#popMany(1))
         break
       case 0x86: // TUPLE2
-        this.#push(this.#popMany(2))
+        this.#pushList(this.#popMany(2))
         break
       case 0x87: // TUPLE3
-        this.#push(this.#popMany(3))
+        this.#pushList(this.#popMany(3))
         break
       case 0x61: // a APPEND
         this.#append([this.#data()])
@@ -179,28 +195,28 @@ class PickleMachine {
         this.#append(this.#popMark())
         break
       case 0x7d: // } EMPTY_DICT
-        this.#push(new Map())
+        this.#pushDict([])
         break
       case 0x64: // d DICT
-        this.#push(setItems(new Map(), this.#popMark()))
+        this.#pushDict(this.#popMark())
         break
       case 0x73: // s SETITEM
-        setItems(this.#container(2), this.#popMany(2))
+        this.#setItems(this.#container(2), this.#popMany(2))
         break
       case 0x75: {
         // u SETITEMS
         const items = this.#popMark()
-        setItems(this.#top(), items)
+        this.#setItems(this.#top(), items)
         break
       }
       case 0x8f: // EMPTY_SET
-        this.#push(new Set())
+        this.#pushSet([])
         break
       case 0x90: // ADDITEMS
         this.#addItems(this.#popMark())
         break
       case 0x91: // FROZENSET
-        this.#push(new Set(this.#popMark()))
+        this.#pushSet(this.#popMark())
         break
 
       case 0x70: // p PUT
@@ -264,7 +280,9 @@ class PickleMachine {
   #make(): void {
     const [global, args] = this.#popMany(2)
     if (!(global instanceof PlainGlobal) || !Array.isArray(args)) throw new TypeError('only what has a name is made')
-    this.#push(global.make(args))
+    // Some make a copy of what they are given, which a pickle can refer to again and again.
+    this.#budget.take(args.reduce<number>((sum, arg) => sum + copyBytes(arg), MEMORY.typed))
+    this.#push(global.make(args, this.#clocks))
   }
 
   #build(): void {
@@ -274,22 +292,26 @@ class PickleMachine {
     this.#push(uuid)
     // Whoever refers to it again means the finished one.
     for (const index of object.memoIndices) if (this.#memo.get(index) === object) this.#memo.set(index, uuid)
+    object.memoIndices = []
   }
 
   #append(items: readonly unknown[]): void {
     const list = this.#top()
     if (!Array.isArray(list)) throw new TypeError('there is no list to append to')
+    if (list.length === 0) this.#budget.take(FIRST_ROOM)
     for (const item of items) list.push(item)
   }
 
   #addItems(items: readonly unknown[]): void {
     const set = this.#top()
     if (!(set instanceof Set)) throw new TypeError('there is no set to add to')
+    this.#budget.take(items.length * 2 * MEMORY.entry)
     for (const item of items) set.add(item)
   }
 
   #remember(index: number): void {
     const value = this.#top()
+    this.#budget.take(index === this.#memo.size ? MEMORY.slot : MEMORY.entry)
     this.#memo.set(index, value)
     if (value instanceof UnfinishedUuid) value.memoIndices.push(index)
   }
@@ -300,6 +322,7 @@ class PickleMachine {
   }
 
   #text(length: number): string {
+    this.#budget.take(MEMORY.leaf)
     const text = decodeSurrogates(this.#source.view(length))
     if (text === undefined) throw this.#source.error('invalid UTF-8')
     return text
@@ -312,8 +335,46 @@ class PickleMachine {
     return text
   }
 
+  #bytes(length: number): Uint8Array {
+    this.#budget.take(MEMORY.bytes)
+    return this.#source.bytes(length)
+  }
+
+  #long(length: number): number | bigint {
+    this.#budget.take(MEMORY.leaf)
+    return decodeLong(this.#source.view(length))
+  }
+
   #push(value: unknown): void {
+    this.#budget.take(ITEM)
     this.#stack.push(value)
+  }
+
+  #pushList(items: unknown[]): void {
+    this.#budget.take(LIST)
+    this.#push(items)
+  }
+
+  /** @param items - Keys and values in turn. */
+  #pushDict(items: readonly unknown[]): void {
+    this.#budget.take(DICT)
+    const dict = new Map()
+    this.#setItems(dict, items)
+    this.#push(dict)
+  }
+
+  #pushSet(items: readonly unknown[]): void {
+    // Two of them: what is finished is another one.
+    this.#budget.take(2 * (MEMORY.table + items.length * MEMORY.entry) + FINISHING)
+    this.#push(new Set(items))
+  }
+
+  /** @param items - Keys and values in turn. */
+  #setItems(map: unknown, items: readonly unknown[]): void {
+    if (!(map instanceof Map)) throw new TypeError('there is no dict to set items of')
+    if (items.length % 2 !== 0) throw new TypeError('a key has no value')
+    this.#budget.take((items.length / 2) * PAIR)
+    for (let index = 0; index < items.length; index += 2) map.set(items[index], items[index + 1])
   }
 
   #pop(): unknown {
@@ -355,12 +416,11 @@ class PickleMachine {
   }
 }
 
-/** Keys and values in turn. */
-function setItems(map: unknown, items: readonly unknown[]): Map<unknown, unknown> {
-  if (!(map instanceof Map)) throw new TypeError('there is no dict to set items of')
-  if (items.length % 2 !== 0) throw new TypeError('a key has no value')
-  for (let index = 0; index < items.length; index += 2) map.set(items[index], items[index + 1])
-  return map
+/** What a copy of an argument takes at most. */
+function copyBytes(arg: unknown): number {
+  if (typeof arg === 'string') return 2 * arg.length
+  if (arg instanceof Uint8Array) return arg.byteLength
+  return Array.isArray(arg) ? MEMORY.table + arg.length * 2 * PAIR : 0
 }
 
 /** `I01` and `I00` are the booleans of protocols 0 and 1. */
@@ -373,7 +433,7 @@ function parseInteger(line: string): boolean | number | bigint {
 function parseFloatLine(line: string): number {
   const special = /^([+-]?)(inf|nan)$/.exec(line)
   if (special !== null) return special[2] === 'nan' ? Number.NaN : Number(`${special[1]}Infinity`)
-  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(line)) throw new SyntaxError('bad number')
+  if (!/^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?$/i.test(line)) throw new SyntaxError('bad number')
   return Number(line)
 }
 

@@ -12,7 +12,7 @@ import {
 
 /**
  * A `datetime` of Python: a `Date` that also keeps the microseconds and the offset from UTC, so that nothing is lost
- * between reading and writing it again. Everything that takes a `Date` takes it.
+ * between reading and writing it again. What a plain `Date` holds is read as one. Everything that takes a `Date` takes it.
  *
  * Without an offset ("naive") the fields are taken as UTC, which is what Celery means by them.
  * The methods of `Date` that set a part of it leave a plain `Date`: the rest is then forgotten.
@@ -23,11 +23,11 @@ export class DateTime extends Date {
   readonly #madeWith: number
 
   /**
-   * @param text as Python's `isoformat()` gives it: `2024-01-02T03:04:05.678901+05:30`
-   * @throws RangeError where it is no such text.
+   * @param time as Python's `isoformat()` gives it: `2024-01-02T03:04:05.678901+05:30`; or what it consists of
+   * @throws RangeError where it is no such text, and where there is no such time.
    */
-  constructor(text: string) {
-    const fields = parseDateTime(text)
+  constructor(time: string | (CalendarFields & ClockFields)) {
+    const fields = typeof time === 'string' ? parseDateTime(time) : checkDateTime(time)
     super(utcMilliseconds(fields, fields) - Math.floor((fields.offsetSeconds ?? 0) * 1000))
     this.#fields = fields
     this.#madeWith = this.getTime()
@@ -40,7 +40,7 @@ export class DateTime extends Date {
 
   /** @throws RangeError where there is no such time. */
   static of(fields: CalendarFields & ClockFields): DateTime {
-    return new DateTime(`${formatCalendar(checkCalendar(fields))}T${formatClock(checkClock(fields))}`)
+    return new DateTime(fields)
   }
 
   /** 0 to 999,999: the milliseconds and what is finer. */
@@ -70,6 +70,16 @@ export class DateTime extends Date {
   }
 }
 
+/**
+ * A time that was read: a plain `Date` where that says all of it (at UTC, to the millisecond), so that what is written as a
+ * `Date` comes back as one; else a {@link DateTime}. Throws as its constructor does.
+ */
+export function readDateTime(time: string | (CalendarFields & ClockFields)): Date {
+  const exact = new DateTime(time)
+  const { microsecond, offsetSeconds } = exact.fields
+  return offsetSeconds === 0 && microsecond % 1000 === 0 ? new Date(exact.getTime()) : exact
+}
+
 /** As Python's `isoformat()`; a `Date` that is no {@link DateTime} is at UTC. @throws RangeError beyond Python's range. */
 export function isoFormat(date: Date): string {
   if (date instanceof DateTime) return date.isoFormat()
@@ -84,6 +94,14 @@ function parseDateTime(text: string): CalendarFields & ClockFields {
     return { ...parseCalendar(text.slice(0, 10)), ...parseClock(text.slice(11)) }
   }
   return { ...parseCalendar(text), ...parseClock('00:00') }
+}
+
+function checkDateTime(fields: CalendarFields & ClockFields): CalendarFields & ClockFields {
+  checkCalendar(fields)
+  checkClock(fields)
+  const { offsetSeconds } = fields
+  // Minus zero would be another offset to whoever compares with Object.is.
+  return { ...fields, offsetSeconds: offsetSeconds === 0 ? 0 : offsetSeconds }
 }
 
 function formatInstant(date: Date): string {

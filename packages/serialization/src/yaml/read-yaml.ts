@@ -1,5 +1,7 @@
 import { DecodeError } from '../errors.ts'
+import type { MemoryOptions } from '../memory-budget.ts'
 import { plainTree } from '../plain-tree.ts'
+import { weighYaml } from './weigh-yaml.ts'
 import { parseYamlInteger, parseYamlTimestamp } from './yaml-scalars.ts'
 
 const TYPE = 'application/x-yaml'
@@ -10,9 +12,10 @@ const MAX_NODES = 1_000_000
 type JsYaml = typeof import('js-yaml')
 
 /** A reader of one document. Tags that are not of YAML itself are errors, as with PyYAML's safe loader. */
-export function yamlReader(jsYaml: JsYaml, maxDepth: number): (text: string) => unknown {
+export function yamlReader(jsYaml: JsYaml, maxDepth: number, options?: MemoryOptions): (text: string) => unknown {
   const schema = pythonSchema(jsYaml)
   return (text) => {
+    weighYaml(text, options)
     let value: unknown
     try {
       // The library counts scalars and pairs as levels too; plainTree is exact. Of equal keys the last counts.

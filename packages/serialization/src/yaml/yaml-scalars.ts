@@ -1,4 +1,4 @@
-import { DateTime } from '../values/date-time.ts'
+import { readDateTime } from '../values/date-time.ts'
 import { PlainDate } from '../values/plain-date.ts'
 
 const INTEGER = /^([-+]?)(?:0b([01_]+)|0x([0-9a-fA-F_]+)|0([0-7_]+)|([1-9][0-9_]*(?::[0-5]?[0-9])+)|(0|[1-9][0-9_]*))$/
@@ -14,12 +14,10 @@ const MAX_DIGITS = 4300
  * `undefined` for anything else. @throws RangeError for too many digits.
  */
 export function parseYamlInteger(source: string): number | bigint | undefined {
-  // A sign, a 0 and a letter, and underscores, which do not count.
-  if (source.length > MAX_DIGITS && /^[-+\d:_]*$/.test(source)) {
-    throw new RangeError(`integer of more than ${MAX_DIGITS} digits`)
-  }
   const match = INTEGER.exec(source)
   if (match === null) return undefined
+  // Also of those whose base is a power of two: they are quick to read, but not to write.
+  if (source.length > MAX_DIGITS) throw new RangeError(`integer of more than ${MAX_DIGITS} digits`)
   const [, sign, binary, hexadecimal, octal, sexagesimal, decimal] = match.map((part) => part?.replaceAll('_', ''))
   const value = parseDigits(binary, hexadecimal, octal, sexagesimal, decimal)
   if (value === undefined) return undefined
@@ -43,13 +41,13 @@ function parseDigits(
 }
 
 /** A date or a date and time; `undefined` for anything else. @throws RangeError for a day that does not exist. */
-export function parseYamlTimestamp(source: string): DateTime | PlainDate | undefined {
+export function parseYamlTimestamp(source: string): Date | PlainDate | undefined {
   if (DATE.test(source)) return new PlainDate(source)
   const match = TIMESTAMP.exec(source)
   if (match === null) return undefined
   const [, year, month, day, hour, minute, second, fraction = '', utc, sign, offsetHours, offsetMinutes = '0'] = match
   const offset = (sign === '-' ? -1 : 1) * (Number(offsetHours) * 3600 + Number(offsetMinutes) * 60)
-  return DateTime.of({
+  return readDateTime({
     year: Number(year),
     month: Number(month),
     day: Number(day),

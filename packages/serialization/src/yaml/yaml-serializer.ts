@@ -1,7 +1,8 @@
 import { depthLimit } from '../json/json-options.ts'
+import type { MemoryOptions } from '../memory-budget.ts'
 import type { LazySerializer } from '../serializer.ts'
 
-export interface YamlOptions {
+export interface YamlOptions extends MemoryOptions {
   /** Sequences and mappings inside each other, at most; at most 1,000. @defaultValue `100` */
   readonly maxDepth?: number
 }
@@ -19,7 +20,7 @@ export function yamlSerializer(options?: YamlOptions): LazySerializer {
         import('./read-yaml.ts'),
         import('./write-yaml.ts'),
       ])
-      const read = yamlReader(yaml, maxDepth)
+      const read = yamlReader(yaml, maxDepth, options)
       return { contentType, contentEncoding: 'utf-8', encode: (value) => writeYaml(value, maxDepth), decode: read }
     },
   }

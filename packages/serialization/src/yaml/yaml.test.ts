@@ -30,13 +30,17 @@ describe('reading as PyYAML does', () => {
 
   test.each([
     ['2024-01-02 03:04:05.678901234', '2024-01-02T03:04:05.678901'],
-    ['2024-1-2T3:04:05 Z', '2024-01-02T03:04:05+00:00'],
+    ['2024-1-2T3:04:05.0001 Z', '2024-01-02T03:04:05.000100+00:00'],
     ['2024-01-02 03:04:05 +5:30', '2024-01-02T03:04:05+05:30'],
     ['2024-01-02t03:04:05-03', '2024-01-02T03:04:05-03:00'],
   ])('%s is a time that keeps its digits and its zone', (text, iso) => {
     const value = read(text)
     expect(value).toBeInstanceOf(DateTime)
     expect((value as DateTime).isoFormat()).toBe(iso)
+  })
+
+  test('a time that a Date can hold is one', () => {
+    expect(read('2024-1-2T3:04:05.25 Z')).toStrictEqual(new Date('2024-01-02T03:04:05.250Z'))
   })
 
   test('a day alone is a date', () => {
@@ -60,6 +64,7 @@ describe('refuses', () => {
     ['a tag of its own', '!money 5'],
     ['a day that does not exist', '2024-02-30'],
     ['an integer of too many digits', '9'.repeat(4301)],
+    ['an integer of too many hexadecimal digits', `0x${'f'.repeat(4299)}`],
     ['digits with too many colons', `1${':1'.repeat(300_000)}`],
     ['two documents', '--- 1\n--- 2\n'],
     ['an unknown alias', '*a'],
@@ -88,6 +93,17 @@ describe('refuses', () => {
       expect.objectContaining({ message: expect.not.stringContaining('hunter2') }),
     )
   })
+})
+
+test('memory is limited, before the parser begins', async () => {
+  const narrow = (await yamlSerializer({ maxMemoryBytes: 1000 }).load()).decode as (text: string) => unknown
+  expect(narrow('[1, 2]')).toEqual([1, 2])
+  expect(() => narrow('[[], [], []]')).toThrow(
+    'cannot read application/x-yaml: its values would take more than 1096 bytes of memory',
+  )
+  expect(() => narrow('- - - - 1')).toThrow('bytes of memory')
+  // Neither a comma nor a hyphen separates anything here.
+  expect(narrow(`text: ${'a, b-c '.repeat(100)}`)).toEqual({ text: 'a, b-c '.repeat(100).trim() })
 })
 
 test('a __proto__ key is data, merged or not (H-13)', () => {
