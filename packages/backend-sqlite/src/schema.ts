@@ -32,11 +32,11 @@ export const PUT_UNLESS_TERMINAL: string = `${SET}
 
 /** Parameters: key, now. */
 export const GET = `
-  SELECT key, state, value FROM celery_results WHERE key = ? AND (expires_at IS NULL OR expires_at > ?)`
+  SELECT key, state, CAST(value AS BLOB), typeof(value) FROM celery_results WHERE key = ? AND (expires_at IS NULL OR expires_at > ?)`
 
 /** Parameters: keys as a JSON array, now. */
 export const GET_MANY = `
-  SELECT key, state, value FROM celery_results
+  SELECT key, state, CAST(value AS BLOB), typeof(value) FROM celery_results
   WHERE key IN (SELECT value FROM json_each(?)) AND (expires_at IS NULL OR expires_at > ?)`
 
 /** Parameter: keys as a JSON array. */

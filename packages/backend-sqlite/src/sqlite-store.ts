@@ -13,8 +13,8 @@ import {
   openDatabase,
   SqliteWrite,
   type SqlParameter,
-  type SqlValue,
   type Statement,
+  storedText,
   withBusyRetry,
 } from '@celery/sqlite'
 import { ExpirySweeper } from './expiry-sweeper.ts'
@@ -86,8 +86,11 @@ export class SqliteStore implements KeyValueStore {
         batch.length === 1
           ? this.#get.values([batch[0] as string, this.#now()])
           : this.#getMany.values([JSON.stringify(batch), this.#now()])
-      for (const [key, state, value] of rows) {
-        entries.set(key as string, { value: fromColumn(value), state: (state as string | null) ?? undefined })
+      for (const [key, state, value, type] of rows) {
+        entries.set(key as string, {
+          value: type === 'blob' ? (value as Uint8Array) : storedText(value),
+          state: (state as string | null) ?? undefined,
+        })
       }
     })
     return entries
@@ -211,10 +214,6 @@ export class SqliteStore implements KeyValueStore {
 /** SQLite libraries end text at the first NUL, so such text is kept, and comes back, as bytes. */
 function toColumn(value: string | Uint8Array): string | Uint8Array {
   return typeof value === 'string' && value.includes('\u0000') ? Buffer.from(value) : value
-}
-
-function fromColumn(value: SqlValue | undefined): string | Uint8Array {
-  return value instanceof Uint8Array ? value : String(value)
 }
 
 /** What the layers above know of a store that cannot be used for now. Anything else is passed on as it is. */

@@ -37,6 +37,19 @@ describe('the file that a URL names', () => {
   })
 })
 
+test('what a disk has spoiled is given back as bytes, and ends nothing', async () => {
+  await using folder = await temporaryFolder()
+  const file = join(folder.path, 'queue.db')
+  await using backend = await sqlite.open(`sqlite:///${file}`)
+  await backend.store([success('a'), success('b')])
+  const other = await openDatabase(file)
+  other.exec("UPDATE celery_results SET value = CAST(x'7bff7d' AS TEXT) WHERE key LIKE '%a'")
+  other.close()
+  const fetched = await backend.fetch(['a', 'b'])
+  expect(Uint8Array.from(fetched.get('a')?.record as Uint8Array)).toEqual(Uint8Array.of(0x7b, 0xff, 0x7d))
+  expect(fetched.get('b')?.record).toBe('done')
+})
+
 describe('a file that another connection has locked', () => {
   test('is waited for without blocking, and then the write happens', async () => {
     await using folder = await temporaryFolder()

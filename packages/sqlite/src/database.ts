@@ -9,6 +9,7 @@ import { libsqlDriver } from './libsql-driver.ts'
 import { nodeDriver } from './node-driver.ts'
 import { countPlaceholders } from './parameters.ts'
 import type { Statement } from './statement.ts'
+import { StuckLog } from './stuck-log.ts'
 
 export interface OpenDatabaseOptions extends AbortableOptions {
   /**
@@ -34,7 +35,8 @@ export interface OpenDatabaseOptions extends AbortableOptions {
 
 /**
  * One connection to one file. Synchronous: every call blocks the thread for as long as SQLite takes, which is
- * microseconds. Not shared between threads; open one per thread.
+ * microseconds, and where a transaction finds the log long, as long as the disk takes to empty it. Not shared between
+ * threads; open one per thread.
  *
  * Every method may throw `DatabaseBusyError` or `DatabaseUnavailableError`.
  */
@@ -58,10 +60,16 @@ export interface Database {
    * @throws DatabaseUnavailableError with reason `moved`
    */
   checkPresent(): void
-  /** Bytes in the log that are not in the file yet. Asks the file system only. */
-  logBytes(): number
-  /** Copies the log into the file and empties it. Returns whether it was emptied: readers or a writer may be in the way. */
-  checkpoint(): boolean
+  /**
+   * Whether the log has that many bytes and may be emptied. Each try holds up all writers for as long as somebody reads
+   * an old state, so after one that failed it is not due for a while, which doubles up to a minute. Asks the file system only.
+   */
+  isCheckpointDue(bytes: number): boolean
+  /**
+   * Copies the log into the file and empties it. Returns whether it was emptied: readers or a writer may be in the way.
+   * Blocks the thread for up to `busyTimeoutMs` for each of the two, and for the disk. @defaultValue `50`
+   */
+  checkpoint(busyTimeoutMs?: number): boolean
   /** Changes when another connection has committed. */
   dataVersion(): number
   /** What SQLite finds wrong with the file; empty when it is sound. Reads the whole file. */
@@ -106,12 +114,14 @@ class OpenedDatabase implements Database {
   readonly path: string
   readonly domain: string
   readonly #connection: DriverConnection
+  readonly #busyTimeoutMs: number
   readonly #identity: FileIdentity
   readonly #log: LogOptions
   readonly #dataVersion: Statement
   readonly #checkpoint: Statement
   readonly #begin: Statement
   readonly #commit: Statement
+  readonly #stuckLog = new StuckLog()
   #transactions = 0
   /** The last look found a log that could not be emptied. */
   #logIsStuck = false
@@ -126,17 +136,18 @@ class OpenedDatabase implements Database {
       connection.exec('PRAGMA synchronous = NORMAL')
       // Ours instead: see #checkpointIfLarge.
       connection.exec('PRAGMA wal_autocheckpoint = 0')
-      return new OpenedDatabase(path, connection, log)
+      return new OpenedDatabase(path, connection, busyTimeoutMs, log)
     } catch (error) {
       connection?.close()
       throw translateError(path, error)
     }
   }
 
-  private constructor(path: string, connection: DriverConnection, log: LogOptions) {
+  private constructor(path: string, connection: DriverConnection, busyTimeoutMs: number, log: LogOptions) {
     this.path = path
     this.domain = `sqlite:${path}`
     this.#connection = connection
+    this.#busyTimeoutMs = busyTimeoutMs
     this.#log = log
     this.#identity = new FileIdentity(path)
     this.#dataVersion = this.prepare('PRAGMA data_version')
@@ -197,27 +208,38 @@ class OpenedDatabase implements Database {
     this.#identity.check()
   }
 
-  logBytes(): number {
+  isCheckpointDue(bytes: number): boolean {
     try {
-      return statSync(`${this.path}-wal`, { throwIfNoEntry: false })?.size ?? 0
+      const log = statSync(`${this.path}-wal`, { throwIfNoEntry: false })
+      return (log?.size ?? 0) >= bytes && this.#stuckLog.mayTry()
     } catch (cause) {
       throw new DatabaseUnavailableError(this.path, 'io', { cause })
     }
   }
 
-  checkpoint(): boolean {
+  checkpoint(busyTimeoutMs = 50): boolean {
     this.#checkOpen()
-    return this.#checkpoint.values([])[0]?.[0] === 0
+    // Longer than for statements: where SQLite does not get the writer's lock it copies beside the writers instead.
+    this.#connection.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`)
+    let emptied = false
+    try {
+      emptied = this.#checkpoint.values([])[0]?.[0] === 0
+      return emptied
+    } finally {
+      this.#stuckLog.tried(emptied)
+      this.#connection.exec(`PRAGMA busy_timeout = ${this.#busyTimeoutMs}`)
+    }
   }
 
   /**
    * SQLite's own automatic checkpoint runs beside other writers, and up to 3.51.2 two of them can, very rarely, damage
-   * the file (https://sqlite.org/wal.html#walresetbug). This kind keeps writers out while it runs.
+   * the file (https://sqlite.org/wal.html#walresetbug). This kind keeps writers out while it runs, if it can.
    */
   #checkpointIfLarge(): void {
     if (++this.#transactions % transactionsPerLook !== 0) return
     try {
-      if (this.logBytes() >= this.#log.checkpointBytes) this.checkpoint()
+      if (!this.isCheckpointDue(this.#log.checkpointBytes)) return
+      this.checkpoint()
       this.#logIsStuck = false
     } catch (error) {
       // The transaction is committed and safe in the log. Whatever this is, a caller that took it for a failure would do

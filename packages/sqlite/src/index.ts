@@ -9,4 +9,5 @@ export {
 } from './errors.ts'
 export { SqliteWrite } from './sqlite-write.ts'
 export type { RunResult, SqlParameter, SqlRow, SqlValue, Statement } from './statement.ts'
+export { storedText } from './stored-text.ts'
 export { type DatabaseWatch, type WatchedDatabase, type WatchOptions, watchDatabase } from './watch-database.ts'
