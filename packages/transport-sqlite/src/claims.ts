@@ -95,10 +95,11 @@ export class Claims {
     return true
   }
 
-  park(key: HeldKey, untilMs: number): boolean {
+  park(key: HeldKey, untilMs: number, counted: boolean): boolean {
     const held = this.#leave(key)
     if (held === undefined) return false
-    this.#statements.delay.run([untilMs, key.message, held.queue, held.rank, held.redeliveries])
+    const { queue, rank, redeliveries } = held
+    this.#statements.delay.run([untilMs, key.message, queue, rank, redeliveries + (counted ? 1 : 0)])
     return true
   }
 

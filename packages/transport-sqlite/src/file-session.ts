@@ -91,7 +91,7 @@ export class FileSession {
       return run(this.#options.now())
     }
     try {
-      return await withBusyRetry(refreshed, options)
+      return await withBusyRetry(refreshed, { ...options, deadlineMs: this.#options.lockTimeoutMs })
     } catch (error) {
       throw this.#translate(error)
     }
@@ -142,20 +142,20 @@ export class FileSession {
     return translated
   }
 
-  /** For connections without a lease keeper: renews when nobody else has for half of the lease. */
+  /** For connections without a lease keeper, which would renew sooner. */
   #startRenewing(): void {
     this.#renewTimer = setInterval(() => {
       this.#renewIfLate().catch(() => {
         // Locked or gone: the next operation says so to somebody who can act on it.
       })
-    }, this.#options.leaseMs / 3).unref()
+    }, this.#options.leaseMs / 8).unref()
   }
 
   async #renewIfLate(): Promise<void> {
     const { leaseMs } = this.#options
     const isLate = await this.read((nowMs) => {
       const endsMs = this.file.ownership.ownLeaseEndMs()
-      return endsMs !== undefined && endsMs - nowMs <= leaseMs / 2
+      return endsMs !== undefined && endsMs - nowMs <= 0.7 * leaseMs
     })
     if (isLate) await this.commit((nowMs) => this.file.ownership.renew(nowMs))
   }

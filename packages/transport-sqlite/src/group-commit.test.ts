@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Database, openDatabase } from '@celery/sqlite'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { GroupCommit } from './group-commit.ts'
 
 test('what is asked for in one turn of the event loop shares a transaction', async () => {
@@ -81,6 +81,45 @@ test('F-13: waits while the file is locked, and rejects by name at the deadline'
   expect(values()).toEqual([2])
 })
 
+test('tells for how long nobody could write: the wait for the file, and what went before is over with it', async () => {
+  const { commits, insert, blocked, path } = await setUp(50)
+  const other = await open(path)
+  other.exec('BEGIN IMMEDIATE')
+  await expect(commits.submit(() => insert(1))).rejects.toMatchObject({ code: 'ERR_CELERY_DATABASE_BUSY' })
+  const waiting = commits.submit(() => insert(2))
+  await new Promise(setImmediate)
+  other.exec('COMMIT')
+  await waiting
+  expect(blocked.at(-1)).toBeGreaterThan(0)
+  await commits.submit(() => insert(3))
+  expect(blocked.at(-1)).toBe(0)
+
+  other.exec('BEGIN IMMEDIATE')
+  await expect(commits.submit(() => insert(4))).rejects.toMatchObject({ code: 'ERR_CELERY_DATABASE_BUSY' })
+  other.exec('COMMIT')
+  await commits.idle()
+  await commits.submit(() => insert(5))
+  expect(blocked.at(-1)).toBe(0)
+})
+
+test('a stall of its own counts for as long as it was, and idle time does not', async () => {
+  let nowMs = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => nowMs)
+  onTestFinished(() => clock.mockRestore())
+  const { commits, insert, blocked } = await setUp()
+  const stall = async (afterMs: number): Promise<number | undefined> => {
+    await commits.submit(() => {
+      nowMs += 120
+    })
+    nowMs += afterMs
+    await commits.submit(() => insert(1))
+    return blocked.at(-1)
+  }
+  expect(await stall(0)).toBe(120)
+  expect(await stall(100)).toBe(220)
+  expect(await stall(3_000)).toBe(0)
+})
+
 async function setUp(deadlineMs = 5_000) {
   const folder = await mkdtemp(join(tmpdir(), 'celery-commit-'))
   onTestFinished(() => rm(folder, { recursive: true }))
@@ -88,10 +127,10 @@ async function setUp(deadlineMs = 5_000) {
   const database = await open(path)
   database.exec('CREATE TABLE t (value)')
   const statement = database.prepare('INSERT INTO t VALUES (?)')
-  let begun = 0
+  const blocked: number[] = []
   const commits = new GroupCommit(database, deadlineMs, {
-    begin() {
-      begun++
+    begin(blockedMs) {
+      blocked.push(blockedMs)
     },
     beforeCommit() {},
     rolledBack() {},
@@ -99,7 +138,8 @@ async function setUp(deadlineMs = 5_000) {
   return {
     path,
     commits,
-    begun: () => begun,
+    blocked,
+    begun: () => blocked.length,
     insert: (value: number): void => void statement.run([value]),
     values: () => database.prepare('SELECT value FROM t ORDER BY rowid').values([]).flat(),
   }

@@ -23,8 +23,10 @@ export class GroupCommit {
   #pending: Operation[] = []
   #draining: Promise<void> | undefined
   #turnStarted: number | undefined
-  /** Since when we have waited for the file, or held it up ourselves. */
-  #blockedSince: number | undefined
+  /** Since when we have waited for the file. */
+  #waitingSince: number | undefined
+  /** When we held up the file ourselves. */
+  #stall: { readonly started: number; readonly ended: number } | undefined
 
   constructor(database: Database, deadlineMs: number, hooks: GroupCommitHooks) {
     this.#database = database
@@ -79,12 +81,13 @@ export class GroupCommit {
           await this.#commitOneByOne(group)
           continue
         }
-        this.#blockedSince ??= performance.now()
+        this.#waitingSince ??= performance.now()
         this.#expire(error)
         attempt++
         await sleep(Math.min(25, 2 ** attempt) * (0.5 + Math.random() / 2))
       }
     }
+    this.#waitingSince = undefined
     this.#draining = undefined
   }
 
@@ -140,7 +143,7 @@ export class GroupCommit {
     const started = performance.now()
     try {
       this.#database.transaction(() => {
-        this.#hooks.begin(this.#blockedSince === undefined ? 0 : performance.now() - this.#blockedSince)
+        this.#hooks.begin(this.#blockedMs())
         run()
         this.#hooks.beforeCommit()
       })
@@ -148,8 +151,19 @@ export class GroupCommit {
       this.#hooks.rolledBack()
       throw error
     }
+    const ended = performance.now()
+    this.#waitingSince = undefined
     // A slow disk, mostly, and the log being emptied: meanwhile the others could not write.
-    this.#blockedSince = performance.now() - started >= longStallMs ? started : undefined
+    this.#stall = ended - started >= longStallMs ? { started, ended } : undefined
+  }
+
+  /** A stall counts until the others have had as long as it took to do what they could not do meanwhile. */
+  #blockedMs(): number {
+    const now = performance.now()
+    if (this.#waitingSince !== undefined) return now - this.#waitingSince
+    if (this.#stall === undefined) return 0
+    const { started, ended } = this.#stall
+    return now - ended <= ended - started ? now - started : 0
   }
 
   #expire(error: Error): void {

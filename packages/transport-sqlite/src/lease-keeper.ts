@@ -45,6 +45,9 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
     return withBusyRetry(transact, { signal, deadlineMs: leaseMs / 3 })
   }
 
+  // Often enough to have had two chances by the time the renewal of another proves that there were any.
+  const renewMs = leaseMs / 4
+
   /** To be given back. Kept until that is done: as long as it is not, they are renewed with all others. */
   const abandoned = new Set<HeldKey>()
   onAbandon((deliveries) => {
@@ -61,11 +64,11 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
   const keepAndTakeOver = (): void => {
     const nowMs = Date.now()
     file.ownership.renew(nowMs)
-    // An owner even before anything was fetched: only beside a good lease is one that has ended taken for a lost one's.
+    // An owner even before anything was fetched: its renewals prove that others could have renewed theirs.
     if (file.ownership.ownLeaseEndMs() === undefined) file.ownership.begin(nowMs)
     file.catchUp(nowMs)
   }
-  // Else its last lease is the good one beside which those of others look lost.
+  // So that nobody has to wait for its end where nothing is held.
   signal?.addEventListener('abort', () => {
     try {
       database.transaction(() => file.ownership.leave())
@@ -73,37 +76,45 @@ async function keep(database: Database, data: LeaseKeeperData, commands: LeaseCo
       // Locked, or gone: it ends with its lease.
     }
   })
+  const emptyLog = async (): Promise<void> => {
+    database.checkPresent()
+    if (!database.isCheckpointDue(checkpointBytes)) return
+    // While it waits for the disk this thread renews nothing, and others may be able to write.
+    const isShort = leaseMs - renewMs - lookMs < slowestDiskMs
+    if (isShort) await commit(() => file.ownership.renew(Date.now(), Math.max(leaseMs, slowestDiskMs)))
+    database.checkpoint(checkpointTimeoutMs)
+    if (isShort) await commit(() => file.ownership.renew(Date.now()))
+  }
   /** Since when it has not looked, or not been able to renew, on the monotonic clock. */
   let lookedAt = performance.now()
   for (let dueMs = Date.now(); ; ) {
     signal?.throwIfAborted()
     const now = Date.now()
     // Leases are in the machine's time, which passes while the machine sleeps, and may be set back.
-    if (now >= dueMs || dueMs > now + leaseMs / 3) {
+    if (now >= dueMs || dueMs > now + renewMs) {
       // What held this thread up may have held up everybody: a full disk, the log being emptied.
       const lateMs = Math.max(0, performance.now() - lookedAt - 2 * lookMs)
       await attempt(async () => {
         await commit(keepAndTakeOver, lateMs)
         // A renewal that failed is due again at once, else the lease may end before the next one.
-        dueMs = now + leaseMs / 3
+        dueMs = now + renewMs
         lookedAt = performance.now()
         commands.ready()
       }, commands)
     } else lookedAt = performance.now()
     if (abandoned.size > 0) await attempt(giveBackAbandoned, commands)
-    await attempt(() => emptyLog(database), commands)
-    await sleep(Math.min(lookMs, leaseMs / 3), { signal })
+    await attempt(emptyLog, commands)
+    await sleep(Math.min(lookMs, renewMs), { signal })
   }
 }
 
 const checkpointBytes = 4 * 2 ** 20
 /** How often it looks at the size of the log, and for what was abandoned. */
 const lookMs = 200
-
-function emptyLog(database: Database): void {
-  database.checkPresent()
-  if (database.logBytes() >= checkpointBytes) database.checkpoint()
-}
+/** For how long the log may keep this thread from renewing. Takeover is promised within the lease and five seconds. */
+const slowestDiskMs = 3_000
+/** For how long this thread waits for a moment in which nobody writes or reads. */
+const checkpointTimeoutMs = 500
 
 /** The keeper goes on whatever happens; a lease lost for good shows when the main thread settles. */
 async function attempt(run: () => void | Promise<void>, { signal, report }: LeaseCommands): Promise<void> {

@@ -1,5 +1,5 @@
-import type { Database, Statement } from '@celery/sqlite'
-import type { Delivery } from '@celery/transport'
+import { type Database, type SqlValue, type Statement, storedText } from '@celery/sqlite'
+import { type Delivery, deadLetterLimits } from '@celery/transport'
 import type { QueueMessage } from '@celery/transport/virtual'
 import type { Claims } from './claims.ts'
 import { fencePrefix, toFence } from './fence.ts'
@@ -28,17 +28,31 @@ export class MessageStore {
 
   /** Adds messages in their order, except those whose tag is in their queue already. */
   put(messages: readonly QueueMessage[], nowMs: number): void {
+    let dead: Set<string> | undefined
     const all = messages.map((message): NewMessage => {
       const { tag, payload, notBeforeMs } = message
       const queue = this.#topology.ensureQueue(message.queue)
+      if (queue.keepsDead) dead = (dead ?? new Set()).add(queue.name)
       const untilMs = notBeforeMs !== undefined && notBeforeMs > nowMs ? notBeforeMs : undefined
       const dropAtMs = queue.messageTtlMs === undefined ? null : (untilMs ?? nowMs) + queue.messageTtlMs
-      return { queue: queue.id, rank: rankOf(message.priority), untilMs, dropAtMs, tag, payload }
+      const rank = queue.keepsDead ? deadRank : rankOf(message.priority)
+      return { queue: queue.id, rank, untilMs, dropAtMs, tag, payload }
     })
     // Only messages that are taken from one line need to keep their order, and these get ids that follow each other.
     all.sort((a, b) => a.queue - b.queue || a.rank - b.rank)
     const { firstId, count } = this.#insert(all)
     if (count > 0) this.#place(count === all.length ? all : this.#inserted(all, firstId), firstId)
+    if (dead !== undefined) this.trimDead(dead)
+  }
+
+  /** Removes the oldest of each of these dead-letter queues that are too many. */
+  trimDead(names: Iterable<string>): void {
+    for (const name of names) {
+      const queue = this.#topology.queue(name)
+      if (queue === undefined) continue
+      const surplus = this.ready.count(queue) - deadLetterLimits.maxMessages
+      if (surplus > 0) this.purgePortion(queue, surplus)
+    }
   }
 
   /** Those that were not left out, in the order of their ids. */
@@ -116,7 +130,7 @@ export class MessageStore {
   /** The messages of the next ranges, as rows. */
   #read(queue: QueueRow, ranges: readonly ReadyRange[]): unknown[][] {
     const { first, upTo } = ranges[0] as ReadyRange
-    const { mortal } = queue
+    const mortal = queue.messageTtlMs !== undefined
     if (ranges.length === 1) return this.#statements[mortal ? 'readMortal' : 'read'].values([first, upTo])
     const count = ranges.reduce((sum, range) => sum + range.upTo - range.first + 1, 0)
     return this.#statements[mortal ? 'readMortalRanges' : 'readRanges'].values([queue.id, count])
@@ -175,7 +189,7 @@ export class MessageStore {
 
   /** Removes ready messages that have outlived their queue's limit. */
   dropExpired(queue: QueueRow, nowMs: number): void {
-    if (!queue.mortal) return
+    if (queue.messageTtlMs === undefined) return
     const expired = this.#statements.expired.values([queue.id, nowMs]).map((row) => {
       const [id, rank, first, last, redeliveries] = row as [number, number, number, number, number]
       return { id, rank, first, last, redeliveries }
@@ -198,6 +212,9 @@ const duePortion = 1_000
 /** Outlived messages removed in one fetch; the next goes on. */
 const mostRemoved = 1_000
 
+/** Of every dead letter: the most urgent of them are not to be the first that are dropped. */
+export const deadRank: number = rankOf(0)
+
 function rankOf(priority: number): number {
   return 9 - priority
 }
@@ -205,7 +222,7 @@ function rankOf(priority: number): number {
 function toDelivery(queue: string, prefix: string, redeliveries: number, row: readonly unknown[]): Delivery {
   const tag = row[1] as string
   const fence = toFence(prefix, row[0] as number, tag)
-  const delivery = { queue, tag, fence, redeliveries, payload: row[2] as string }
+  const delivery = { queue, tag, fence, redeliveries, payload: storedText(row[2] as SqlValue) }
   const deadReason = row[4]
   return typeof deadReason === 'string' ? { ...delivery, deadReason } : delivery
 }
@@ -225,10 +242,10 @@ const sql = {
     SELECT queue, rank, message, message, redeliveries FROM delayed WHERE (until_ms, message) <= (?, ?)`,
   deleteDue: 'DELETE FROM delayed WHERE (until_ms, message) <= (?, ?)',
 
-  read: 'SELECT id, tag, payload FROM message WHERE id BETWEEN ? AND ? ORDER BY id',
-  readMortal: `SELECT id, tag, payload, drop_at_ms, dead_reason FROM message WHERE id BETWEEN ? AND ? ORDER BY id`,
-  readRanges: `SELECT m.id, m.tag, m.payload ${readyMessages} LIMIT ?`,
-  readMortalRanges: `SELECT m.id, m.tag, m.payload, m.drop_at_ms, m.dead_reason ${readyMessages} LIMIT ?`,
+  read: 'SELECT id, tag, CAST(payload AS BLOB) FROM message WHERE id BETWEEN ? AND ? ORDER BY id',
+  readMortal: `SELECT id, tag, CAST(payload AS BLOB), drop_at_ms, dead_reason FROM message WHERE id BETWEEN ? AND ? ORDER BY id`,
+  readRanges: `SELECT m.id, m.tag, CAST(m.payload AS BLOB) ${readyMessages} LIMIT ?`,
+  readMortalRanges: `SELECT m.id, m.tag, CAST(m.payload AS BLOB), m.drop_at_ms, m.dead_reason ${readyMessages} LIMIT ?`,
 
   deleteRange: 'DELETE FROM message WHERE id BETWEEN ? AND ?',
   deleteMessages: 'DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))',

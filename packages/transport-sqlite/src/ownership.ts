@@ -46,14 +46,17 @@ export class Ownership {
 
   /** Makes a new owner for this session and returns its number. */
   begin(nowMs: number): number {
-    this.#prolongIfAllEnded(nowMs)
+    this.#graceUnproven(nowMs)
     return Number(this.#statements.insert.run([this.#session, this.#leaseMs, nowMs + this.#leaseMs]).lastInsertRowid)
   }
 
-  /** Renews the leases of this session, and forgets those of its owners that hold nothing any more. */
-  renew(nowMs: number): void {
-    this.#prolongIfAllEnded(nowMs)
-    this.#statements.renew.run([nowMs + this.#leaseMs, this.#session])
+  /**
+   * Renews the leases of this session, and forgets those of its owners that hold nothing any more. With a length other
+   * than that of its leases where it may not be able to renew for that long.
+   */
+  renew(nowMs: number, leaseMs: number = this.#leaseMs): void {
+    this.#graceUnproven(nowMs)
+    this.#statements.renew.run([leaseMs, nowMs + leaseMs, this.#session])
     this.#statements.forgetIdle.run([this.#session, this.#session])
   }
 
@@ -81,7 +84,7 @@ export class Ownership {
 
   /** Gives back what is held under leases that have ended, this session's own too: it has been away for too long. */
   takeOverExpired(nowMs: number): void {
-    this.#prolongIfAllEnded(nowMs)
+    this.#graceUnproven(nowMs)
     const expired = this.#statements.expired.values([nowMs]) as [number, string][]
     for (const [owner, session] of expired) {
       this.#end(owner, true)
@@ -102,20 +105,16 @@ export class Ownership {
   }
 
   /**
-   * Where not one lease is good any more, it is not that all owners were lost: the machine slept, or someone had the
-   * file locked, and nobody could renew. Whoever comes first must not take over from all the others, so each gets a
-   * little time to renew; once, as they may have been lost after all. Comes before every new lease, because with one
-   * that is good the others look lost.
+   * That a lease has ended does not prove that its owner is lost: perhaps nobody could renew, because the machine slept
+   * or the file was locked. The proof is that another session began a lease in the second half of the one that ended,
+   * by when its owner should have renewed it. Owners without that proof get a little time to renew; once, as they may
+   * have been lost after all. Comes before every new lease, because that would be proof.
    */
-  #prolongIfAllEnded(nowMs: number): void {
+  #graceUnproven(nowMs: number): void {
     if (this.#graceMs === 0) return
-    const [latest, graceEnd] = this.#statements.latest.values([])[0] as [number | null, number]
-    // A grace that ends later than one which begins now is from before the clock was set back.
-    const hadGrace = latest !== null && latest <= graceEnd && graceEnd <= nowMs + this.#graceMs
-    if (latest === null || latest > nowMs || hadGrace) return
     const until = nowMs + this.#graceMs
-    this.#statements.prolongAll.run([until])
-    this.#statements.setGraceEnd.run([until])
+    const { changes } = this.#statements.grace.run([until, until, nowMs])
+    if (changes > 0) this.#statements.setGraceEnd.run([until])
   }
 
   #end(owner: number, counted: boolean): void {
@@ -136,15 +135,19 @@ const sql = {
   insert: 'INSERT INTO owner (session, lease_ms, lease_until_ms) VALUES (?, ?, ?)',
   shorten: 'UPDATE owner SET lease_until_ms = ? + lease_ms WHERE lease_until_ms > ? + lease_ms',
   excuse: 'UPDATE owner SET lease_until_ms = ? WHERE lease_until_ms > ? AND lease_until_ms <= ?',
-  renew: 'UPDATE owner SET lease_until_ms = ? WHERE session = ?',
+  renew: 'UPDATE owner SET lease_ms = ?, lease_until_ms = ? WHERE session = ?',
   forgetIdle: `DELETE FROM owner WHERE session = ? AND id < (SELECT max(id) FROM owner WHERE session = ?)
     AND NOT EXISTS (SELECT 1 FROM claim
       WHERE number BETWEEN owner.id * ${claimsPerOwner} AND owner.id * ${claimsPerOwner} + ${claimsPerOwner - 1})`,
   leave: `DELETE FROM owner WHERE session = ? AND NOT EXISTS (SELECT 1 FROM claim
     WHERE number BETWEEN owner.id * ${claimsPerOwner} AND owner.id * ${claimsPerOwner} + ${claimsPerOwner - 1})`,
   ownLeaseEnd: 'SELECT min(lease_until_ms) FROM owner WHERE session = ?',
-  latest: 'SELECT (SELECT max(lease_until_ms) FROM owner), grace_end_ms FROM topology',
-  prolongAll: 'UPDATE owner SET lease_until_ms = ?',
+  // Nothing to do as long as all are good, which costs one look.
+  grace: `UPDATE owner SET lease_until_ms = ?
+    WHERE lease_until_ms < ? AND (SELECT min(lease_until_ms) FROM owner) <= ?
+      AND lease_until_ms <> (SELECT grace_end_ms FROM topology)
+      AND NOT EXISTS (SELECT 1 FROM owner other WHERE other.session <> owner.session
+        AND other.lease_until_ms - other.lease_ms >= owner.lease_until_ms - owner.lease_ms / 2)`,
   setGraceEnd: 'UPDATE topology SET grace_end_ms = ?',
   expired: 'SELECT id, session FROM owner WHERE lease_until_ms <= ?',
   ofSession: 'SELECT id FROM owner WHERE session = ?',

@@ -20,7 +20,7 @@ import type { Database } from '@celery/sqlite'
  *   too, so that a lease from before the clock was set back is known by its end. Whoever takes over an expired owner
  *   deletes the row and moves its messages, and nothing that the owner still says about them matches.
  * - `topology` holds a number that changes with the queues, so that connections know when to forget what they remember,
- *   and until when every lease was last prolonged because nobody could renew.
+ *   and until when leases were last prolonged because nobody could renew.
  */
 export function createSchema(database: Database): void {
   database.transaction(() => {

@@ -42,6 +42,7 @@ export class Settler {
       results.push('done')
     }
     if (follow.length > 0) this.#store.put(follow, nowMs)
+    this.#deadLetters.trim()
     return results
   }
 
@@ -74,9 +75,11 @@ export class Settler {
     switch (action?.type) {
       case 'requeue':
         return this.#claims.giveBack(key, action.counted)
-      case 'park':
-        if (action.untilMs > nowMs) return this.#claims.park(key, Math.ceil(action.untilMs))
-        return this.#claims.giveBack(key, false)
+      case 'park': {
+        const counted = action.counted === true
+        if (action.untilMs > nowMs) return this.#claims.park(key, Math.ceil(action.untilMs), counted)
+        return this.#claims.giveBack(key, counted)
+      }
       case 'dead':
         return this.#deadLetters.bury(key, action.reason, nowMs)
       default:

@@ -40,7 +40,7 @@ export interface SqliteTransportOptions {
   /** Milliseconds for which an operation waits while other processes have the file locked. @defaultValue `5_000` */
   readonly lockTimeoutMs?: number
   /**
-   * Milliseconds that every owner gets to renew when not one lease is good any more, because the machine slept or the
+   * Milliseconds that owners get to renew leases which ended while nobody renewed any, because the machine slept or the
    * file was locked. @defaultValue `1_000`, and a third of the lease at most
    */
   readonly takeoverGraceMs?: number

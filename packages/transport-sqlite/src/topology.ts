@@ -1,13 +1,20 @@
 import type { Database, Statement } from '@celery/sqlite'
-import { type Binding, type ExchangeDeclaration, isDeadLetterQueue, type QueueDeclaration } from '@celery/transport'
+import {
+  type Binding,
+  deadLetterLimits,
+  type ExchangeDeclaration,
+  isDeadLetterQueue,
+  type QueueDeclaration,
+} from '@celery/transport'
 
 /** What is remembered of a queue. */
 export interface QueueRow {
   readonly id: number
   readonly name: string
+  /** After which its messages go away; in a dead-letter queue they do, whoever declared it, if anybody has. */
   readonly messageTtlMs: number | undefined
-  /** Whether its messages may outlive something. Those in dead-letter queues do, whoever declared the queue. */
-  readonly mortal: boolean
+  /** Whether it holds dead letters: the newest so many, in the order in which they came. */
+  readonly keepsDead: boolean
   readonly expiresMs: number | undefined
   readonly autoDelete: boolean
 }
@@ -50,11 +57,12 @@ export class Topology {
     const row = this.#statements.queue.values([name])[0]
     if (row === undefined) return undefined
     const [id, messageTtlMs, expiresMs, autoDelete] = row as [number, number | null, number | null, number]
+    const keepsDead = isDeadLetterQueue(name)
     return this.#remember({
       id,
       name,
-      messageTtlMs: messageTtlMs ?? undefined,
-      mortal: messageTtlMs !== null || isDeadLetterQueue(name),
+      messageTtlMs: messageTtlMs ?? (keepsDead ? deadLetterLimits.messageTtlMs : undefined),
+      keepsDead,
       expiresMs: expiresMs ?? undefined,
       autoDelete: autoDelete === 1,
     })

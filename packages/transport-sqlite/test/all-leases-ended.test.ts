@@ -137,6 +137,37 @@ describe('when the clock is set back (P-3)', () => {
 })
 
 describe('when nobody could write for a while (P-2)', () => {
+  test('somebody who was not there does not take a lease that ended meanwhile for that of a lost owner', async () => {
+    const { clock, open } = await setUp()
+    const late = await open()
+    const other = await open()
+    await late.put([message('a'), message('b')])
+    const [held] = await take(late)
+    // Renewed before the other had to; that it is still good when the other has ended proves nothing.
+    clock.nowMs += 0.4 * leaseMs
+    await take(other)
+    clock.nowMs += 0.7 * leaseMs
+    const early = await open()
+    await look(early)
+    expect(await late.renew([held as Delivery])).toEqual(['done'])
+    clock.nowMs += 1_000
+    await look(early)
+    expect(await late.settle([{ delivery: held as Delivery }])).toEqual(['done'])
+  })
+
+  test('a lease that ended although another was renewed late in it is that of a lost owner', async () => {
+    const { clock, open } = await setUp()
+    const lost = await open()
+    const other = await open()
+    await lost.put([message('a'), message('b')])
+    await take(lost)
+    const [good] = await take(other)
+    clock.nowMs += 0.6 * leaseMs
+    await other.renew([good as Delivery])
+    clock.nowMs += 0.4 * leaseMs
+    expect(await take(await open())).toMatchObject([{ tag: 'a', redeliveries: 1 }])
+  })
+
   test('a lease that ended meanwhile is not taken for that of a lost owner', async () => {
     const { folder, clock, open } = await setUp()
     const takeoverGraceMs = 40

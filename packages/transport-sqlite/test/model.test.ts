@@ -108,7 +108,7 @@ const fetch = fc.record({ by: broker, max: fc.integer({ min: 1, max: 30 }) }).ma
 const actions: fc.Arbitrary<SettleAction> = fc.oneof(
   { weight: 4, arbitrary: fc.constant<SettleAction>({ type: 'ack' }) },
   fc.boolean().map((counted): SettleAction => ({ type: 'requeue', counted })),
-  fc.nat(90).map((untilMs): SettleAction => ({ type: 'park', untilMs })),
+  fc.record({ type: fc.constant('park' as const), untilMs: fc.nat(90), counted: fc.boolean() }),
   fc.constant<SettleAction>({ type: 'dead', reason: 'why not' }),
 )
 
@@ -146,6 +146,7 @@ function apply(model: Model, message: ModelMessage, action: SettleAction): void 
       model.leave(message, 'ready')
       break
     case 'park':
+      if (action.counted === true) message.redeliveries++
       message.untilMs = action.untilMs
       model.leave(message, action.untilMs > model.nowMs ? 'delayed' : 'ready')
       break
