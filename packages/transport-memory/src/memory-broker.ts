@@ -240,6 +240,7 @@ export class MemoryBroker implements VirtualBroker {
         changed.add(queue.name)
         break
       case 'park':
+        if (action.counted === true) message.redeliveries++
         queue.giveBack(message, nowMs, action.untilMs)
         changed.add(queue.name)
         break

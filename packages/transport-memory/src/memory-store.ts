@@ -3,11 +3,6 @@ import { deadLetterQueue } from '@celery/transport'
 import type { QueueMessage } from '@celery/transport/virtual'
 import { MessageQueue, type StoredMessage } from './message-queue.ts'
 
-/** Most messages kept in a dead-letter queue; the oldest go first. */
-const maxDeadMessages = 10_000
-/** How long a dead message is kept. */
-const deadMessageTtlMs = 7 * 24 * 3_600_000
-
 /** What all connections to one broker share: exchanges, bindings, queues and who waits for them. */
 export class MemoryStore {
   readonly #exchanges = new Map<string, ExchangeDeclaration>()
@@ -83,11 +78,8 @@ export class MemoryStore {
   bury(queue: MessageQueue, message: StoredMessage, reason: string, nowMs: number): string {
     queue.remove(message)
     const name = deadLetterQueue(queue.name)
-    const dead = this.#ensureQueue(name, nowMs)
-    dead.declare({ name, messageTtlMs: deadMessageTtlMs })
     const { tag, payload, priority } = message
-    dead.put({ queue: name, tag, payload, priority }, this.#sequence++, nowMs, reason)
-    dead.trim(maxDeadMessages)
+    this.#ensureQueue(name, nowMs).put({ queue: name, tag, payload, priority }, this.#sequence++, nowMs, reason)
     return name
   }
 

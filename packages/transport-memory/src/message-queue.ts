@@ -1,4 +1,10 @@
-import type { DeliveryRef, QueueDeclaration, QueueInfo } from '@celery/transport'
+import {
+  type DeliveryRef,
+  deadLetterLimits,
+  isDeadLetterQueue,
+  type QueueDeclaration,
+  type QueueInfo,
+} from '@celery/transport'
 import type { QueueMessage } from '@celery/transport/virtual'
 import { Heap } from './heap.ts'
 
@@ -29,6 +35,7 @@ export class MessageQueue {
   /** Connections that have fetched from it. */
   readonly consumers: Set<object> = new Set()
   lastUsedMs: number
+  readonly #keepsDead: boolean
   readonly #byTag = new Map<string, StoredMessage>()
   readonly #ready = new Heap<StoredMessage>(isDeliveredBefore)
   readonly #delayed = new Heap<StoredMessage>(isDueBefore)
@@ -39,6 +46,7 @@ export class MessageQueue {
   constructor(name: string, nowMs: number) {
     this.name = name
     this.lastUsedMs = nowMs
+    this.#keepsDead = isDeadLetterQueue(name)
   }
 
   /** The first declaration counts; the queue is what it says until it goes away. */
@@ -55,10 +63,10 @@ export class MessageQueue {
     const stored: StoredMessage = {
       tag: message.tag,
       payload: message.payload,
-      priority: message.priority,
+      priority: this.#keepsDead ? 0 : message.priority,
       sequence,
       deadReason,
-      dropAtMs: Math.max(nowMs, notBeforeMs) + (this.declaration?.messageTtlMs ?? Number.POSITIVE_INFINITY),
+      dropAtMs: Math.max(nowMs, notBeforeMs) + this.#messageTtlMs,
       notBeforeMs,
       redeliveries: 0,
       owner: undefined,
@@ -67,6 +75,7 @@ export class MessageQueue {
     }
     this.#byTag.set(stored.tag, stored)
     this.#line(stored, nowMs)
+    if (this.#keepsDead) this.#trim(deadLetterLimits.maxMessages)
   }
 
   /** Moves the next message from ready to held. */
@@ -152,14 +161,6 @@ export class MessageQueue {
     return removed
   }
 
-  /** Removes the ready messages delivered first until at most `size` are left. */
-  trim(size: number): void {
-    while (this.#ready.size > size) {
-      const message = this.#ready.pop()
-      if (message !== undefined) this.#byTag.delete(message.tag)
-    }
-  }
-
   info(nowMs: number): QueueInfo {
     return {
       name: this.name,
@@ -169,8 +170,21 @@ export class MessageQueue {
     }
   }
 
+  get #messageTtlMs(): number {
+    const otherwiseMs = this.#keepsDead ? deadLetterLimits.messageTtlMs : Number.POSITIVE_INFINITY
+    return this.declaration?.messageTtlMs ?? otherwiseMs
+  }
+
+  /** Removes the ready messages delivered first until at most `size` are left. */
+  #trim(size: number): void {
+    while (this.#ready.size > size) {
+      const message = this.#ready.pop()
+      if (message !== undefined) this.#byTag.delete(message.tag)
+    }
+  }
+
   #readyCount(nowMs: number): number {
-    if (this.declaration?.messageTtlMs === undefined) return this.#ready.size
+    if (this.#messageTtlMs === Number.POSITIVE_INFINITY) return this.#ready.size
     return this.#ready.items.filter((message) => message.dropAtMs > nowMs).length
   }
 

@@ -1,5 +1,11 @@
 import { abortable } from '@celery/promises'
-import type { BrokerConnection, Delivery, Publication, Transport } from '@celery/transport'
+import {
+  type BrokerConnection,
+  type Delivery,
+  isDeadLetterQueue,
+  type Publication,
+  type Transport,
+} from '@celery/transport'
 
 /** A driver with one fault that a hurried author could make, and the case of the kit that is there to find it. */
 export interface BrokenDriver {
@@ -147,6 +153,22 @@ export const brokenDrivers: readonly BrokenDriver[] = [
           options,
         ),
     })),
+  },
+  {
+    fault: 'limits dead letters only where it buries them itself',
+    foundBy: 'keeps the newest 10,000 dead letters, whatever their priority and however they came there',
+    alter: perConnection((connection) => {
+      // Under another name a dead-letter queue is one like any other.
+      const unlimited = (name: string) => (isDeadLetterQueue(name) ? `${name}-unlimited` : name)
+      return {
+        publish: (publications, options) =>
+          connection.publish(
+            publications.map((each) => ({ ...each, routingKey: unlimited(each.routingKey) })),
+            options,
+          ),
+        declareQueue: (queue, options) => connection.declareQueue({ ...queue, name: unlimited(queue.name) }, options),
+      }
+    }),
   },
   {
     fault: 'keeps what it holds when it closes',

@@ -216,8 +216,8 @@ export type SettleAction =
   | { readonly type: 'ack' }
   /** Back to its place in the queue. Counted when it was being worked on, not when it was merely prefetched. */
   | { readonly type: 'requeue'; readonly counted: boolean }
-  /** Back into its queue, to be delivered at a time. Never counted. */
-  | { readonly type: 'park'; readonly untilMs: number }
+  /** Back into its queue, to be delivered at a time. Counted as a requeue is. @defaultValue `counted: false` */
+  | { readonly type: 'park'; readonly untilMs: number; readonly counted?: boolean }
   /** Into the dead-letter queue `<queue>.dead`. */
   | { readonly type: 'dead'; readonly reason: string }
 
@@ -259,3 +259,17 @@ export function isDeadLetterQueue(queue: string): boolean {
 }
 
 const deadSuffix = '.dead'
+
+/**
+ * How a dead-letter queue keeps its messages, however they came there: the newest, in the order in which they came, whatever
+ * their priority.
+ */
+export interface DeadLetterLimits {
+  /** Most messages that wait there; one more drops the oldest. */
+  readonly maxMessages: number
+  /** Milliseconds after which one goes away, unless whoever declared the queue said otherwise. */
+  readonly messageTtlMs: number
+}
+
+/** 10,000 messages for seven days. */
+export const deadLetterLimits: DeadLetterLimits = { maxMessages: 10_000, messageTtlMs: 7 * 24 * 3_600_000 }

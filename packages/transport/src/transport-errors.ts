@@ -1,4 +1,4 @@
-import { CeleryError } from '@celery/promises'
+import { CeleryError, sayNotYet } from '@celery/promises'
 
 /** The connection ended or was never accepted. Safe to try again on a new connection. */
 export class ConnectionLostError extends CeleryError {
@@ -58,12 +58,26 @@ export class UnknownTransportError extends CeleryError {
   constructor(scheme: string, known: readonly string[], options?: ErrorOptions) {
     const list = known.length === 0 ? 'none is registered' : `known are ${[...known].sort().join(', ')}`
     super(
-      `no transport for broker URLs that begin with "${scheme}://"; ${list}; correct the URL, or register a driver for it`,
+      `no transport for broker URLs that begin with "${scheme}://"${sayNotYet(scheme, known, notYet)}; ${list}; correct the URL, or register a driver for it`,
       options,
     )
     this.scheme = scheme
     this.known = known
   }
+}
+
+/** Celery's brokers that there is no driver of ours for in this release, by scheme. */
+const notYet: Readonly<Record<string, string>> = {
+  amqp: 'RabbitMQ',
+  amqps: 'RabbitMQ',
+  pyamqp: 'RabbitMQ',
+  redis: 'Redis',
+  rediss: 'Redis',
+  sentinel: 'Redis Sentinel',
+  sqs: 'Amazon SQS',
+  zookeeper: 'ZooKeeper',
+  filesystem: 'files',
+  mongodb: 'MongoDB',
 }
 
 /** A broker URL cannot be read. The message shows nothing of it but the scheme: what is wrong may be the password. */

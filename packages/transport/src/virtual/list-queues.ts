@@ -1,5 +1,6 @@
 import {
   type Delivery,
+  deadLetterLimits,
   deadLetterQueue,
   isDeadLetterQueue,
   type SettleAction,
@@ -20,6 +21,8 @@ export class ListQueues {
   readonly #store: ListStore
   readonly #onPut: () => void
   readonly #places = new Places()
+  /** How many more messages a dead-letter queue takes before the store is asked for its size: that may be a list of them all. */
+  readonly #deadRoom = new Map<string, number>()
 
   /** @param onPut - Called when a message was added or has come back. */
   constructor(store: ListStore, onPut: () => void) {
@@ -28,9 +31,11 @@ export class ListQueues {
     this.#onPut = onPut
   }
 
-  async add({ queue, tag, payload, priority }: QueueMessage, nowMs: number): Promise<void> {
-    const place = this.#places.next(priority, nowMs)
-    await this.#put(queue, place, { tag, payload, sentMs: nowMs, redeliveries: 0 })
+  add({ queue, tag, payload, priority }: QueueMessage, nowMs: number): Promise<void> {
+    const message = { tag, payload, sentMs: nowMs, redeliveries: 0 }
+    return isDeadLetterQueue(queue)
+      ? this.#addDead(queue, message)
+      : this.#put(queue, this.#places.next(priority, nowMs), message)
   }
 
   /** The first message of a queue that is not past its time, held by `owner` from now on. */
@@ -100,25 +105,33 @@ export class ListQueues {
       await this.#put(queue, place, { ...message, redeliveries })
       return
     }
-    if (action?.type === 'dead') await this.#bury(queue, message, action.reason, nowMs)
+    if (action?.type === 'dead') {
+      const { tag, payload } = message
+      const dead = { tag, payload, sentMs: nowMs, redeliveries: 0, deadReason: action.reason }
+      await this.#addDead(deadLetterQueue(queue), dead)
+    }
     await this.#store.settled?.(queue, place)
   }
 
-  async #bury(queue: string, { tag, payload }: ListMessage, deadReason: string, nowMs: number): Promise<void> {
-    const dead = deadLetterQueue(queue)
-    const place = this.#places.next(0, nowMs)
-    await this.#put(dead, place, { tag, payload, sentMs: nowMs, redeliveries: 0, deadReason })
-    for (let size = await this.#store.size(dead); size > mostDead; size--) {
-      const oldest = await this.#store.take(dead)
-      if (oldest !== undefined) await this.#store.settled?.(dead, oldest.place)
+  /** To the end, whatever its priority, so that what is dropped is the oldest. */
+  async #addDead(queue: string, message: ListMessage): Promise<void> {
+    await this.#put(queue, this.#places.next(0, message.sentMs), message)
+    const room = this.#deadRoom.get(queue) ?? 0
+    if (room > 0) {
+      this.#deadRoom.set(queue, room - 1)
+      return
     }
+    let left = deadLetterLimits.maxMessages - (await this.#store.size(queue))
+    for (; left < 0; left++) {
+      const oldest = await this.#store.take(queue)
+      if (oldest !== undefined) await this.#store.settled?.(queue, oldest.place)
+    }
+    // Other processes fill it too.
+    this.#deadRoom.set(queue, Math.floor(left / 10))
   }
 }
 
-/** How dead letters are kept. */
-const mostDead = 10_000
-const deadForMs = 7 * 24 * 3_600_000
-
 function timeToLive(queue: string, { queues }: Declarations): number {
-  return queues.get(queue)?.messageTtlMs ?? (isDeadLetterQueue(queue) ? deadForMs : Number.POSITIVE_INFINITY)
+  const { messageTtlMs } = queues.get(queue) ?? {}
+  return messageTtlMs ?? (isDeadLetterQueue(queue) ? deadLetterLimits.messageTtlMs : Number.POSITIVE_INFINITY)
 }

@@ -131,12 +131,13 @@ class Comparison {
       { type: 'requeue', counted: true },
       { type: 'requeue', counted: false },
       { type: 'park', untilMs },
+      { type: 'park', untilMs, counted: true },
       { type: 'dead', reason: 'why not' },
     ])
     if (message.delivery === undefined || message.connection === undefined || action === undefined) return
     this.history.push(`${action.type} ${message.body}`)
     await this.#context.settle(message.connection, [message.delivery], action)
-    if (action.type === 'requeue' && action.counted) message.redeliveries++
+    if ((action.type === 'requeue' || action.type === 'park') && action.counted === true) message.redeliveries++
     if (action.type === 'park') Object.assign(message, { untilMs, wasDelayed: true })
     this.#letGo(message, ({ ack: 'done', requeue: 'ready', park: 'delayed', dead: 'dead' } as const)[action.type])
   }

@@ -89,6 +89,18 @@ export const payloadCases: readonly TransportCase[] = [
       assert.deepEqual([readBody(dead), dead.tag], ['a\u0000💥', first.tag])
     },
   },
+  {
+    name: 'buries a message for any reason, which may quote what nobody can store',
+    async run(context) {
+      const connection = await context.open()
+      await context.publish(connection, context.queue, 'a')
+      const message = await context.takeOne(connection, context.queue)
+      await context.settle(connection, [message], { type: 'dead', reason: 'a \u0000 or \ud800 is no task' })
+      const dead = await context.takeOne(connection, `${context.queue}.dead`)
+      assert.equal(readBody(dead), 'a')
+      assert.match(dead.deadReason ?? '', /^a .+ is no task$/s)
+    },
+  },
   ...queueNames.map(
     (label): TransportCase => ({
       name: `takes ${JSON.stringify(label)} for the name of a queue`,

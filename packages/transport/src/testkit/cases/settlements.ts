@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type DeliveryRef, deadLetterQueue } from '../../broker-connection.ts'
+import { type DeliveryRef, deadLetterLimits, deadLetterQueue } from '../../broker-connection.ts'
 import { publication, textMessage } from '../case-context.ts'
 import { readBody } from '../read-body.ts'
 import type { TransportCase } from '../transport-case.ts'
@@ -111,6 +111,40 @@ export const settlementCases: readonly TransportCase[] = [
     },
   },
   {
+    name: 'keeps the newest 10,000 dead letters, whatever their priority and however they came there',
+    async run(context) {
+      const connection = await context.open()
+      const deadQueue = deadLetterQueue(context.queue)
+      const { maxMessages } = deadLetterLimits
+      const urgent = context.capabilities.priorityOrder === 'highest-first' ? 9 : 0
+      await context.publish(connection, deadQueue, ...Array.from({ length: maxMessages }, (_, index) => String(index)))
+      const last = publication(deadQueue, '', { message: textMessage('urgent', { priority: urgent }) })
+      await connection.publish([last])
+      assert.equal((await context.info(connection, deadQueue)).ready, maxMessages)
+      await context.publish(connection, context.queue, 'buried')
+      const delivery = await context.takeOne(connection, context.queue)
+      await context.settle(connection, [delivery], { type: 'dead', reason: 'why not' })
+      assert.equal((await context.info(connection, deadQueue)).ready, maxMessages)
+      assert.equal(readBody(await context.takeOne(connection, deadQueue)), '2')
+    },
+  },
+  {
+    name: 'keeps dead letters for seven days, however they came there',
+    async run(context) {
+      // Nobody waits that long.
+      if (!context.hasClock) return
+      const connection = await context.open()
+      const deadQueue = deadLetterQueue(context.queue)
+      await context.publish(connection, deadQueue, 'published')
+      await context.publish(connection, context.queue, 'buried')
+      const delivery = await context.takeOne(connection, context.queue)
+      await context.settle(connection, [delivery], { type: 'dead', reason: 'why not' })
+      assert.equal((await context.info(connection, deadQueue)).ready, 2)
+      await context.elapse(deadLetterLimits.messageTtlMs + 1_000)
+      await context.expectNothing(connection, deadQueue)
+    },
+  },
+  {
     name: 'gives no reason with a message that is not dead',
     async run(context) {
       const connection = await context.open()
@@ -132,6 +166,22 @@ export const settlementCases: readonly TransportCase[] = [
       const again = await context.takeOne(connection, context.queue)
       assert.deepEqual([readBody(again), again.redeliveries], ['a', 0])
       assert.deepEqual(await connection.settle([{ delivery }]), ['stale'])
+    },
+  },
+  {
+    name: 'counts a parked message where that is asked for',
+    needs: ({ delay }) => delay,
+    async run(context) {
+      const connection = await context.open({ leaseMs: context.leaseMs })
+      await context.publish(connection, context.queue, 'a')
+      for (const [index, waitMs] of [1_000, -1_000, 1_000].entries()) {
+        const delivery = await context.takeOne(connection, context.queue)
+        assert.equal(delivery.redeliveries, index)
+        const untilMs = context.now() + waitMs
+        await context.settle(connection, [delivery], { type: 'park', untilMs, counted: true })
+        await context.elapse(1_100)
+      }
+      assert.equal((await context.takeOne(connection, context.queue)).redeliveries, 3)
     },
   },
   {
