@@ -1,6 +1,6 @@
 import { CeleryError } from '@celery/promises'
 import type { WireMessage } from '@celery/protocol'
-import { CompressionRegistry, ContentDisallowedError, DecodeError, SerializerRegistry } from '@celery/serialization'
+import { CompressionRegistry, readBody, SerializerRegistry } from '@celery/serialization'
 
 /** Which serializers and compressions there are. */
 export interface CodecOptions {
@@ -44,7 +44,7 @@ export class BodyCodec {
         if (!CeleryError.is(error, 'ERR_CELERY_UNKNOWN_SERIALIZER')) throw error
       })
     }
-    return new Set([...accepted, ...harmless])
+    return accepted
   }
 
   /**
@@ -70,13 +70,7 @@ export class BodyCodec {
    * @throws ContentDisallowedError, UnknownSerializerError, UnknownCompressionError, CodecUnavailableError, DecodeError
    */
   decode(message: WireMessage, accept: ReadonlySet<string>): unknown {
-    const { body, contentType, contentEncoding, headers } = message
-    if (!accept.has(contentType)) throw new ContentDisallowedError(contentType, accept)
-    const compression = headers['compression'] ?? undefined
-    if (compression === undefined) return this.#serializers.decode(body, contentType, contentEncoding, { accept })
-    if (typeof compression !== 'string') throw new DecodeError(contentType, 'its compression header is not text')
-    const plain = this.#compressions.decompress(body, compression)
-    return this.#serializers.decode(plain, contentType, contentEncoding, { accept })
+    return readBody(message, { serializers: this.#serializers, compressions: this.#compressions, accept })
   }
 
   async #serialize(
@@ -99,6 +93,3 @@ export class BodyCodec {
     return this.#serializers.encode(value, name)
   }
 }
-
-/** Content types that only ever give the text or bytes as they are; kombu takes them from everybody. */
-const harmless: readonly string[] = ['application/data', 'application/text']

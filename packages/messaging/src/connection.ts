@@ -7,6 +7,8 @@ import {
   retry,
   sleep,
   systemClock,
+  unlessAborted,
+  withDeadline,
 } from '@celery/promises'
 import {
   type BrokerAddress,
@@ -15,6 +17,7 @@ import {
   type OpenOptions,
   parseBrokerUrl,
 } from '@celery/transport'
+import { CloseTimeoutError } from './close-timeout-error.ts'
 import { Failover, type FailoverStrategy } from './failover.ts'
 import { retryPauseMs } from './retry-pause.ts'
 import { isConnectionLost, isTemporary } from './temporary-errors.ts'
@@ -28,6 +31,8 @@ export interface ConnectionOptions {
   readonly failoverStrategy?: FailoverStrategy | undefined
   /** Handed to the driver. */
   readonly open?: OpenOptions
+  /** Milliseconds that a driver has to close a connection before it is left behind. @defaultValue `5_000` */
+  readonly closeTimeoutMs?: number | undefined
   /** Called for every failed attempt and every lost connection, before the next attempt. */
   readonly onError?: (error: unknown, info: ReconnectInfo) => void
   readonly clock?: Clock
@@ -138,7 +143,7 @@ export class Connection implements AsyncDisposable {
         try {
           return await run(broker)
         } catch (error) {
-          if (isConnectionLost(error)) await this.discard(broker)
+          if (isConnectionLost(error)) await this.discard(broker, { signal })
           throw error
         }
       },
@@ -153,27 +158,44 @@ export class Connection implements AsyncDisposable {
     )
   }
 
-  /** Gives up a connection on which something failed; the next `broker()` opens a new one. */
-  async discard(broker: BrokerConnection): Promise<void> {
+  /**
+   * Gives up a connection on which something failed; the next `broker()` opens a new one. Resolves when it has closed, when
+   * its time for that is over, or when `signal` aborts. Never rejects.
+   */
+  async discard(broker: BrokerConnection, options: AbortableOptions = {}): Promise<void> {
     if (this.#live !== broker) return
     this.#live = undefined
     this.#current = undefined
+    const { signal } = options
     // It failed already: that it cannot even close tells nothing new.
-    await broker.close().catch((error: unknown) => this.#options.onError?.(error, { attempt: 0, retryInMs: undefined }))
+    const closed = this.#closeDriver(broker).catch((error: unknown) =>
+      this.#options.onError?.(error, { attempt: 0, retryInMs: undefined }),
+    )
+    await (signal === undefined ? closed : abortable(closed, signal).catch(unlessAborted(signal)))
   }
 
-  /** Ends the connection and everyone who waits for it. Safe twice. */
+  /**
+   * Ends the connection and everyone who waits for it. Safe twice.
+   * @throws CloseTimeoutError where the driver does not come to an end of it.
+   */
   async close(): Promise<void> {
     this.#closing.abort(new ConnectionClosedError(this.address))
     const current = this.#current
     this.#current = undefined
     this.#live = undefined
+    // One that could not be opened has told whoever asked for it.
     const broker = await current?.catch(() => undefined)
-    await broker?.close()
+    if (broker !== undefined) await this.#closeDriver(broker)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** By the machine's own time: how long a driver takes is no part of what a test's clock measures. */
+  #closeDriver(broker: BrokerConnection): Promise<void> {
+    const { closeTimeoutMs = 5_000 } = this.#options
+    return withDeadline(broker.close(), closeTimeoutMs, () => new CloseTimeoutError(this.address, closeTimeoutMs))
   }
 
   async #open(): Promise<BrokerConnection> {
@@ -193,7 +215,7 @@ export class Connection implements AsyncDisposable {
         const { current } = this.#failover
         const broker = await this.#options.transports.openAddress(current, { ...this.#options.open, signal })
         if (!signal.aborted) return broker
-        await broker.close()
+        await this.#closeDriver(broker)
         throw signal.reason
       } catch (error) {
         if (!isTemporary(error)) throw error

@@ -1,4 +1,4 @@
-import type { AbortableOptions } from '@celery/promises'
+import { type AbortableOptions, abortable, unlessAborted } from '@celery/promises'
 import type { Message } from './message.ts'
 import { MessageConsumer, type MessageConsumerOptions, warn } from './message-consumer.ts'
 
@@ -11,7 +11,7 @@ export interface ConsumeOptions extends Omit<MessageConsumerOptions, 'onError'> 
   readonly prefetch?: number | undefined
   /** How often a message comes again after its handler failed, before it goes to the dead-letter queue. @defaultValue `5` */
   readonly maxRedeliveries?: number | undefined
-  /** Ends it: nothing more is taken, the running handlers are waited for. */
+  /** Ends it: nothing more is taken, the running handlers are waited for, and the broker's answers for 5 s at most. */
   readonly signal?: AbortSignal | undefined
   /** Told what fails: a connection, which is opened again, or the handler, and then with which message. @defaultValue `process.emitWarning` */
   readonly onError?: ((error: unknown, message?: Message) => void) | undefined
@@ -24,9 +24,10 @@ export interface HandlerOptions extends AbortableOptions {
 }
 
 /**
- * Consumes queues until `signal` aborts, whatever becomes of the connection: kombu's `ConsumerMixin`. A handler that
- * throws gets its message again, `maxRedeliveries` times; then it goes to the dead-letter queue. Resolves when the last
- * handler has ended; rejects where the queues can never be consumed.
+ * Consumes queues until `signal` aborts or the connection's owner closes that, however often the broker is lost: kombu's
+ * `ConsumerMixin`. A handler that throws gets its message again, `maxRedeliveries` times; then it goes to the dead-letter
+ * queue. Resolves when the last handler has ended and the broker knows of it, or was away for 5 s; rejects where the queues
+ * can never be consumed.
  */
 export async function consume(options: ConsumeOptions): Promise<void> {
   const { concurrency = 1, onError = warn, signal } = options
@@ -41,7 +42,9 @@ export async function consume(options: ConsumeOptions): Promise<void> {
   else signal?.addEventListener('abort', end, { once: true })
   const lane = async (): Promise<void> => {
     for (let message = await consumer.next(); message !== undefined; message = await consumer.next()) {
-      await handle(message, { ...options, onError, signal: ending.signal })
+      const settle = await handle(message, { ...options, onError, signal: ending.signal })
+      // At the end the consumer waits for the answer, and not for ever.
+      await abortable(settle(), ending.signal).catch(unlessAborted(ending.signal))
     }
   }
   try {
@@ -56,16 +59,16 @@ type HandleOptions = Pick<ConsumeOptions, 'handler' | 'maxRedeliveries'> &
   Required<Pick<ConsumeOptions, 'onError'>> &
   HandlerOptions
 
-async function handle(message: Message, options: HandleOptions): Promise<void> {
+/** Resolves, when the handler is through, to what is left to be said of the message. */
+async function handle(message: Message, options: HandleOptions): Promise<() => Promise<boolean>> {
   const { handler, maxRedeliveries = 5, onError, signal } = options
+  let settle = (): Promise<boolean> => message.ack()
   try {
     await handler(message, { signal })
-    if (!message.isSettled) await message.ack()
   } catch (error) {
     onError?.(error, message)
-    if (message.isSettled) return
-    if (message.redeliveries < maxRedeliveries) await message.requeue()
-    else
-      await message.reject({ reason: `its handler failed: ${error instanceof Error ? error.message : String(error)}` })
+    const reason = `its handler failed: ${error instanceof Error ? error.message : String(error)}`
+    settle = () => (message.redeliveries < maxRedeliveries ? message.requeue() : message.reject({ reason }))
   }
+  return async () => !message.isSettled && settle()
 }

@@ -44,8 +44,14 @@ export type IncomingMessage =
  * connection that its owner closes.
  */
 export class Consumer {
+  /**
+   * Resolves when it takes nothing any more: it was stopped, its owner closed the connection, or `start` rejected. Never
+   * rejects: what failed was told to `onError`.
+   */
+  readonly closed: Promise<void>
   readonly #options: ConsumerOptions
   readonly #stop = new AbortController()
+  readonly #onClosed = deferred()
   #started: Deferred<void> | undefined
   #running: Promise<void> | undefined
   /** Connections in a row that failed before they delivered anything. */
@@ -58,13 +64,14 @@ export class Consumer {
   constructor(options: ConsumerOptions) {
     this.#options = options
     this.#queues = options.queues
+    this.closed = this.#onClosed.promise
   }
 
   /** Begins to consume. Resolves when the queues are declared; rejects where no later attempt could do that. Safe twice. */
   async start(): Promise<void> {
     if (this.#started === undefined) {
       this.#started = deferred()
-      this.#running = this.#run(this.#started)
+      this.#running = this.#run(this.#started).finally(this.#onClosed.resolve)
     }
     await this.#started.promise
   }
@@ -87,6 +94,7 @@ export class Consumer {
     this.#round.abort(stopped)
     this.wake()
     await this.#running
+    this.#onClosed.resolve()
   }
 
   async #run(ready: Deferred<void>): Promise<void> {
@@ -113,7 +121,7 @@ export class Consumer {
         if (broker === undefined && isConnectionClosed(error)) return
         // A busy broker keeps its connection: giving it up would give back all that is held, and run it twice.
         if (broker !== undefined && (!isTemporary(error) || isConnectionLost(error))) {
-          await this.#options.connection.discard(broker)
+          await this.#options.connection.discard(broker, { signal })
         }
         // The first time at once; a broker that goes on failing is not asked without pause.
         const pauseMs = this.#failures === 0 ? 0 : retryPauseMs(this.#failures - 1)

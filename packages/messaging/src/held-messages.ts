@@ -24,8 +24,6 @@ export class HeldMessages implements MessageOwner {
   readonly #clock: Clock
   readonly #settler: Settler<Deferred<boolean>>
   readonly #held = new Map<Message, DeliveryRef>()
-  /** Settlements that the broker has not answered. */
-  readonly #answers = new Set<Deferred<boolean>>()
   /** Being requeued: their place is to be theirs again before the next one is fetched. */
   #returning = 0
   #cancelRenewal: (() => void) | undefined
@@ -44,8 +42,9 @@ export class HeldMessages implements MessageOwner {
       onError,
       onRefused: ({ about }, error) => {
         onError(error)
-        if (about !== undefined) this.#answer(about, false)
+        about?.resolve(false)
       },
+      onGivenUp: ({ about }) => about?.resolve(false),
     })
   }
 
@@ -67,8 +66,7 @@ export class HeldMessages implements MessageOwner {
     const delivery = this.#held.get(message)
     if (delivery === undefined || this.#closed) return false
     const answer = deferred<boolean>()
-    this.#answers.add(answer)
-    this.#settler.add({ delivery, action }, (result) => this.#answer(answer, result === 'done'), answer)
+    this.#settler.add({ delivery, action }, (result) => answer.resolve(result === 'done'), answer)
     const isReturning = action.type === 'requeue'
     if (isReturning) this.#returning++
     this.#drop(message)
@@ -108,12 +106,6 @@ export class HeldMessages implements MessageOwner {
       }
     }
     await this.#settler.close(graceMs)
-    for (const answer of this.#answers) this.#answer(answer, false)
-  }
-
-  #answer(answer: Deferred<boolean>, done: boolean): void {
-    this.#answers.delete(answer)
-    answer.resolve(done)
   }
 
   #drop(message: Message): void {

@@ -39,7 +39,7 @@ export const defaultAccept: readonly string[] = ['json', 'text', 'raw']
 /**
  * Receives messages from several queues, one after the other: `for await (const message of consumer)`. Survives the
  * broker: on a new connection everything is declared and consumed again. Leases of messages that are not settled yet are
- * renewed. Breaking out of the loop closes it.
+ * renewed. Breaking out of the loop closes it; the loop ends by itself where the connection's owner closes that.
  */
 export class MessageConsumer implements AsyncIterable<Message>, AsyncDisposable {
   readonly #options: MessageConsumerOptions
@@ -75,7 +75,10 @@ export class MessageConsumer implements AsyncIterable<Message>, AsyncDisposable 
     return this.#starting
   }
 
-  /** The next message; `undefined` once the consumer has stopped. May be asked for by several at the same time. */
+  /**
+   * The next message; `undefined` once the consumer has stopped, or its connection was closed by its owner. May be asked
+   * for by several at the same time.
+   */
   async next(options: AbortableOptions = {}): Promise<Message | undefined> {
     await abortable(this.start(), options.signal)
     for (;;) {
@@ -187,7 +190,7 @@ export class MessageConsumer implements AsyncIterable<Message>, AsyncDisposable 
       onRoom: () => this.#consumer?.wake(),
     })
     this.#held = held
-    this.#consumer = new Consumer({
+    const consumer = new Consumer({
       connection,
       clock,
       queues: this.#declarations(),
@@ -199,7 +202,16 @@ export class MessageConsumer implements AsyncIterable<Message>, AsyncDisposable 
       onMessages: (messages) => this.#receive(messages),
       onError: this.#onError,
     })
-    await this.#consumer.start()
+    this.#consumer = consumer
+    void consumer.closed.then(() => this.#ended())
+    await consumer.start()
+  }
+
+  /** By itself, where nobody has stopped it: its connection is closed, and has given back what it held. */
+  #ended(): void {
+    if (this.#stopping !== undefined) return
+    this.#lose()
+    void this.stop()
   }
 
   async #stop(): Promise<void> {
@@ -218,11 +230,13 @@ export class MessageConsumer implements AsyncIterable<Message>, AsyncDisposable 
 
   /** What another connection delivered is delivered again, so it must not be handed out. */
   #consuming(broker: BrokerConnection): void {
-    if (this.#broker !== undefined && this.#broker !== broker) {
-      this.#buffer = []
-      this.#held?.loseAll()
-    }
+    if (this.#broker !== undefined && this.#broker !== broker) this.#lose()
     this.#broker = broker
+  }
+
+  #lose(): void {
+    this.#buffer = []
+    this.#held?.loseAll()
   }
 
   #receive(messages: readonly IncomingMessage[]): void {

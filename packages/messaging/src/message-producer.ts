@@ -1,12 +1,12 @@
-import { CeleryError, defaultRetryPolicy, type RetryPolicy, withDeadline } from '@celery/promises'
+import { defaultRetryPolicy, type RetryPolicy } from '@celery/promises'
 import type { MessageProperties } from '@celery/protocol'
-import type { BrokerConnection, Publication } from '@celery/transport'
+import type { Publication } from '@celery/transport'
+import { checkPriority } from './check-priority.ts'
 import { BodyCodec, type CodecOptions } from './codecs.ts'
 import type { Connection } from './connection.ts'
-import { Declarations } from './declarations.ts'
 import type { DeliveryMode, Exchange } from './exchange.ts'
 import type { Message } from './message.ts'
-import { Producer, type PublishRetryPolicy, PublishTimeoutError } from './producer.ts'
+import { Producer, type PublishRetryPolicy } from './producer.ts'
 import type { Queue } from './queue.ts'
 
 /** Options that a message takes from its producer where it does not say otherwise. */
@@ -33,7 +33,7 @@ export interface MessageProducerOptions extends MessageDefaults, CodecOptions {
 
 export interface MessageOptions extends MessageDefaults {
   readonly headers?: Readonly<Record<string, unknown>> | undefined
-  /** 0 to 9. Which end is urgent is the broker's affair, see its `capabilities`. */
+  /** 0 to 255; a broker with fewer levels takes what is above its last one for that. Which end is urgent, its `capabilities` say. */
   readonly priority?: number | undefined
   /** Seconds after which RabbitMQ drops the message unread. Brokers without such a property pass over it. */
   readonly expiration?: number | undefined
@@ -66,49 +66,35 @@ export class MessageProducer implements AsyncDisposable {
   readonly #options: MessageProducerOptions
   readonly #codec: BodyCodec
   readonly #producer: Producer
-  readonly #declarations = new Declarations()
-  readonly #publishTimeoutMs: number
-  readonly #retryPolicy: PublishRetryPolicy | null
 
   constructor(options: MessageProducerOptions) {
     this.#options = options
     this.#codec = new BodyCodec(options)
-    this.#publishTimeoutMs = options.publishTimeoutMs ?? 10_000
-    this.#retryPolicy = completePolicy(options.retryPolicy === undefined ? {} : options.retryPolicy)
+    const { connection, publishTimeoutMs, retryPolicy = {} } = options
     this.#producer = new Producer({
-      connection: options.connection,
-      publishTimeoutMs: this.#publishTimeoutMs,
-      retryPolicy: this.#retryPolicy ?? undefined,
+      connection,
+      retryPolicy: completePolicy(retryPolicy) ?? undefined,
+      ...(publishTimeoutMs === undefined ? {} : { publishTimeoutMs }),
     })
   }
 
   /**
    * Resolves when the broker has the message.
-   * @throws EncodeError, UnknownSerializerError, UnknownCompressionError, CodecUnavailableError: nothing was sent.
+   * @throws EncodeError, UnknownSerializerError, UnknownCompressionError, CodecUnavailableError, RangeError for a priority that
+   * is none: nothing was sent.
    * @throws UnknownExchangeError, ExchangeMismatchError, UnroutableError: the broker did not take it.
    * @throws PublishTimeoutError where it did not confirm in time: the message may or may not be there.
    * @throws ConnectionLostError where it could not be reached within the retry policy.
    */
   async publish(body: unknown, options: MessageOptions = {}): Promise<void> {
-    const deadline = performance.now() + (options.timeoutMs ?? this.#publishTimeoutMs)
     const exchange = options.exchange ?? this.#options.exchange ?? ''
     const publication = await this.#publication(body, exchange, options)
-    const entities = this.#entities(exchange, options)
-    const { live } = this.#options.connection
-    if (this.#declarations.has(live, entities)) {
-      try {
-        await this.#producer.publish(publication, {
-          timeoutMs: options.timeoutMs,
-          retryPolicy: options.retryPolicy === undefined ? undefined : completePolicy(options.retryPolicy),
-        })
-        return
-      } catch (error) {
-        // Deleted since, or lost with a restart of the broker.
-        if (entities.length === 0 || !CeleryError.is(error, 'ERR_CELERY_UNKNOWN_EXCHANGE')) throw error
-        this.#declarations.forget(this.#options.connection.live, entities)
-      }
-    }
-    await this.#declareAndPublish(entities, publication, options, deadline)
+    const { retryPolicy, timeoutMs } = options
+    await this.#producer.publish(publication, {
+      timeoutMs,
+      retryPolicy: retryPolicy === undefined ? undefined : completePolicy(retryPolicy),
+      declare: this.#entities(exchange, options),
+    })
   }
 
   /**
@@ -162,37 +148,6 @@ export class MessageProducer implements AsyncDisposable {
   #entities(exchange: Exchange | string, { declare = [] }: MessageOptions): readonly (Exchange | Queue)[] {
     return typeof exchange === 'object' && this.#options.autoDeclare !== false ? [exchange, ...declare] : declare
   }
-
-  /** Both within the same time. */
-  async #declareAndPublish(
-    entities: readonly (Exchange | Queue)[],
-    publication: Publication,
-    options: MessageOptions,
-    deadline: number,
-  ): Promise<void> {
-    const timeout = new PublishTimeoutError(options.timeoutMs ?? this.#publishTimeoutMs, publication)
-    const retryPolicy = options.retryPolicy === undefined ? this.#retryPolicy : completePolicy(options.retryPolicy)
-    await withDeadline(
-      (signal) => this.#declare(entities, retryPolicy, signal),
-      Math.max(0, deadline - performance.now()),
-      () => timeout,
-    )
-    try {
-      await this.#producer.publish(publication, { retryPolicy, timeoutMs: Math.max(0, deadline - performance.now()) })
-    } catch (error) {
-      throw CeleryError.is(error, 'ERR_CELERY_PUBLISH_TIMEOUT') ? timeout : error
-    }
-  }
-
-  async #declare(
-    entities: readonly (Exchange | Queue)[],
-    retryPolicy: PublishRetryPolicy | null,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const declare = (broker: BrokerConnection): Promise<void> =>
-      this.#declarations.declare(broker, entities, { signal })
-    await this.#options.connection.ensure(declare, { retryPolicy: retryPolicy ?? { maxRetries: 0 }, signal })
-  }
 }
 
 function propertiesOf(exchange: Exchange | string, options: MessageOptions): MessageProperties {
@@ -201,7 +156,7 @@ function propertiesOf(exchange: Exchange | string, options: MessageOptions): Mes
   return {
     ...options.properties,
     delivery_mode: mode === 'transient' ? 1 : 2,
-    ...(priority === undefined ? {} : { priority }),
+    ...(priority === undefined ? {} : { priority: checkPriority('the priority of a message', priority) }),
     // As kombu: whole milliseconds, as text.
     ...(expiration === undefined ? {} : { expiration: String(Math.floor(expiration * 1_000)) }),
     ...(correlationId === undefined ? {} : { correlation_id: correlationId }),

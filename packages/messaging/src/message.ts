@@ -85,7 +85,8 @@ export class Message {
 
   /**
    * It is done with. Resolves when the broker has answered, to `false` where the message was no longer ours: somebody else
-   * has it, or will get it. Repeated by itself until the broker answers or the receiver is closed.
+   * has it, or will get it. Repeated by itself until the broker answers; once the receiver or its connection is closed by its
+   * owner no answer comes any more, and it resolves to `false` too.
    * @throws MessageStateError where it was settled before.
    */
   ack(): Promise<boolean> {

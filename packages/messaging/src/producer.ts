@@ -157,16 +157,19 @@ export class Producer {
       try {
         const broker = await this.#connection.broker(options)
         try {
-          // Asked of this connection: the one before may have been to another broker.
-          const undeclared = batch.filter(({ declare }) => !this.#declarations.has(broker, declare))
-          if (undeclared.length > 0) await abortable(this.#declare(broker, undeclared, options), options.signal)
-          // Bounded here too: it must not depend on a driver that listens.
-          await abortable(broker.publish(publications, options), options.signal)
+          const isFresh = await this.#declare(broker, batch, options)
+          try {
+            await this.#publishOn(broker, publications, options)
+          } catch (error) {
+            if (!isNowhere(error)) throw error
+            for (const { declare } of batch) this.#declarations.forget(broker, declare)
+            // What was declared may have been deleted since, or lost with a restart of the broker.
+            if (isFresh || !(await this.#declare(broker, batch, options))) throw error
+            await this.#publishOn(broker, publications, options)
+          }
           return
         } catch (error) {
-          if (isConnectionLost(error)) await this.#connection.discard(broker)
-          // It may have been deleted since: the next message declares it again.
-          if (isNowhere(error)) for (const { declare } of batch) this.#declarations.forget(broker, declare)
+          if (isConnectionLost(error)) await this.#connection.discard(broker, options)
           throw error
         }
       } catch (error) {
@@ -179,8 +182,18 @@ export class Producer {
     }
   }
 
-  async #declare(broker: BrokerConnection, batch: readonly Waiting[], options: AbortableOptions): Promise<void> {
-    for (const { declare } of batch) await this.#declarations.declare(broker, declare, options)
+  /** Declares what this connection has not: the one before may have been to another broker. Says whether there was anything. */
+  async #declare(broker: BrokerConnection, batch: readonly Waiting[], options: AbortableOptions): Promise<boolean> {
+    const undeclared = batch.filter(({ declare }) => !this.#declarations.has(broker, declare))
+    for (const { declare } of undeclared) {
+      await abortable(this.#declarations.declare(broker, declare, options), options.signal)
+    }
+    return undeclared.length > 0
+  }
+
+  /** Bounded here too: it must not depend on a driver that listens. */
+  #publishOn(broker: BrokerConnection, publications: readonly Publication[], options: AbortableOptions): Promise<void> {
+    return abortable(broker.publish(publications, options), options.signal)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { AbortableOptions } from '@celery/promises'
 import type { Binding, BrokerConnection, QueueDeclaration, QueueInfo } from '@celery/transport'
 import { type BrokerSource, onBroker } from './broker-source.ts'
+import { checkPriority } from './check-priority.ts'
 import { Exchange, type ExchangeData } from './exchange.ts'
 
 /** One way for messages into a queue. */
@@ -37,7 +38,7 @@ export interface QueueOptions {
   readonly maxLength?: number | undefined
   /** Most bytes it keeps (`x-max-length-bytes`), on brokers that count. */
   readonly maxLengthBytes?: number | undefined
-  /** Levels of priority (`x-max-priority`), on RabbitMQ; other brokers have theirs without asking. */
+  /** The highest priority (`x-max-priority`), up to 255, on RabbitMQ; other brokers have theirs without asking. */
   readonly maxPriority?: number | undefined
   /** The broker's own. */
   readonly arguments?: Readonly<Record<string, unknown>> | undefined
@@ -74,7 +75,7 @@ export class Queue {
   readonly declaration: QueueDeclaration
   readonly #options: QueueOptions
 
-  /** @throws RangeError for a name that is empty or a limit that is negative. */
+  /** @throws RangeError for a name that is empty, a limit that is negative or a priority that is none. */
   constructor(name: string, options: QueueOptions = {}) {
     if (name === '') throw new RangeError('a queue needs a name; make one up with randomUUID() for one of your own')
     this.name = name
@@ -196,7 +197,7 @@ function limits({ maxLength, maxLengthBytes, maxPriority }: QueueOptions): Recor
   return {
     ...(maxLength === undefined ? {} : { 'x-max-length': atLeastZero('maxLength', maxLength) }),
     ...(maxLengthBytes === undefined ? {} : { 'x-max-length-bytes': atLeastZero('maxLengthBytes', maxLengthBytes) }),
-    ...(maxPriority === undefined ? {} : { 'x-max-priority': atLeastZero('maxPriority', maxPriority) }),
+    ...(maxPriority === undefined ? {} : { 'x-max-priority': checkPriority('maxPriority of a queue', maxPriority) }),
   }
 }
 

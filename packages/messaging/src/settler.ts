@@ -1,4 +1,4 @@
-import { abortable, type Clock, unlessAborted } from '@celery/promises'
+import { abortable, type Clock } from '@celery/promises'
 import { type BrokerConnection, deliveryTags, type Settlement, type SettleResult } from '@celery/transport'
 import { Attempts } from './attempts.ts'
 import { Batcher } from './batcher.ts'
@@ -13,6 +13,11 @@ export interface SettlerOptions<About> {
   readonly onLeave?: (() => void) | undefined
   /** The broker refuses this settlement for good: what it publishes cannot be routed, for example. It was left undone. */
   readonly onRefused: (refused: PendingSettlement<About>, error: unknown) => void
+  /**
+   * No answer will ever come: the settler was closed before, or the connection by its owner. The settlement may or may not
+   * have taken effect. Must not throw.
+   */
+  readonly onGivenUp?: ((givenUp: PendingSettlement<About>) => void) | undefined
   /** Whose time passes between two attempts, and until the end of the grace. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined
 }
@@ -20,10 +25,10 @@ export interface SettlerOptions<About> {
 /** A settlement on its way. Until it is `sent`, its `settlement` may be replaced by a fuller one. */
 export interface PendingSettlement<About = unknown> {
   settlement: Settlement
-  /** What its owner wants to know again if it is refused. */
+  /** What its owner wants to know again if it is refused or given up. */
   about: About | undefined
   sent: boolean
-  /** Called with the broker's answer; not called when the settler is closed before that. Must not throw. */
+  /** Called with the broker's answer; not called where none comes, see `onRefused` and `onGivenUp`. Must not throw. */
   readonly onSettled: ((result: SettleResult) => void) | undefined
 }
 
@@ -106,13 +111,14 @@ export class Settler<About = unknown> {
         const isGone = isConnectionLost(error) || isConnectionClosed(error)
         if (!isGone && !isTemporary(error)) return this.#refuse(batch, error)
         onError(error)
-        if (isGone) await abortable(connection.discard(broker), signal).catch(unlessAborted(signal))
+        if (isGone) await connection.discard(broker, { signal })
         continue
       }
       for (let index = 0; index < batch.length; index++) batch[index]?.onSettled?.(results[index] ?? 'stale')
       return
     }
     this.#unsettled += batch.length
+    for (const entry of batch) this.#options.onGivenUp?.(entry)
   }
 
   /**

@@ -101,6 +101,7 @@ export class SimpleQueue implements AsyncDisposable {
    */
   async close(): Promise<void> {
     await this.#producer.close()
+    // One that could not be opened holds nothing, and has told whoever got from it.
     const held = await this.#opening?.catch(() => undefined)
     await held?.close(closeGraceMs)
   }

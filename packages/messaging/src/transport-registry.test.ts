@@ -42,7 +42,7 @@ describe('the registry', () => {
       scheme: 'rediss',
       known: ['fake', 'amqp'],
       message:
-        'no transport for broker URLs that begin with "rediss://"; known are amqp, fake; correct the URL, or register a driver for it',
+        'no transport for broker URLs that begin with "rediss://": there is no driver for Redis in this release; known are amqp, fake; correct the URL, or register a driver for it',
     })
   })
 

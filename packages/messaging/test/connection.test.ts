@@ -1,7 +1,14 @@
 import { deferred, ManualClock } from '@celery/promises'
 import { BrokerBusyError, ConnectionClosedError, ConnectionLostError, InvalidBrokerUrlError } from '@celery/transport'
 import { describe, expect, test } from 'vitest'
-import { Connection, isConnectionLost, isTemporary, type ReconnectInfo, TransportRegistry } from '../src/index.ts'
+import {
+  CloseTimeoutError,
+  Connection,
+  isConnectionLost,
+  isTemporary,
+  type ReconnectInfo,
+  TransportRegistry,
+} from '../src/index.ts'
 import { ready, setUp } from './set-up.ts'
 
 describe('a connection', () => {
@@ -207,6 +214,30 @@ describe('discarding', () => {
     expect(errors).toEqual([[failure, { attempt: 0, retryInMs: undefined }]])
     expect(await connection.broker()).not.toBe(broker)
   })
+
+  test('a driver that does not come to an end of it is left behind, and told of', async () => {
+    const errors: unknown[] = []
+    const { transport, connection } = setUp({ closeTimeoutMs: 20, onError: (error) => errors.push(error) })
+    const broker = await connection.broker()
+    transport.inject('close', { type: 'hang' })
+    await connection.discard(broker)
+    expect(errors).toEqual([expect.any(CloseTimeoutError)])
+    expect(await connection.broker()).not.toBe(broker)
+  })
+
+  test('is waited for no longer than the signal lets', async () => {
+    const { transport, connection } = setUp({ closeTimeoutMs: 600_000 })
+    const broker = await connection.broker()
+    const closing = deferred()
+    transport.inject('close', { type: 'delay', until: closing.promise })
+    const abort = new AbortController()
+    const discarding = connection.discard(broker, { signal: abort.signal })
+    abort.abort(new Error('enough'))
+    await discarding
+    expect(await connection.broker()).not.toBe(broker)
+    closing.resolve()
+    await broker.closed
+  })
 })
 
 describe('closing', () => {
@@ -217,6 +248,23 @@ describe('closing', () => {
     expect(transport.openConnections).toBe(0)
     await expect(connection.broker()).rejects.toBeInstanceOf(ConnectionClosedError)
     await expect(connection.untilBroker()).rejects.toBeInstanceOf(ConnectionClosedError)
+  })
+
+  test('rejects where the driver does not come to an end of it', async () => {
+    const { transport, connection } = setUp({ closeTimeoutMs: 20 })
+    await connection.broker()
+    transport.inject('close', { type: 'hang' })
+    const error = await connection.close().catch((caught: unknown) => caught)
+    expect(error).toMatchObject({
+      name: 'CloseTimeoutError',
+      code: 'ERR_CELERY_CLOSE_TIMEOUT',
+      address: 'faulty://',
+      timeoutMs: 20,
+      message:
+        'the connection to faulty:// did not close within 20 ms and was left behind; what it held comes back when the ' +
+        'broker finds it gone',
+    })
+    await connection.close()
   })
 
   test('is safe twice, before the first use, and with `await using`', async () => {

@@ -1,4 +1,4 @@
-import { deferred } from '@celery/promises'
+import { deferred, ManualClock } from '@celery/promises'
 import { ConnectionLostError } from '@celery/transport'
 import { describe, expect, test } from 'vitest'
 import { type Connection, type ConsumeOptions, consume, MessageProducer, Queue } from '../src/index.ts'
@@ -123,6 +123,44 @@ describe('the runner', () => {
     finish.resolve()
     await ended
     expect(await q.info(connection)).toMatchObject({ ready: 0, held: 0 })
+  })
+
+  test('F-13 ends also while the broker is away, within 5 s of its last handler', async () => {
+    const clock = new ManualClock()
+    const { transport, connection } = setUp()
+    await publish(connection, 1)
+    const end = new AbortController()
+    let ended = false
+    const consuming = consume({
+      connection,
+      clock,
+      queues: [q],
+      signal: end.signal,
+      onError: () => {},
+      async handler() {
+        transport.reach('', false)
+        await transport.cut()
+      },
+    }).then(() => {
+      ended = true
+    })
+    // For the first message, by the consumer, and to acknowledge.
+    await transport.called('open', 2)
+    await clock.whenPending(2)
+    end.abort()
+    for (let ms = 0; ms < 60_000 && !ended; ms += 100) await clock.advanceAsync(100)
+    expect(ended).toBe(true)
+    await consuming
+  })
+
+  test('ends with its connection, where the owner closes that', async () => {
+    const { connection } = setUp()
+    await publish(connection, 1)
+    const handled = deferred()
+    const consuming = consume({ connection, queues: [q], onError: () => {}, handler: () => handled.resolve() })
+    await handled.promise
+    await connection.close()
+    await consuming
   })
 
   test('ends at once where it was ended before', async () => {

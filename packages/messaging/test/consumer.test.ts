@@ -191,6 +191,17 @@ describe('stopping', () => {
     expect(transport.sizes('declareQueue')).toEqual([])
   })
 
+  test('P-5 ends the wait for a driver that does not come to an end of a lost connection', async () => {
+    const { transport, consumer } = setUp()
+    transport.inject('close', { type: 'hang' })
+    await consumer.start()
+    await transport.called('fetch')
+    await transport.cut()
+    await transport.called('close')
+    await consumer.stop()
+    await consumer.closed
+  })
+
   test('is safe twice and before the start, after which nothing starts', async () => {
     const { transport, consumer } = setUp()
     await consumer.stop()
@@ -350,6 +361,7 @@ describe('what no new connection can help', () => {
     expect(errors).toEqual([expect.any(ConnectionClosedError), expect.any(ConnectionClosedError)])
     expect(clock.pending).toBe(0)
     expect(transport.sizes('open')).toHaveLength(1)
+    await consumer.closed
     await consumer.stop()
   })
 })

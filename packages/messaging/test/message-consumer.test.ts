@@ -1,4 +1,5 @@
 import { deferred, ManualClock } from '@celery/promises'
+import { BrokerBusyError } from '@celery/transport'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   type Connection,
@@ -346,6 +347,42 @@ describe('a message consumer', () => {
     await transport.called('open')
     await consumer.close()
     expect(await waiting).toBeUndefined()
+  })
+
+  test('ends those who wait where the owner of its connection closes that', async () => {
+    const { connection, consumer } = setUp()
+    await publish(connection, 1)
+    const [message] = await take(consumer, 1)
+    const waiting = consumer.next()
+    await connection.close()
+    expect(await waiting).toBeUndefined()
+    // The connection has given it back.
+    expect(await message!.ack()).toBe(false)
+    expect(await consumer.next()).toBeUndefined()
+  })
+
+  test('a loop ends with its connection', async () => {
+    const { connection, consumer } = setUp()
+    await publish(connection, 1)
+    const got: unknown[] = []
+    for await (const { payload } of consumer) {
+      got.push(payload)
+      await connection.close()
+    }
+    expect(got).toEqual([1])
+  })
+
+  test('an acknowledgement is not waited for once nobody will repeat it: the connection was closed', async () => {
+    const clock = new ManualClock()
+    const { transport, connection, consumer } = setUp({ clock })
+    await publish(connection, 1)
+    const [message] = await take(consumer, 1)
+    transport.inject('settle', { type: 'refuse', error: new BrokerBusyError('faulty://', 'locked') })
+    const acknowledged = message!.ack()
+    await clock.whenPending()
+    await connection.close()
+    await clock.advanceAsync(100)
+    expect(await acknowledged).toBe(false)
   })
 
   test('can be closed twice, and before it has started', async () => {

@@ -137,6 +137,13 @@ describe('a message producer', () => {
     expect((await queue.info(connection)).ready).toBe(2)
   })
 
+  test('refuses a priority that no broker has', async () => {
+    const { producer, transport } = setUp()
+    const publishing = producer.publish('1', { routingKey: 'q', priority: 900 })
+    await expect(publishing).rejects.toThrow('the priority of a message must be an integer from 0 to 255, got 900')
+    expect(transport.sizes('publish')).toEqual([])
+  })
+
   test('leaves an exchange alone without autoDeclare', async () => {
     const { producer } = setUp({ exchange: new Exchange('media'), autoDeclare: false })
     await expect(producer.publish('1')).rejects.toMatchObject({ code: 'ERR_CELERY_UNKNOWN_EXCHANGE' })

@@ -106,6 +106,14 @@ describe('a publish is bounded (P-5)', () => {
     await other
   })
 
+  test('P-5 it rejects while a driver does not come to an end of a lost connection', async () => {
+    const { transport, producer } = setUp({ publishTimeoutMs: 20, retryPolicy: atOnce })
+    transport.inject('publish', { type: 'refuse', error: lost })
+    transport.inject('close', { type: 'hang' })
+    await expect(producer.publish(publication('1'))).rejects.toBeInstanceOf(PublishTimeoutError)
+    await producer.publish(publication('2'), { timeoutMs: 10_000 })
+  })
+
   test('it rejects while it would try for ever', async () => {
     fakeTime()
     const { transport, producer } = setUp({ publishTimeoutMs: 200, retryPolicy: { ...atOnce, maxRetries: null } })
@@ -249,9 +257,18 @@ describe('what a message needs', () => {
     await producer.publish(letter('1'), { declare })
     const broker = await transport.direct()
     await broker.deleteQueue('post')
-    await expect(producer.publish(letter('2'), { declare })).rejects.toBeInstanceOf(UnroutableError)
-    await producer.publish(letter('3'), { declare })
-    expect(await ready(broker, 'post')).toBe(1)
+    await Promise.all(['2', '3'].map((body) => producer.publish(letter(body), { declare })))
+    expect(await ready(broker, 'post')).toBe(2)
+    expect(transport.sizes('declareQueue')).toHaveLength(2)
+  })
+
+  test('is declared once more where a message goes nowhere, and no more than that', async () => {
+    const { transport, producer } = setUp()
+    await producer.publish(letter('1'), { declare })
+    const astray = { ...letter('2'), routingKey: 'nobody' }
+    await expect(producer.publish(astray, { declare })).rejects.toBeInstanceOf(UnroutableError)
+    expect(transport.sizes('declareQueue')).toHaveLength(2)
+    expect(await ready(await transport.direct(), 'post')).toBe(1)
   })
 
   test('keeps no other message back where it cannot be declared', async () => {

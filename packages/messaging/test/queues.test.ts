@@ -152,6 +152,10 @@ describe('a queue', () => {
     expect(() => new Queue('')).toThrow('a queue needs a name')
     expect(() => new Queue('q', { expires: -1 })).toThrow('expires of a queue must be 0 or more, got -1')
     expect(() => new Queue('q', { maxLength: Number.NaN })).toThrow('maxLength of a queue must be 0 or more, got NaN')
+    for (const maxPriority of [-1, 1.5, 256]) {
+      const problem = `maxPriority of a queue must be an integer from 0 to 255, got ${maxPriority}`
+      expect(() => new Queue('q', { maxPriority })).toThrow(problem)
+    }
   })
 
   test('knows where to publish to reach it', () => {

@@ -20,9 +20,11 @@ async function setUp(count: number, clock?: Clock) {
   const { transport, connection } = setUpConnection()
   const errors: unknown[] = []
   const refused: { readonly settlement: Settlement; readonly error: unknown }[] = []
+  const givenUp: Settlement[] = []
   const settler = new Settler({
     connection,
     clock,
+    onGivenUp: ({ settlement }) => void givenUp.push(settlement),
     onError: (error) => void errors.push(error),
     onRefused: ({ settlement }, error) => void refused.push({ settlement, error }),
   })
@@ -46,6 +48,7 @@ async function setUp(count: number, clock?: Clock) {
     deliveries,
     errors,
     refused,
+    givenUp,
     other: await transport.direct(),
   }
 }
@@ -216,12 +219,13 @@ describe('a batch that fails', () => {
   })
 
   test('is given up, and not refused, where the connection was closed by its owner', async () => {
-    const { connection, settler, deliveries, errors, refused } = await setUp(1)
+    const { connection, settler, deliveries, errors, refused, givenUp } = await setUp(1)
     await connection.close()
-    settler.add({ delivery: deliveries[0]! })
+    const { settlement } = settler.add({ delivery: deliveries[0]! })
     await settler.idle()
     expect(errors).toEqual([expect.any(ConnectionClosedError)])
     expect(refused).toEqual([])
+    expect(givenUp).toEqual([settlement])
     expect(await settler.close(0)).toBe(1)
   })
 
@@ -299,7 +303,7 @@ describe('closing', () => {
   })
 
   test('gives up after its grace and says how many are left', async () => {
-    const { transport, settler, deliveries } = await setUp(3)
+    const { transport, settler, deliveries, givenUp } = await setUp(3)
     transport.inject('settle', { type: 'delay', until: deferred().promise })
     const answers: SettleResult[] = []
     settler.add({ delivery: deliveries[0]! }, (result) => answers.push(result))
@@ -308,6 +312,7 @@ describe('closing', () => {
     settler.add({ delivery: deliveries[2]! }, (result) => answers.push(result))
     expect(await settler.close(10)).toBe(3)
     expect(answers).toEqual([])
+    expect(givenUp).toEqual(deliveries.map((delivery) => ({ delivery })))
   })
 
   test('gives up also while the broker is away', async () => {

@@ -94,6 +94,15 @@ describe('getting', () => {
     expect((await waiting).payload).toBe('a')
   })
 
+  test('what was got cannot be acknowledged once its connection is closed', async () => {
+    const { connection } = setUp()
+    await using queue = new SimpleQueue({ connection, queue: 'letters', onError: () => {} })
+    await queue.put('a')
+    const message = await queue.get()
+    await connection.close()
+    expect(await message.ack()).toBe(false)
+  })
+
   test('hands out what cannot be decoded too; its payload says why', async () => {
     const { connection } = setUp()
     const queue = new SimpleQueue({ connection, queue: 'letters', accept: ['json'] })
