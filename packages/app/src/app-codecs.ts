@@ -1,5 +1,11 @@
-import type { WireMessage } from '@celery/protocol'
-import { type CompressionRegistry, DecodeError, type SerializerRegistry } from '@celery/serialization'
+import {
+  type BodyCodecs,
+  type CompressionRegistry,
+  type MessageContent,
+  readBody,
+  type SerializerRegistry,
+} from '@celery/serialization'
+import { listOf } from './list-of.ts'
 import type { Settings } from './settings.ts'
 import { ImproperlyConfiguredError } from './setup-errors.ts'
 
@@ -9,9 +15,6 @@ export interface AppCodecsOptions {
   readonly compressions: CompressionRegistry
 }
 
-/** What of a message its body is read with. */
-export type MessageContent = Pick<WireMessage, 'headers' | 'body' | 'contentType' | 'contentEncoding'>
-
 /** The settings that name a serializer or a compression. */
 const serializerSettings = ['acceptContent', 'resultAcceptContent', 'taskSerializer', 'resultSerializer'] as const
 const compressionSettings = ['taskCompression', 'resultCompression'] as const
@@ -19,7 +22,7 @@ const compressionSettings = ['taskCompression', 'resultCompression'] as const
 /** Reads message bodies, and brings formats into memory before they are needed: most programs use JSON alone. */
 export class AppCodecs {
   readonly #options: AppCodecsOptions
-  #accept: { readonly from: readonly string[]; readonly types: ReadonlySet<string> } | undefined
+  #reading: { readonly from: readonly string[]; readonly codecs: BodyCodecs } | undefined
 
   constructor(options: AppCodecsOptions) {
     this.#options = options
@@ -53,35 +56,30 @@ export class AppCodecs {
   prepareToRead({ contentType, headers }: Pick<MessageContent, 'headers' | 'contentType'>): Promise<void> | undefined {
     const { compression } = headers
     if (contentType === 'application/json' && compression === undefined) return undefined
-    if (!this.#accepted.has(contentType)) return undefined
+    if (!this.#codecs.accept.has(contentType)) return undefined
     return this.prepareToWrite(contentType, typeof compression === 'string' ? compression : undefined)
   }
 
   /** Refuses what `acceptContent` does not name, before anything of the message is looked at. @throws ContentDisallowedError */
   assertAccepted(contentType: string): void {
-    this.#options.serializers.assertAccepted(contentType, this.#accepted)
+    this.#options.serializers.assertAccepted(contentType, this.#codecs.accept)
   }
 
   /**
    * The body of a message.
    * @throws ContentDisallowedError, UnknownSerializerError, UnknownCompressionError, CodecUnavailableError, DecodeError
    */
-  read({ body, contentEncoding, contentType, headers }: MessageContent): unknown {
-    const { compressions, serializers } = this.#options
-    this.assertAccepted(contentType)
-    const compression = headers['compression'] ?? undefined
-    if (compression !== undefined && typeof compression !== 'string') {
-      throw new DecodeError(contentType, 'its compression header is not text')
-    }
-    const plain = compression === undefined ? body : compressions.decompress(body, compression)
-    return serializers.decode(plain, contentType, contentEncoding, { accept: this.#accepted })
+  read(message: MessageContent): unknown {
+    return readBody(message, this.#codecs)
   }
 
-  get #accepted(): ReadonlySet<string> {
-    const { serializers, settings } = this.#options
+  get #codecs(): BodyCodecs {
+    const { compressions, serializers, settings } = this.#options
     const from = settings.acceptContent
-    if (this.#accept?.from !== from) this.#accept = { from, types: serializers.acceptList(from) }
-    return this.#accept.types
+    if (this.#reading?.from !== from) {
+      this.#reading = { from, codecs: { serializers, compressions, accept: serializers.acceptList(from) } }
+    }
+    return this.#reading.codecs
   }
 }
 
@@ -97,9 +95,4 @@ async function loadFor(setting: string, registry: { load(name: string): Promise<
   } catch (error) {
     throw new ImproperlyConfiguredError(setting, `the setting ${setting}: ${(error as Error).message}`)
   }
-}
-
-function listOf(value: string | readonly string[] | undefined): readonly string[] {
-  if (value === undefined) return []
-  return typeof value === 'string' ? [value] : value
 }

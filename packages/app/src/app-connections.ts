@@ -2,7 +2,9 @@ import type { BackendRegistry, ResultBackend } from '@celery/backend'
 import { Connection, type ConnectionOptions, Producer, type TransportRegistry } from '@celery/messaging'
 import { parseBrokerUrl } from '@celery/transport'
 import type { AppConfiguration } from './app-configuration.ts'
+import { listOf } from './list-of.ts'
 import { localQueueUrl } from './local-queue.ts'
+import { publishPolicy } from './publish-policy.ts'
 import { NoBackendError } from './setup-errors.ts'
 
 export interface AppConnectionsOptions {
@@ -144,15 +146,11 @@ export class AppConnections {
   }
 
   #produceOver(connection: Connection): Producer {
-    const { publishTimeoutMs, taskPublishRetry, taskPublishRetryPolicy } = this.#options.configuration.settings
+    const { settings } = this.#options.configuration
     return new Producer({
       connection,
-      publishTimeoutMs,
-      retryPolicy: taskPublishRetry ? taskPublishRetryPolicy : undefined,
+      publishTimeoutMs: settings.publishTimeoutMs,
+      retryPolicy: settings.taskPublishRetry ? publishPolicy(settings) : undefined,
     })
   }
-}
-
-function listOf(urls: string | readonly string[]): readonly string[] {
-  return typeof urls === 'string' ? [urls] : urls
 }

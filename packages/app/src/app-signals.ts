@@ -105,7 +105,7 @@ export class AppSignals {
   readonly taskReceived: Signal<TaskEvent>
   /** A task is not run, because it has expired or was revoked. */
   readonly taskRevoked: Signal<TaskRevokedEvent>
-  /** A worker got a task that it does not know. */
+  /** A worker got a task that it does not know. Of a message that is requeued for it, only the first worker says so. */
   readonly taskUnknown: Signal<TaskUnknownEvent>
   /** A worker got what is no task message. */
   readonly taskRejected: Signal<TaskRejectedEvent>

@@ -9,16 +9,23 @@ export class NotRegisteredError extends CeleryError {
   readonly code = 'ERR_CELERY_NOT_REGISTERED'
   readonly task: string
 
-  constructor(task: string, suggestion?: string, place: 'here' | 'worker' = 'here') {
-    const hint =
-      suggestion === undefined ? 'is the module that declares it imported here?' : `did you mean "${suggestion}"?`
-    super(
-      place === 'here'
-        ? `no task "${task}" is registered in this process; ${hint}`
-        : `the worker that got the call knows no task "${task}"; have it import the module that declares the task, and start it again`,
-    )
+  /** @param place - Where it is missing: here, in the worker that got the call, or in the children of this worker's pool. */
+  constructor(task: string, suggestion?: string, place: 'here' | 'worker' | 'pool' = 'here') {
+    super(placeMessages[place](task, suggestion))
     this.task = task
   }
+}
+
+const placeMessages = {
+  here: (task: string, suggestion: string | undefined): string => {
+    const hint =
+      suggestion === undefined ? 'is the module that declares it imported here?' : `did you mean "${suggestion}"?`
+    return `no task "${task}" is registered in this process; ${hint}`
+  },
+  worker: (task: string): string =>
+    `the worker that got the call knows no task "${task}"; have it import the module that declares the task, and start it again`,
+  pool: (task: string): string =>
+    `the task "${task}" was declared after the worker had started, and its pool does not know it; declare it before, in a module that the pool imports too, and start the worker again`,
 }
 
 /** The arguments do not fit the task's function. Python Celery raises its TypeError here. */

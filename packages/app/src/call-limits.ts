@@ -1,6 +1,7 @@
 /** How long a call may run. */
 import type { PlannedCall } from '@celery/canvas'
 import { TaskOptionError } from './call-errors.ts'
+import { areLimitsInOrder } from './limit-order.ts'
 import type { TaskOptions } from './task.ts'
 
 /** Seconds; `null` leaves it to the worker. */
@@ -29,8 +30,8 @@ export function assertLimitsInOrder({ task, options }: PlannedCall, declared: Ta
   assertInOrder(task, declared.timeLimit, declared.softTimeLimit)
 }
 
-/** Limits that are said together; 0 is none. */
+/** Limits that are said together. */
 function assertInOrder(task: string, hard: number | null | undefined, soft: number | null | undefined): void {
-  if (!hard || !soft || soft <= hard) return
+  if (areLimitsInOrder(hard, soft)) return
   throw TaskOptionError.expected(task, 'softTimeLimit', `at most its timeLimit, which is ${hard}`, soft)
 }

@@ -1,13 +1,14 @@
-import type { PlannedCall } from '@celery/canvas'
+import { meaningfulOptionNames, type PlannedCall } from '@celery/canvas'
 import type { Delivery } from './delivery.ts'
+import { snakeCase } from './name-spelling.ts'
 import type { TaskOptions } from './task.ts'
-import { type TaskRoute, withNearer } from './task-routes.ts'
+import { routeOptionNames, type TaskRoute, withNearer } from './task-routes.ts'
 
 /** What a call and its task say of where it goes and how, the call first. */
 export function routeOf({ options }: PlannedCall, task: TaskOptions | undefined, { queue }: Delivery): TaskRoute {
   const own: Record<string, unknown> = {}
-  for (const name of routeNames) {
-    const value = options[wireNames[name]]
+  for (const { name, wireName } of routeNames) {
+    const value = options[wireName]
     if (value !== undefined && value !== null) own[name] = value
   }
   if (queue !== undefined) own['queue'] = queue
@@ -16,59 +17,18 @@ export function routeOf({ options }: PlannedCall, task: TaskOptions | undefined,
 
 function routeOfTask(task: TaskOptions): TaskRoute {
   const route: Record<string, unknown> = {}
-  for (const name of routeNames) if (task[name] !== undefined) route[name] = task[name]
+  for (const { name } of routeNames) if (task[name] !== undefined) route[name] = task[name]
   return route
 }
 
-const wireNames: Readonly<Record<keyof TaskRoute, string>> = {
-  compression: 'compression',
-  deliveryMode: 'delivery_mode',
-  exchange: 'exchange',
-  exchangeType: 'exchange_type',
-  mandatory: 'mandatory',
-  priority: 'priority',
-  queue: 'queue',
-  routingKey: 'routing_key',
-  serializer: 'serializer',
-}
-const routeNames = Object.keys(wireNames) as readonly (keyof TaskRoute)[]
+/** With their spelling on the wire. */
+const routeNames = routeOptionNames.map((name) => ({ name, wireName: snakeCase(name) }))
 
-/** Names that mean something here; every other option travels as a message property, as in Celery. */
-const ownOptions: ReadonlySet<string> = new Set([
-  ...Object.values(wireNames),
-  'add_to_parent',
-  'argsrepr',
-  'chord',
-  'confirm_timeout',
-  'countdown',
-  'eta',
-  'expiration',
-  'expires',
-  'group_id',
-  'group_index',
-  'headers',
-  'ignore_result',
-  // Brokers have not had it for long.
-  'immediate',
-  'kwargs',
-  'kwargsrepr',
-  'link',
-  'link_error',
-  'parent_id',
-  'replaced_task_nesting',
-  'reply_to',
-  'retries',
-  'retry',
-  'retry_policy',
-  'root_id',
-  'route_name',
-  'shadow',
-  'soft_time_limit',
-  'stamped_headers',
-  'task_id',
-  'time_limit',
-  'timeout',
-])
+/** Of these the property is what is sent: `properties` itself has been unfolded. */
+const propertyNames: ReadonlySet<string> = new Set(['correlationId', 'properties'])
+const ownNames: ReadonlySet<string> = new Set(
+  meaningfulOptionNames.filter((name) => !propertyNames.has(name)).map(snakeCase),
+)
 
 /** The properties of the message that are the caller's own. */
 export function wireProperties(
@@ -77,7 +37,7 @@ export function wireProperties(
 ): Record<string, unknown> | undefined {
   let properties: Record<string, unknown> | undefined
   for (const name in options) {
-    if (ownOptions.has(name)) continue
+    if (ownNames.has(name)) continue
     properties ??= {}
     properties[name] = options[name]
   }

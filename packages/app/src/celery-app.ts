@@ -16,6 +16,7 @@ import type { Clock } from '@celery/promises'
 import { ErrorRegistry, type SignatureData } from '@celery/protocol'
 import { AsyncResult, type EagerResult } from '@celery/results'
 import { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
+import { appBrand, isBranded } from './app-brand.ts'
 import { AppCodecs } from './app-codecs.ts'
 import { AppConfiguration, type ConfigModuleOptions, type ConfigSourceOptions } from './app-configuration.ts'
 import type { AppConnectionOptions } from './app-connections.ts'
@@ -44,10 +45,12 @@ import type { ArgumentsSchema, InputOf, OutputOf } from './standard-schema.ts'
 import { registerCeleryErrors } from './stored-errors.ts'
 import type { Surroundings } from './surroundings.ts'
 import type {
+  Fitting,
   FittingBase,
   FittingParams,
   GivenTaskOptions,
   KwargsOf,
+  NoKwargs,
   RegisteredTask,
   RemoteTask,
   SendOptions,
@@ -56,7 +59,7 @@ import type {
   WithSchema,
 } from './task.ts'
 import type { TaskContext } from './task-context.ts'
-import type { AnyFunction, BoundArgs, BoundFunction } from './task-function.ts'
+import type { AnyFunction, ArgsOf, BoundArgs, BoundFunction, Checked, UnboundFunction } from './task-function.ts'
 import { TaskLog } from './task-logger.ts'
 import { taskNameOf } from './task-name.ts'
 import { declarationOf, type TaskObject } from './task-object.ts'
@@ -67,11 +70,8 @@ import { Tracer } from './tracer.ts'
 import { writeToStderr } from './write-to-stderr.ts'
 
 const lateTaskAdvice =
-  'calls of it that came before were refused, and pool processes may not know it: ' +
-  'declare it before, in a module that include names for example'
-
-/** Recognises apps of other installed copies of this package. */
-const appBrand = Symbol.for('celery.app')
+  'calls of it that came before were refused. A worker with the pool async or solo takes it from now on, processes and ' +
+  'threads of other pools do not know it: declare it before, in a module that include names for example'
 
 /**
  * A Celery application: declares tasks, sends them, reads their results. Everything it opens is opened when first
@@ -252,7 +252,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
 
   /** Whether `value` is an app, of this or another installed copy of the package. */
   static is(value: unknown): value is CeleryApp {
-    return typeof value === 'object' && value !== null && appBrand in value
+    return isBranded(value)
   }
 
   /**
@@ -276,7 +276,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
       FittingParams<Params, InputOf<Schema>> &
       FittingBase<Run> &
       WithSchema<Schema> & { readonly bind: true },
-  ): Task<InputOf<Schema>, Awaited<ReturnType<Run>>, KwargsOf<Params, InputOf<Schema>>>
+  ): Task<InputOf<Schema>, Awaited<ReturnType<Run>>, KwargsOf<Params, InputOf<Schema>>, Checked<ReturnType<Run>>>
   task<
     Schema extends ArgumentsSchema,
     Run extends (...args: OutputOf<Schema>) => unknown,
@@ -287,17 +287,28 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
     options: TaskOptions<Params> &
       FittingParams<Params, InputOf<Schema>> &
       WithSchema<Schema> & { readonly bind?: false },
-  ): Task<InputOf<Schema>, Awaited<ReturnType<Run>>, KwargsOf<Params, InputOf<Schema>>>
+  ): Task<InputOf<Schema>, Awaited<ReturnType<Run>>, KwargsOf<Params, InputOf<Schema>>, Checked<ReturnType<Run>>>
   task<Run extends BoundFunction, const Params extends readonly string[] = readonly []>(
     name: string,
     fn: Run,
     options: TaskOptions<Params> & FittingParams<Params, BoundArgs<Run>> & FittingBase<Run> & { readonly bind: true },
-  ): Task<BoundArgs<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, BoundArgs<Run>>>
-  task<Run extends AnyFunction, const Params extends readonly string[] = readonly []>(
+  ): Task<BoundArgs<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, BoundArgs<Run>>, ReturnType<Run>>
+  // Names `bind` to those who forgot it: else a context is `never`, of which the compiler says nothing useful.
+  task<Run extends UnboundFunction, const Params extends readonly string[] = readonly []>(
     name: string,
     fn: Run,
     options?: TaskOptions<Params> & FittingParams<Params, Parameters<Run>> & { readonly bind?: false },
-  ): Task<Parameters<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, Parameters<Run>>>
+  ): Task<Parameters<Run>, Awaited<ReturnType<Run>>, KwargsOf<Params, Parameters<Run>>, ReturnType<Run>>
+  // Says what is wrong with the options of bound tasks, too: of several signatures the compiler tells why the last does not fit.
+  task<
+    Run extends AnyFunction,
+    const Params extends readonly string[] = readonly [],
+    const Bind extends boolean = false,
+  >(
+    name: string,
+    fn: Run,
+    options?: TaskOptions<Params> & { readonly bind?: Bind } & Fitting<Run, Params, Bind>,
+  ): Task<ArgsOf<Run, Bind>, Awaited<ReturnType<Run>>, KwargsOf<Params, ArgsOf<Run, Bind>>, ReturnType<Run>>
   task(name: string, fn: (...args: never[]) => unknown, options: GivenTaskOptions = {}): AnyTask {
     assertDeclaration(name, fn)
     const registered = new DeclaredTask(name, fn, options, () => this.#configuration.settings.taskAnnotations)
@@ -315,9 +326,9 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   registerTask<Declared extends TaskObject>(
     task: Declared | (new () => Declared),
     module?: string,
-  ): Task<Parameters<Declared['run']>, Awaited<ReturnType<Declared['run']>>> {
+  ): Task<Parameters<Declared['run']>, Awaited<ReturnType<Declared['run']>>, NoKwargs, ReturnType<Declared['run']>> {
     const { name, options, run } = declarationOf(task, (given) => this.#nameOf(given, module))
-    return this.task(name, run, options) as unknown as Task<never[], never>
+    return this.task(name, run, options) as never
   }
 
   /** Declares a task of all apps, unless this one has a task of that name. @internal */

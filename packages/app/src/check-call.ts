@@ -11,6 +11,7 @@ import {
   type TaskMessage,
 } from '@celery/protocol'
 import { TaskOptionError } from './call-errors.ts'
+import { assertPriority } from './priority.ts'
 
 /** @throws TaskOptionError for the first option that a worker would not read. */
 export function assertOptions({ args, task, taskId, options }: PlannedCall): void {
@@ -67,6 +68,7 @@ export function assertReceivable(
 
 /** The same for what others have written into them. @throws TaskOptionError */
 export function assertStillReceivable(task: string, { headers, properties }: TaskMessage): void {
+  assertPriority(task, 'properties.priority', properties.priority)
   assertDecodes(task, () => {
     // Protocol 1 has the user's own only.
     if ('lang' in headers) decodeTaskHeaders(headers)

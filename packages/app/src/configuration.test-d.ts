@@ -33,6 +33,19 @@ const app = new Celery('types')
   const settings: SettingsInput = { task_time_limit: 5, CELERY_ACKS_LATE: true, leaseMs: 5 }
   // @ts-expect-error taskRoutes
   new Celery('types', { settings: { taskRoute: {} } })
+  // @ts-expect-error task_routes
+  new Celery('types', { settings: { task_route: {} } })
+  app.conf.update({ task_publish_retry_policy: { max_retries: 1 }, result_expires: null, task_routes: null })
+  app.conf.update({ result_backend_max_sleep_between_retries_ms: 5, s3_bucket: 'b' })
+  // @ts-expect-error it is of seconds
+  app.conf.update({ task_time_limit: '5' })
+  // @ts-expect-error there is no such part
+  app.conf.update({ task_publish_retry_policy: { max_retry: 1 } })
+  // @ts-expect-error a program alone can say it
+  app.conf.update({ taskPublishRetryPolicy: { retryErrors: () => true } })
+  app.conf.update({ taskDefaultRateLimit: process.env['RATE'] ?? '10/m' })
+  // @ts-expect-error a number or text
+  app.conf.update({ taskDefaultRateLimit: true })
   // @ts-expect-error it is of seconds
   app.conf.update({ taskTimeLimit: '5' })
   app.addDefaults(settings)
@@ -41,6 +54,27 @@ const app = new Celery('types')
   app.addDefaults({ leaseMs: 'long' })
   // @ts-expect-error also where a function gives them
   app.addDefaults(() => ({ leaseMs: 'long' }))
+}
+
+// `null` is none, where there can be none.
+{
+  const none: SettingsInput = { task_time_limit: null, worker_concurrency: null, task_default_rate_limit: null }
+  app.conf.update({ ...none, timezone: null, taskTimeLimit: null, resultExpires: null })
+  // @ts-expect-error true or false
+  app.conf.update({ taskAcksLate: null })
+  app.conf.update({ task_publish_retry_policy: { max_retries: null }, broker_pool_limit: null })
+  // @ts-expect-error true or false
+  app.conf.update({ task_acks_late: null })
+  // @ts-expect-error there is always one
+  app.conf.update({ task_default_queue: null })
+  // @ts-expect-error a list
+  app.conf.update({ accept_content: null })
+  // @ts-expect-error a list
+  app.conf.update({ imports: null })
+  // @ts-expect-error an object
+  app.conf.update({ task_publish_retry_policy: null })
+  // @ts-expect-error seconds
+  app.conf.update({ task_publish_retry_policy: { interval_start: null } })
 }
 
 {
@@ -84,7 +118,7 @@ const app = new Celery('types')
   }
   const add = app.registerTask(Add, import.meta.url)
   void add.delay(1, 2)
-  const text: string | Promise<string> = app.registerTask({ name: 'show', run: (n: number) => `${n}` })(1)
+  const text: string = app.registerTask({ name: 'show', run: (n: number) => `${n}` })(1)
   // @ts-expect-error both are numbers
   void add.delay('1', 2)
   // @ts-expect-error an option of another type

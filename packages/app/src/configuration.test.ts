@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createConfiguration } from './configuration.ts'
+import { createConfiguration, type SettingsInput } from './configuration.ts'
 import { defaultSettings, settingDefinitions } from './settings.ts'
 import { ImproperlyConfiguredError } from './setup-errors.ts'
 
@@ -78,9 +78,9 @@ describe('a name that is no setting', () => {
   test('is one once a plug-in has declared it', () => {
     const { conf, warnings } = setUp()
     conf.declare('my_plugin_level')
-    conf.update({ my_plugin_level: 2 })
+    conf.update({ my_plugin_level: 2 } as SettingsInput)
     expect(Reflect.get(conf, 'my_plugin_level')).toBe(2)
-    expect(() => conf.update({ my_plugin_levle: 2 })).toThrow('did you mean myPluginLevel?')
+    expect(() => conf.update({ my_plugin_levle: 2 } as SettingsInput)).toThrow('did you mean myPluginLevel?')
     expect(warnings).toEqual([])
   })
 })
@@ -114,6 +114,25 @@ describe('a setting without effect', () => {
 })
 
 describe('the value of a setting', () => {
+  test('is refused for a soft limit that would never be reached, and nothing of what came with it is kept', () => {
+    const { conf } = setUp()
+    const limits = { taskTimeLimit: 1, task_soft_time_limit: 5, workerConcurrency: 3 }
+    expect(() => conf.update(limits)).toThrow(
+      expect.objectContaining({
+        setting: 'taskSoftTimeLimit',
+        message: 'the setting taskSoftTimeLimit must be at most taskTimeLimit, which is 1, not 5',
+      }),
+    )
+    expect([conf.taskTimeLimit, conf.workerConcurrency]).toEqual([undefined, undefined])
+    conf.update({ taskTimeLimit: 5, taskSoftTimeLimit: 5 })
+    // One after the other, each may be wrong beside what the other is to replace.
+    conf.taskTimeLimit = 1
+    conf.taskSoftTimeLimit = 0.5
+    expect([conf.taskTimeLimit, conf.taskSoftTimeLimit]).toEqual([1, 0.5])
+  })
+
+  const options = 'an object, with numbers for maxRetries, intervalStart, intervalStep and intervalMax'
+  const rate = "a number per second, or '10/s', '10/m', '10/h'"
   test.each<[string, unknown, string]>([
     ['task_time_limit', '10', "taskTimeLimit must be a number of seconds, 0 or more, not '10'"],
     ['taskTimeLimit', -1, 'taskTimeLimit must be a number of seconds, 0 or more, not -1'],
@@ -121,7 +140,7 @@ describe('the value of a setting', () => {
     ['leaseMs', '1', "leaseMs must be a number of milliseconds, 0 or more, not '1'"],
     ['workerConcurrency', 1.5, 'workerConcurrency must be a whole number, 0 or more, not 1.5'],
     ['workerConcurrency', -1, 'workerConcurrency must be a whole number, 0 or more, not -1'],
-    ['taskDefaultPriority', 'high', "taskDefaultPriority must be a whole number, not 'high'"],
+    ['taskDefaultPriority', 'high', "taskDefaultPriority must be an integer from 0 to 255, not 'high'"],
     ['taskAcksLate', 'yes', "taskAcksLate must be true or false, not 'yes'"],
     ['taskAcksLate', null, 'taskAcksLate must be true or false, not null'],
     ['taskSerializer', 7, 'taskSerializer must be a text, not 7'],
@@ -129,9 +148,21 @@ describe('the value of a setting', () => {
     ['imports', ['a', 1], "imports must be a list of texts, not [ 'a', 1 ]"],
     ['reliability', 'sure', "reliability must be one of 'celery', 'safe', not 'sure'"],
     ['taskProtocol', 3, 'taskProtocol must be one of 1, 2, not 3'],
-    ['brokerTransportOptions', [], 'brokerTransportOptions must be an object, not []'],
+    ['brokerTransportOptions', [], `brokerTransportOptions must be ${options}, not []`],
     ['brokerUseSsl', 'on', "brokerUseSsl must be true, false or an object, not 'on'"],
-    ['taskDefaultRateLimit', true, "taskDefaultRateLimit must be a rate such as '10/m', or a number, not true"],
+    ['taskDefaultRateLimit', true, `taskDefaultRateLimit must be ${rate}, not true`],
+    ['taskDefaultRateLimit', '10/fortnight', `taskDefaultRateLimit must be ${rate}, not '10/fortnight'`],
+    ['task_default_rate_limit', -1, `taskDefaultRateLimit must be ${rate}, not -1`],
+    [
+      'brokerTransportOptions',
+      { max_retries: '3', password: 'hunter2' },
+      `brokerTransportOptions must be ${options}, not { max_retries: '3', password: '********' }`,
+    ],
+    [
+      'broker_transport_options',
+      { intervalStep: null },
+      `brokerTransportOptions must be ${options}, not { intervalStep: null }`,
+    ],
     ['resultExpires', 'never', "resultExpires must be a number of seconds, 0 or more or null, not 'never'"],
     ['taskPublishRetryPolicy', { max_retires: 1 }, 'taskPublishRetryPolicy must be an object with some of maxRetries'],
     ['taskRoutes', 7, 'taskRoutes must be an object, a list or a function, not 7'],
@@ -236,7 +267,7 @@ describe('showing settings', () => {
       _private: 'hunter2',
       brokerTransportOptions: { sentinelKwargs: { password: 'hunter2', db: 1 }, url: '://:hunter2@' },
       taskTimeLimit: 5,
-    })
+    } as SettingsInput)
     expect(conf.table()).toEqual({
       brokerReadUrl: 'amqp://me:**@one;amqp://me:**@two',
       brokerTransportOptions: { sentinelKwargs: { password: '********', db: 1 }, url: '********' },

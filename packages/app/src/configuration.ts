@@ -1,3 +1,4 @@
+import type { PublishRetryPolicy } from '@celery/messaging'
 import { camelCase, isOldStyle, snakeCase } from './name-spelling.ts'
 import type { SettingDefinition } from './setting-kinds.ts'
 import { SettingLayers } from './setting-layers.ts'
@@ -52,12 +53,33 @@ export interface ConfigurationMethods {
 export interface SettingExtras {}
 
 /** Settings as a user may write them: either spelling of any of them, `taskRoutes` or `task_routes`, and Celery 3's names. */
-export type SettingsInput = Partial<Omit<Settings, 'taskPublishRetryPolicy'>> &
-  SettingExtras & {
-    /** What it leaves out is as by default. */
-    readonly taskPublishRetryPolicy?: Partial<Settings['taskPublishRetryPolicy']> | undefined
-    readonly [name: `${string}_${string}`]: unknown
-  }
+export type SettingsInput = GivenSettings & SnakeCased<GivenSettings & SettingExtras> & SettingExtras & OldSettings
+
+type GivenSettings = Partial<WithNull<Omit<Settings, 'taskPublishRetryPolicy'>>> & {
+  /** What it leaves out is as by default. */
+  taskPublishRetryPolicy?: GivenPolicy | undefined
+}
+
+/** What a program alone can say, which errors to try again after, is no setting. */
+type PolicySetting = Omit<PublishRetryPolicy, 'retryErrors'>
+
+type GivenPolicy = Partial<PolicySetting> & SnakeCased<Partial<PolicySetting>>
+
+/** `null` is Python's `None`, which sets none: where there can be none. */
+type WithNull<Of> = { [Name in keyof Of]: undefined extends Of[Name] ? Of[Name] | null : Of[Name] }
+
+/** As Celery's documentation writes them. */
+type SnakeCased<Of> = { [Name in keyof Of as SnakeCase<Name & string>]: Of[Name] }
+
+/** `taskAcksLate` → `task_acks_late` */
+type SnakeCase<Name extends string> = Name extends `${infer Letter}${infer Rest}`
+  ? `${Letter extends Lowercase<Letter> ? Letter : `_${Lowercase<Letter>}`}${SnakeCase<Rest>}`
+  : Name
+
+/** `CELERY_ACKS_LATE`: which names there are is known at run time only. */
+type OldSettings = {
+  readonly [name: Uppercase<`${string}_${string}`>]: unknown
+}
 
 export interface ConfigurationOptions {
   /** Told once for each setting that is known and has no effect, and for each old name. */

@@ -3,6 +3,7 @@ import { type AbortableOptions, anySignal } from '@celery/promises'
 import type { WireMessage } from '@celery/protocol'
 import { type BrokerConnection, type Delivery, deadLetterQueue, type Settlement } from '@celery/transport'
 import { type DeadLetter, deadReasonHeader, readDeadLetter } from './read-dead-letter.ts'
+import { withoutUnknownWait } from './unknown-wait.ts'
 
 /** Which letters: all of them, those with one of these ids, or those for which it returns true. */
 export type DeadLetterSelection = 'all' | readonly string[] | ((letter: DeadLetter) => boolean)
@@ -76,7 +77,7 @@ export class DeadLetters {
         unreadable.push(letter.id)
         return undefined
       }
-      const publication = { exchange: '', routingKey: this.queue, message: withoutReason(letter.message) }
+      const publication = { exchange: '', routingKey: this.queue, message: asNew(letter.message) }
       return { settlement: { delivery, publish: [publication] }, done: () => requeued.push(letter.id) }
     })
     return { requeued, unreadable }
@@ -166,7 +167,8 @@ function selector(selection: DeadLetterSelection): (letter: DeadLetter) => boole
   return ({ id }) => ids.has(id)
 }
 
-function withoutReason(message: WireMessage): WireMessage {
+/** Without what it says of how it came here. */
+function asNew(message: WireMessage): WireMessage {
   const { [deadReasonHeader]: _, ...headers } = message.headers
-  return { ...message, headers }
+  return { ...message, headers: withoutUnknownWait(headers) }
 }

@@ -12,7 +12,7 @@ import type { TaskContext } from './task-context.ts'
 import { handlersOf, type TaskHandlers } from './task-handlers.ts'
 import { assertArounds, methodOf } from './task-methods.ts'
 import { assertTaskOptionNames } from './task-option-names.ts'
-import { assertTaskOptionValues } from './task-option-rules.ts'
+import { assertTaskLimitsInOrder, assertTaskOptionValues } from './task-option-rules.ts'
 import { type Validate, validatorOf } from './validate-arguments.ts'
 
 /** A task with what its base and the annotations make of it. */
@@ -59,7 +59,10 @@ export class DeclaredTask implements RegisteredTask {
         : { ...parameters, most: Number.POSITIVE_INFINITY }
     this.arity = Math.max(0, fn.length - (isBound ? 1 : 0))
     this.base = typeof options.base === 'function' ? new options.base() : options.base
-    if (this.base) assertTaskOptionValues(name, this.base as object)
+    if (this.base) {
+      assertTaskOptionValues(name, this.base as object)
+      assertTaskLimitsInOrder(name, { ...(this.base as object), ...options })
+    }
     this.#declared = options
     this.#function = isBound ? (context, args) => body(context, ...args) : (_context, args) => body(...args)
     this.#annotations = annotations

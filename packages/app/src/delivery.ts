@@ -2,7 +2,9 @@ import type { PlannedCall } from '@celery/canvas'
 import type { Connection, Exchange, Producer, PublishOptions, PublishRetryPolicy, Queue } from '@celery/messaging'
 import { TaskOptionError } from './call-errors.ts'
 import { camelCase } from './name-spelling.ts'
+import { isPolicyName, isPolicyValue, policyNames, publishPolicy } from './publish-policy.ts'
 import { matches } from './retry-policy.ts'
+import type { Settings } from './settings.ts'
 import type { ErrorMatch } from './task.ts'
 
 /** How a call is sent, as far as it is no data: nothing of this travels, and signatures do not have it. */
@@ -29,7 +31,7 @@ export function publishOptions(
   { options, task }: PlannedCall,
   { retryErrors }: Delivery,
   declare: readonly (Exchange | Queue)[],
-  settings: { readonly taskPublishRetry: boolean; readonly taskPublishRetryPolicy: PublishRetryPolicy },
+  settings: Readonly<Settings>,
 ): PublishOptions | undefined {
   const { confirm_timeout, retry, retry_policy, timeout } = options
   const timeoutMs = milliseconds(task, 'confirmTimeout', confirm_timeout) ?? milliseconds(task, 'timeout', timeout)
@@ -39,7 +41,7 @@ export function publishOptions(
   const isRetried = retry ?? settings.taskPublishRetry
   const policy = isRetried
     ? {
-        ...settings.taskPublishRetryPolicy,
+        ...publishPolicy(settings),
         ...policyOf(task, retry_policy),
         ...(retryErrors === undefined ? undefined : { retryErrors: (error: unknown) => matches(retryErrors, error) }),
       }
@@ -75,18 +77,11 @@ function policyOf(task: string, given: unknown): Policy | undefined {
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
     const option = camelCase(name)
-    const isAmount = typeof value === 'number' && value >= 0
-    if (!policyNames.has(option) || !(isAmount || (value === null && option === 'maxRetries'))) {
-      throw TaskOptionError.expected(
-        task,
-        'retryPolicy',
-        `an object of ${[...policyNames].join(', ')}, in seconds`,
-        given,
-      )
+    if (!isPolicyName(option) || !isPolicyValue(option, value)) {
+      const expected = `an object of ${policyNames.join(', ')}, in seconds`
+      throw TaskOptionError.expected(task, 'retryPolicy', expected, given)
     }
     policy[option] = value
   }
   return policy
 }
-
-const policyNames: ReadonlySet<string> = new Set(['maxRetries', 'intervalStart', 'intervalStep', 'intervalMax'])

@@ -11,6 +11,8 @@ import { NotRegisteredError } from './call-errors.ts'
 import { workerTask } from './current-task.ts'
 import { neverAborted } from './never-aborted.ts'
 import type { Outgoing } from './outgoing.ts'
+import { assertPriorities } from './priority.ts'
+import { recordsOf } from './result-records.ts'
 import type { RunEnd } from './run-end.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask } from './task.ts'
@@ -41,9 +43,10 @@ export class EagerRuns {
   /**
    * Runs a call, and all that follows from it. The result is that of the last step; a step that was not reached has the error
    * of the one that failed.
-   * @throws what `Outgoing.local` throws; with `throw` the error of the first step that failed.
+   * @throws TaskOptionError; what `Outgoing.local` throws; with `throw` the error of the first step that failed.
    */
   async apply({ call, steps }: CallPlan, options: ApplyOptions = {}): Promise<EagerResult> {
+    assertPriorities(call)
     const ended: Ended = new Map()
     await this.#runCall(call, ended)
     const results = this.#resultsOf(steps, ended)
@@ -98,10 +101,11 @@ export class EagerRuns {
     return outcome.publish ?? []
   }
 
-  async #store({ options }: RegisteredTask, { write }: TraceOutcome): Promise<void> {
-    if (write === undefined || !(options.storeEagerResult ?? this.#options.settings.taskStoreEagerResult)) return
+  async #store({ options }: RegisteredTask, outcome: TraceOutcome): Promise<void> {
+    const writes = recordsOf(outcome)
+    if (writes.length === 0 || !(options.storeEagerResult ?? this.#options.settings.taskStoreEagerResult)) return
     const backend = await this.#options.backend()
-    await backend?.store([write])
+    await backend?.store(writes)
   }
 
   #resultsOf(steps: readonly SignatureData[], ended: Ended): readonly EagerResult[] {

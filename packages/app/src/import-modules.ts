@@ -2,15 +2,16 @@ import { statSync } from 'node:fs'
 import { createRequire, isBuiltin } from 'node:module'
 import { isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { importModule } from './import-module.ts'
 import { ModuleNotFoundError } from './setup-errors.ts'
 
 /**
  * Imports modules in order, for `imports`, `include` and `-I`: paths from the working directory (`tasks.mjs`,
  * `./proj/tasks.ts`), else packages installed there (`proj/tasks`), or URLs. What is named `.ts` may be the `.js` of a build.
- * @throws ModuleNotFoundError; what a module itself throws comes through as it is.
+ * @throws ModuleNotFoundError, UnreadableModuleError; what a module itself throws comes through as it is.
  */
 export async function importModules(modules: readonly string[]): Promise<void> {
-  for (const name of modules) await import(findModule(name))
+  for (const name of modules) await importModule(findModule(name))
 }
 
 /** The URL of a module named as in {@link importModules}. @throws ModuleNotFoundError */

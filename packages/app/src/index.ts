@@ -59,6 +59,7 @@ export {
   ModuleNotFoundError,
   NoBackendError,
   NoBrokerError,
+  UnreadableModuleError,
 } from './setup-errors.ts'
 export { sharedTask } from './shared-task.ts'
 export type { ConnectOptions, Receiver, Signal, SignalEvent } from './signal.ts'
@@ -69,6 +70,7 @@ export {
   type ErrorMatch,
   type KwargsOf,
   type NoKwargs,
+  type RateLimit,
   type RemoteTask,
   type SendOptions,
   type SendRetryPolicy,

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { importModule } from './import-module.ts'
 import { findModule } from './import-modules.ts'
 import { ImproperlyConfiguredError, ModuleNotFoundError } from './setup-errors.ts'
 
@@ -8,7 +9,7 @@ const extensions = ['', '.ts', '.mts', '.js', '.mjs', '.cjs', '.json'] as const
 /**
  * The settings of a module: what it exports by default, else its other exports. After a colon, the name of one export:
  * `./celery.config.js:production`. Its extension may be left out; `.json` is read as it is.
- * @throws ModuleNotFoundError; ImproperlyConfiguredError where it exports no settings.
+ * @throws ModuleNotFoundError, UnreadableModuleError; ImproperlyConfiguredError where it exports no settings.
  */
 export async function loadSettings(module: string | URL): Promise<object> {
   const [name, exportName] = splitExport(String(module))
@@ -40,7 +41,7 @@ function findSettingsModule(name: string): string {
 }
 
 async function importSettings(url: string): Promise<Readonly<Record<string, unknown>>> {
-  if (!url.startsWith('file:') || !url.endsWith('.json')) return await import(url)
+  if (!url.startsWith('file:') || !url.endsWith('.json')) return importModule(url)
   const file = fileURLToPath(url)
   try {
     return { default: JSON.parse(readFileSync(file, 'utf8')) }

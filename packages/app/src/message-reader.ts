@@ -5,8 +5,8 @@ import {
   type TaskHeaders,
   type WireMessage,
 } from '@celery/protocol'
-import type { AppCodecs, MessageContent } from './app-codecs.ts'
-import { localTime } from './local-time.ts'
+import { localTime, type MessageContent } from '@celery/serialization'
+import type { AppCodecs } from './app-codecs.ts'
 import type { Settings } from './settings.ts'
 
 export interface MessageReaderOptions {

@@ -17,6 +17,7 @@ import { routeOf } from './call-route.ts'
 import { assertOptions, assertReceivable, assertStillReceivable } from './check-call.ts'
 import { type Delivery, publishOptions } from './delivery.ts'
 import { namingArguments } from './encode-error.ts'
+import { publishPolicy } from './publish-policy.ts'
 import type { Destination, Router } from './router.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask } from './task.ts'
@@ -183,7 +184,7 @@ export class Outgoing {
     if (!beforeTaskPublish.hasListeners) return this.#encoded(draft)
     const { settings } = this.#options
     const { call, exchange, message, publish, routingKey } = draft
-    const usual = settings.taskPublishRetry ? settings.taskPublishRetryPolicy : null
+    const usual = settings.taskPublishRetry ? publishPolicy(settings) : null
     const retryPolicy = publish?.retryPolicy === undefined ? usual : publish.retryPolicy
     const event = {
       sender: call.task,

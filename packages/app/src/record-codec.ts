@@ -90,13 +90,16 @@ export class RecordCodec {
   }
 
   /**
-   * Reads a record, whatever it was written with. A promise only where a format has to be brought into memory.
+   * Reads a record, whatever it was written with. A promise only where a format has to be brought into memory, which it is
+   * when the record can be nothing likelier.
    * @throws ContentDisallowedError, InvalidResultRecordError; CodecUnavailableError
    */
   decode(stored: Stored): ResultRecord | Promise<ResultRecord> {
-    const found = this.#find(stored)
-    const loading = this.#load(found.contentTypes, found.compression)
-    return loading === undefined ? this.#read(found) : loading.then(() => this.#read(found))
+    const { body, compression, contentTypes } = this.#find(stored)
+    const read = (): ResultRecord | Promise<ResultRecord> =>
+      this.#readAs(contentTypes, this.#unpacked(body, compression))
+    const loading = this.#load([], compression)
+    return loading === undefined ? read() : loading.then(read)
   }
 
   #find(stored: Stored): FoundRecord {
@@ -115,26 +118,31 @@ export class RecordCodec {
     return FAMILIAR.has(own) ? (typesByBeginning(stored) ?? [YAML_TYPE, own]) : [own]
   }
 
-  #read({ body, compression, contentTypes }: FoundRecord): ResultRecord {
-    const accept = this.#accepted()
-    const { compressions, serializers } = this.#options
-    let failure: unknown
+  #unpacked(body: Stored, compression: string | undefined): Stored {
+    if (compression === undefined) return body
     try {
-      const plain = compression === undefined ? body : compressions.decompress(body, compression)
-      for (const contentType of contentTypes) {
-        try {
-          return readResultRecord(serializers.decode(plain, contentType, 'utf-8', { accept }))
-        } catch (error) {
-          failure ??= error
-        }
-      }
+      return this.#options.compressions.decompress(body, compression)
     } catch (error) {
-      failure = error
+      throw asInvalidRecord(error)
     }
-    if (CeleryError.is(failure, 'ERR_CELERY_DECODE')) {
-      throw new InvalidResultRecordError('record', failure.message, { cause: failure })
+  }
+
+  /** @param earlier - Why it is none of those tried before. */
+  #readAs(contentTypes: readonly string[], plain: Stored, earlier?: unknown): ResultRecord | Promise<ResultRecord> {
+    const { serializers } = this.#options
+    const [contentType, ...others] = contentTypes
+    const read = (): ResultRecord | Promise<ResultRecord> => {
+      let failure = earlier
+      try {
+        return readResultRecord(serializers.decode(plain, contentType as string, 'utf-8', { accept: this.#accepted() }))
+      } catch (error) {
+        failure ??= error
+      }
+      if (others.length > 0) return this.#readAs(others, plain, failure)
+      throw asInvalidRecord(failure)
     }
-    throw failure
+    const loading = this.#load([contentType as string], undefined)
+    return loading === undefined ? read() : loading.then(read)
   }
 
   /** What the program writes itself it reads as well, unless it is told what to read. */
@@ -160,6 +168,12 @@ export class RecordCodec {
     if (compression !== undefined && !compressions.isLoaded(compression)) loading.push(compressions.load(compression))
     return loading.length === 0 ? undefined : Promise.all(loading).then(() => undefined)
   }
+}
+
+/** What is wrong with the bytes is wrong with the record; everything else stays what it is. */
+function asInvalidRecord(error: unknown): unknown {
+  if (!CeleryError.is(error, 'ERR_CELERY_DECODE')) return error
+  return new InvalidResultRecordError('record', error.message, { cause: error })
 }
 
 /** What a record must be that begins so. YAML may begin as JSON does, and ours always does; it may also begin otherwise. */

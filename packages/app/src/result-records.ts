@@ -1,10 +1,12 @@
 import type { ResultWrite } from '@celery/backend'
 import {
   EXCEPTION_STATES,
+  type ExceptionForm,
   isName,
   READY_STATES,
   type ResultRecord,
   type ResultTuple,
+  type SignatureData,
   type TaskBody,
 } from '@celery/protocol'
 import { namingResult } from './encode-error.ts'
@@ -18,6 +20,7 @@ export interface ResultRecordsOptions {
   readonly codec: RecordCodec
   /** Whether results are kept at all. */
   readonly keepsResults: () => boolean
+  readonly task: (name: string) => RegisteredTask | undefined
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly decode: (input: TraceInput) => TaskBody
@@ -38,13 +41,9 @@ export class ResultRecords {
     record: Pick<ResultRecord, 'status' | 'result' | 'traceback'>,
     children: readonly ResultTuple[] = noChildren,
   ): ResultWrite | undefined {
-    const { settings, keepsResults } = this.#options
-    if (!keepsResults()) return undefined
     const { headers } = input
-    if (headers.ignore_result ?? task?.options.ignoreResult ?? settings.taskIgnoreResult) {
-      const keepErrors = task?.options.storeErrorsEvenIfIgnored ?? settings.taskStoreErrorsEvenIfIgnored
-      if (record.status !== 'FAILURE' || !keepErrors) return undefined
-    }
+    if (!this.#isKept(headers.ignore_result, task, record.status)) return undefined
+    const { settings } = this.#options
     const data = {
       ...record,
       children,
@@ -60,6 +59,35 @@ export class ResultRecords {
       record: namingResult(headers.task, () => this.#options.codec.encode(data)),
       ...timeToLive(settings.resultExpires),
     }
+  }
+
+  /**
+   * The records of the steps of a chain that come after one that did not succeed, with its error and state: as in Celery 5,
+   * where in 4.3 they stayed PENDING for whoever waits for one of them. A step without an id has nobody who could wait.
+   */
+  unreached(steps: readonly SignatureData[], record: UnsuccessfulRecord): readonly ResultWrite[] {
+    const writes: ResultWrite[] = []
+    const { codec, settings, task } = this.#options
+    let about = { ...record, children: noChildren, date_done: this.#dateDone() }
+    // In the order in which they would have run: the list is reversed.
+    for (const step of steps.toReversed()) {
+      const { group_id, ignore_result, parent_id, task_id } = step.options
+      if (task_id === undefined || !this.#isKept(ignore_result, task(step.task), record.status)) continue
+      const data = {
+        ...about,
+        task_id,
+        ...(group_id == null ? {} : { group_id }),
+        ...(parent_id == null ? {} : { parent_id }),
+        ...(settings.resultExtended ? this.#extendedStep(step) : {}),
+      }
+      let encoded = codec.encode(data)
+      if (writes.length === 0 && encoded.length * steps.length > mostRepeated) {
+        about = { ...about, ...inShort(record) }
+        encoded = codec.encode({ ...data, ...about })
+      }
+      writes.push({ taskId: task_id, state: record.status, record: encoded, ...timeToLive(settings.resultExpires) })
+    }
+    return writes
   }
 
   /** The record of a task of which nothing is known but its id. */
@@ -111,6 +139,13 @@ export class ResultRecords {
     }
   }
 
+  #isKept(ignoreResult: boolean | null | undefined, task: RegisteredTask | undefined, status: string): boolean {
+    const { keepsResults, settings } = this.#options
+    if (!keepsResults()) return false
+    if (!(ignoreResult ?? task?.options.ignoreResult ?? settings.taskIgnoreResult)) return true
+    return status === 'FAILURE' && (task?.options.storeErrorsEvenIfIgnored ?? settings.taskStoreErrorsEvenIfIgnored)
+  }
+
   /** ISO 8601 with microseconds, as Python writes it. */
   #dateDone(): string {
     return `${new Date(this.#options.now()).toISOString().slice(0, 23)}000+00:00`
@@ -118,21 +153,56 @@ export class ResultRecords {
 
   #extended(input: TraceInput): Partial<ResultRecord> {
     const { headers, hostname, queue } = input
-    let body: Pick<TaskBody, 'args' | 'kwargs'> = { args: [], kwargs: {} }
-    try {
-      const decoded = this.#options.decode(input)
-      // The message's serializer may have made what that of results cannot hold.
-      this.#options.codec.assertHolds([decoded.args, decoded.kwargs])
-      body = decoded
-    } catch {
-      // The record of a body that cannot be read, or not be stored, says everything else.
-    }
-    const { args, kwargs } = body
+    const { args, kwargs } = this.#storable(() => this.#options.decode(input))
     return { name: headers.task, args, kwargs, worker: hostname, retries: headers.retries, queue }
+  }
+
+  /** No worker and no queue has had it. */
+  #extendedStep(step: SignatureData): Partial<ResultRecord> {
+    const { args, kwargs } = this.#storable(() => step)
+    return { name: step.task, args, kwargs, worker: null, retries: 0, queue: null }
+  }
+
+  /** The record of arguments that cannot be read, or not be stored, says everything else. */
+  #storable(read: () => CallArguments): CallArguments {
+    try {
+      const { args, kwargs } = read()
+      // The message's serializer may have made what that of results cannot hold.
+      this.#options.codec.assertHolds([args, kwargs])
+      return { args, kwargs }
+    } catch {
+      return { args: [], kwargs: {} }
+    }
   }
 }
 
+type CallArguments = Pick<TaskBody, 'args' | 'kwargs'>
+
 const noChildren: readonly ResultTuple[] = []
+
+/** What is stored of a task that ended: its own record, and those of the steps after it. */
+export function recordsOf(ended: {
+  readonly unreached?: readonly ResultWrite[] | undefined
+  readonly write?: ResultWrite | undefined
+}): readonly ResultWrite[] {
+  const { unreached = [], write } = ended
+  return write === undefined ? unreached : [write, ...unreached]
+}
+
+/** Bytes or characters of all records of later steps together, above which they tell the error in short. */
+const mostRepeated = 2 ** 20
+/** Characters. */
+const longestShortMessage = 1_000
+
+export type UnsuccessfulRecord = Pick<ResultRecord, 'result' | 'status' | 'traceback'>
+
+/** An error that is told many times: its class, and the beginning of what it says. */
+function inShort({ status, result }: UnsuccessfulRecord): UnsuccessfulRecord {
+  const { exc_message, exc_module, exc_type } = result as ExceptionForm
+  const text = exc_message.map(String).join(', ')
+  const message = text.length > longestShortMessage ? `${text.slice(0, longestShortMessage)}…` : text
+  return { status, result: { exc_type, exc_message: [message], exc_module }, traceback: null }
+}
 
 /** Of the setting in seconds; 0 and `null` keep a result for ever. */
 export function timeToLive(seconds: number | null): { readonly ttlMs?: number } {

@@ -13,8 +13,10 @@ import type { CompressionRegistry, SerializerRegistry } from '@celery/serializat
 import type { Publication } from '@celery/transport'
 import { TaskOptionError } from './call-errors.ts'
 import { assertOptions } from './check-call.ts'
+import { assertPriority } from './priority.ts'
 import type { RetryOptions } from './retry-options.ts'
 import type { TraceInput } from './trace-types.ts'
+import { withoutUnknownWait } from './unknown-wait.ts'
 
 export interface RetryMessageParts {
   readonly input: TraceInput
@@ -42,7 +44,7 @@ export function retryMessage(parts: RetryMessageParts): Publication {
   assertGiven(headers, options)
   const expiresMs = expiryOf(headers, options, nowMs)
   const changed: TaskHeaders = {
-    ...headers,
+    ...withoutUnknownWait(headers),
     ...(options.args === undefined ? undefined : { argsrepr: argsRepr(options.args) }),
     ...(options.kwargs === undefined ? undefined : { kwargsrepr: kwargsRepr(options.kwargs) }),
     ...(options.shadow === undefined ? undefined : { shadow: options.shadow }),
@@ -101,9 +103,9 @@ function expiryOf({ expires, task }: TaskHeaders, options: RetryOptions, nowMs: 
 /** By the rules for every call. */
 function assertGiven({ id, task }: TaskHeaders, options: RetryOptions): void {
   const { ignoreResult, priority, queue, shadow, softTimeLimit, timeLimit } = options
+  assertPriority(task, 'priority', priority)
   const given = {
     ...(queue === undefined ? undefined : { queue }),
-    ...(priority === undefined ? undefined : { priority }),
     ...(shadow === undefined ? undefined : { shadow }),
     ...(ignoreResult === undefined ? undefined : { ignore_result: ignoreResult }),
     ...(timeLimit === undefined ? undefined : { time_limit: timeLimit }),

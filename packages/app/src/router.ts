@@ -1,5 +1,6 @@
 import { Broadcast, Exchange, type Queue } from '@celery/messaging'
 import { loadExport } from './load-export.ts'
+import { RecentlyUsed } from './recently-used.ts'
 import type { Settings } from './settings.ts'
 import { ImproperlyConfiguredError } from './setup-errors.ts'
 import type { TaskQueues } from './task-queues.ts'
@@ -31,7 +32,7 @@ export class Router {
   readonly #settings: Readonly<Settings>
   readonly #queues: TaskQueues
   /** Those that routes and calls name with their type. */
-  readonly #exchanges = new Map<string, Exchange>()
+  readonly #exchanges = new RecentlyUsed<Exchange>(1_000)
   #prepared: { readonly from: TaskRoutes; readonly routers: readonly (PreparedRouter | string)[] } | undefined
 
   constructor(settings: Readonly<Settings>, queues: TaskQueues) {
@@ -75,7 +76,7 @@ export class Router {
     this.#queues.get(name)
   }
 
-  /** The same one each time, which is then declared once for each connection. */
+  /** The same one each time, which is then declared once for each connection, unless there are very many. */
   #exchange(name: string, type: Exchange['type']): Exchange {
     const key = `${type} ${name}`
     const known = this.#exchanges.get(key)

@@ -10,6 +10,7 @@ import { workerTask } from './current-task.ts'
 import { assertSender, type Delivery } from './delivery.ts'
 import type { EagerRuns } from './eager-runs.ts'
 import type { Outgoing, OutgoingMessage } from './outgoing.ts'
+import { assertPriorities } from './priority.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask } from './task.ts'
 
@@ -50,6 +51,7 @@ export class Sender {
     const { outgoing, resultOf, signals, task } = this.#options
     assertSender(call.task, delivery)
     assertLimitsInOrder(call, task(call.task)?.options)
+    assertPriorities(call)
     // A call made inside of a task belongs to its workflow.
     const parent = workerTask()
     const made = outgoing.message(call, parent?.request, delivery)

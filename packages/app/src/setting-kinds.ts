@@ -1,10 +1,14 @@
 import { inspect } from 'node:util'
 import type { FailoverStrategy, PublishRetryPolicy } from '@celery/messaging'
 import type { TaskQueuesSetting } from './described-queue.ts'
+import { areLimitsInOrder } from './limit-order.ts'
 import { camelCase } from './name-spelling.ts'
+import { priorityRule } from './priority.ts'
+import { isPolicyName, isPolicyValue } from './publish-policy.ts'
+import { rateRule } from './rate-rule.ts'
 import { ImproperlyConfiguredError } from './setup-errors.ts'
-import { hidesValue } from './show-settings.ts'
-import type { TaskAnnotations } from './task.ts'
+import { censorSettings, hidesValue } from './show-settings.ts'
+import type { RateLimit, TaskAnnotations } from './task.ts'
 import type { TaskRoutes } from './task-routes.ts'
 
 /** What is known of a setting. */
@@ -30,6 +34,8 @@ export interface SettingKinds {
   /** A whole number, 0 or more. */
   readonly count: number
   readonly integer: number
+  /** 0 to 255. */
+  readonly priority: number
   readonly number: number
   /** 0 or more; fractions are fine. */
   readonly seconds: number
@@ -42,8 +48,10 @@ export interface SettingKinds {
   readonly urls: string | readonly string[]
   /** Given on as it is. */
   readonly options: Readonly<Record<string, unknown>>
+  /** Given on as it is. Some of it is about sending. */
+  readonly transportOptions: Readonly<Record<string, unknown>>
   readonly tls: boolean | Readonly<Record<string, unknown>>
-  readonly rate: string | number
+  readonly rate: RateLimit
   readonly retryPolicy: PublishRetryPolicy
   readonly failover: FailoverStrategy
   readonly queues: TaskQueuesSetting
@@ -70,6 +78,7 @@ const kinds: Readonly<Record<keyof SettingKinds, Kind>> = {
   boolean: { expected: 'true or false', accepts: (value) => typeof value === 'boolean' },
   count: { expected: 'a whole number, 0 or more', accepts: (value) => Number.isSafeInteger(value) && isAmount(value) },
   integer: { expected: 'a whole number', accepts: Number.isSafeInteger },
+  priority: { expected: priorityRule.expected, accepts: priorityRule.test },
   number: { expected: 'a number', accepts: isNumber },
   seconds: { expected: 'a number of seconds, 0 or more', accepts: isAmount },
   milliseconds: { expected: 'a number of milliseconds, 0 or more', accepts: isAmount },
@@ -78,8 +87,12 @@ const kinds: Readonly<Record<keyof SettingKinds, Kind>> = {
   list: { expected: 'a list of texts', accepts: isListOfTexts },
   urls: { expected: 'a URL or a list of URLs', accepts: (value) => isText(value) || isListOfTexts(value) },
   options: { expected: 'an object', accepts: isObject },
+  transportOptions: {
+    expected: 'an object, with numbers for maxRetries, intervalStart, intervalStep and intervalMax',
+    accepts: areTransportOptions,
+  },
   tls: { expected: 'true, false or an object', accepts: (value) => typeof value === 'boolean' || isObject(value) },
-  rate: { expected: "a rate such as '10/m', or a number", accepts: (value) => isText(value) || isAmount(value) },
+  rate: { expected: rateRule.expected, accepts: rateRule.test },
   retryPolicy: {
     expected: 'an object with some of maxRetries, intervalStart, intervalStep and intervalMax, numbers in seconds',
     accepts: isRetryPolicy,
@@ -120,21 +133,36 @@ export function readSetting(name: string, definition: SettingDefinition, value: 
   const expected =
     choices === undefined ? kind.expected : `one of ${choices.map((choice) => inspect(choice)).join(', ')}`
   const orNull = definition.orNull ? ' or null' : ''
+  // Some of what an object says may be secret, too.
+  const given = hidesValue(name) ? `a ${typeof value}` : inspect(censorSettings({ [name]: value })[name], shortly)
+  throw new ImproperlyConfiguredError(name, `the setting ${name} must be ${expected}${orNull}, not ${given}`)
+}
+
+/**
+ * Limits that are given together; what one of them is laid over may be about to change too, so that a worker asks again.
+ * @throws ImproperlyConfiguredError
+ */
+export function assertSettingLimitsInOrder(given: ReadonlyMap<string, unknown>): void {
+  const [hard, soft] = ['taskTimeLimit', 'taskSoftTimeLimit'].map((name) => given.get(name) as number | undefined)
+  if (areLimitsInOrder(hard, soft)) return
   throw new ImproperlyConfiguredError(
-    name,
-    `the setting ${name} must be ${expected}${orNull}, not ${hidesValue(name) ? `a ${typeof value}` : inspect(value, shortly)}`,
+    'taskSoftTimeLimit',
+    `the setting taskSoftTimeLimit must be at most taskTimeLimit, which is ${hard}, not ${soft}`,
   )
 }
 
 const shortly = { depth: 0, maxStringLength: 80, maxArrayLength: 3, breakLength: Number.POSITIVE_INFINITY } as const
 
-const policyNames: ReadonlySet<string> = new Set(['maxRetries', 'intervalStart', 'intervalStep', 'intervalMax'])
-
 function isRetryPolicy(value: unknown): boolean {
   if (!isObject(value)) return false
-  return Object.entries(camelCaseKeys(value as object)).every(
-    ([name, part]) => policyNames.has(name) && (isAmount(part) || (name === 'maxRetries' && part === null)),
-  )
+  const parts = Object.entries(camelCaseKeys(value as object))
+  return parts.every(([name, part]) => isPolicyName(name) && isPolicyValue(name, part))
+}
+
+function areTransportOptions(value: unknown): boolean {
+  if (!isObject(value)) return false
+  const parts = Object.entries(camelCaseKeys(value as object))
+  return parts.every(([name, part]) => !isPolicyName(name) || part === undefined || isPolicyValue(name, part))
 }
 
 function camelCaseKeys(value: object): Record<string, unknown> {

@@ -1,5 +1,5 @@
 import { type ReadSettings, readSettings } from './read-settings.ts'
-import { readSetting } from './setting-kinds.ts'
+import { assertSettingLimitsInOrder, readSetting } from './setting-kinds.ts'
 import { isSetting } from './setting-names.ts'
 import { defaultSettings, settingDefinitions } from './settings.ts'
 
@@ -75,6 +75,7 @@ export class SettingLayers {
 
   #checked({ values, renamed }: ReadSettings): ReadonlyMap<string, unknown> {
     const checked = [...values].map(([name, value]) => [name, this.#read(name, value)] as const)
+    assertSettingLimitsInOrder(new Map(checked))
     for (const [name, value] of checked) this.#tellOfNoEffect(name, value)
     const old = [...renamed].filter(([name]) => !this.#warned.has(name))
     for (const [name] of old) this.#warned.add(name)

@@ -10,10 +10,10 @@ const settingTable = {
   acceptContent: { kind: 'list', default: ['json'] },
   /** Serializers, by name or content type, that are decoded from the result store; else those of `acceptContent`, and `resultSerializer`. */
   resultAcceptContent: { kind: 'list', default: undefined },
-  /** Times in messages are in UTC; else in the local zone. */
-  enableUtc: { kind: 'boolean', default: true, later: true },
-  /** IANA name of the zone in which beat reads schedules and logs show times; else UTC. */
-  timezone: { kind: 'text', default: undefined, later: true },
+  /** Times without a zone, in received messages of protocol 1 whose sender does not use UTC, are in UTC, unless `timezone` is set; else in the zone of the process. What is sent is in UTC in any case. */
+  enableUtc: { kind: 'boolean', default: true },
+  /** IANA name of the zone of times without one, in received messages of protocol 1 whose sender does not use UTC. Schedules of beat will be read in it; logs are in UTC. */
+  timezone: { kind: 'text', default: undefined },
   /** Modules that a worker imports. */
   imports: { kind: 'list', default: [] },
   /** Modules that a worker imports after `imports`. */
@@ -63,7 +63,7 @@ const settingTable = {
   taskAcksOnFailureOrTimeout: { kind: 'boolean', default: true },
   /** With late acks: acknowledges what failed; `false` dead-letters it. Not set: as `taskAcksOnFailureOrTimeout`. */
   taskAcksOnFailure: { kind: 'boolean', default: undefined },
-  /** With late acks: acknowledges what timed out; `false` puts it back into its queue. Not set: as `taskAcksOnFailureOrTimeout`. */
+  /** With late acks: acknowledges what timed out; `false` puts it back into its queue, and it has failed when that was `maxRedeliveries` times. Not set: as `taskAcksOnFailureOrTimeout`. */
   taskAcksOnTimeout: { kind: 'boolean', default: undefined },
   /** With late acks: puts the message back when the process that ran it died. */
   taskRejectOnWorkerLost: { kind: 'boolean', default: false },
@@ -274,10 +274,10 @@ const settingTable = {
     default: undefined,
     declined: 'RabbitMQ 4 has no mirrored queues; use quorum queues',
   },
-  /** Priorities (`x-max-priority`) of queues that say nothing of it. */
-  taskQueueMaxPriority: { kind: 'count', default: undefined },
-  /** 0 to 9; on the embedded broker and RabbitMQ the highest runs first. */
-  taskDefaultPriority: { kind: 'integer', default: undefined },
+  /** Priorities (`x-max-priority`) of queues that say nothing of it: 0 to 255, of which RabbitMQ advises at most 10. */
+  taskQueueMaxPriority: { kind: 'priority', default: undefined },
+  /** 0 to 255; the embedded broker and Redis take what is above 9 for 9. On the embedded broker and RabbitMQ the highest runs first. */
+  taskDefaultPriority: { kind: 'priority', default: undefined },
   /** A task's children get its priority. */
   taskInheritParentPriority: { kind: 'boolean', default: false },
   /** Each worker has a queue of its own too. */
@@ -320,8 +320,8 @@ const settingTable = {
   brokerPassword: { kind: 'text', default: undefined, later: true },
   /** Its virtual host. */
   brokerVhost: { kind: 'text', default: undefined, later: true },
-  /** Given to the broker's driver. */
-  brokerTransportOptions: { kind: 'options', default: {} },
+  /** Given to the broker's driver. Where `taskPublishRetryPolicy` is not set, `max_retries`, `interval_start`, `interval_step` and `interval_max` are taken from here, as kombu does. */
+  brokerTransportOptions: { kind: 'transportOptions', default: {} },
   /** Order of several brokers: `'round-robin'`, `'shuffle'` or a function. */
   brokerFailoverStrategy: { kind: 'failover', default: undefined },
   /** Seconds between heartbeats on AMQP. */
@@ -369,13 +369,13 @@ const settingTable = {
     default: false,
     declined: 'delayed tasks stay with the broker: nothing is lost by an idle worker that stops',
   },
-  /** Tasks run at the same time. */
+  /** Tasks run at the same time; else, and with 0, as many as there are processors. */
   workerConcurrency: { kind: 'count', default: undefined },
   /** What consumes. */
   workerConsumer: { kind: 'any', default: undefined, later: true },
   /** No rate limit holds. */
   workerDisableRateLimits: { kind: 'boolean', default: false },
-  /** Does not run again what was delivered twice and succeeded. */
+  /** Does not run again what was delivered twice and succeeded; a task with callbacks or a next step in its chain is left out, and runs again so that they are surely sent. */
   workerDeduplicateSuccessfulTasks: { kind: 'boolean', default: false },
   /** Listens to control commands. */
   workerEnableRemoteControl: { kind: 'boolean', default: true, later: true },
@@ -527,8 +527,18 @@ const settingTable = {
   // Ours, without counterpart in Celery
   /** `'safe'`: late acks, requeue on a lost worker up to `maxRedeliveries`, nothing prefetched. */
   reliability: { kind: 'choice', choices: ['celery', 'safe'], default: 'celery', ours: true },
-  /** How often a message may come back from lost workers before it is dead-lettered. */
+  /**
+   * How often a message may come back before it is dead-lettered: its worker was lost, or its task timed out or gave it back.
+   * One that has taken two processes with it waits before it comes back: 2 s, 4, 8 and so on up to 30.
+   */
   maxRedeliveries: { kind: 'count', default: 5, ours: true },
+  /**
+   * What becomes of a message whose task a worker does not know: into the dead letters at once, or back into its queue,
+   * after 1 s, 1, 2, 4 and so on up to 30 s, so that a worker with newer code can take it.
+   */
+  unknownTasks: { kind: 'choice', choices: ['dead-letter', 'requeue'], default: 'dead-letter', ours: true },
+  /** Milliseconds for which `unknownTasks: 'requeue'` holds a message back in all, before it is dead-lettered as well. */
+  unknownTaskWaitMs: { kind: 'milliseconds', default: 600_000, ours: true },
   /** Milliseconds that a fetched message stays ours without renewal. */
   leaseMs: { kind: 'milliseconds', default: 30_000, ours: true },
   /** Milliseconds after which an unconfirmed publish rejects. */
@@ -544,17 +554,20 @@ export type SettingName = keyof typeof settingTable
 export const settingDefinitions: Readonly<Record<SettingName, SettingDefinition>> = settingTable
 
 /** The value of every setting. */
-export type Settings = { -readonly [Name in SettingName]: SettingValue<(typeof settingTable)[Name]> }
+export type Settings = {
+  // Written here and not under a name of its own, which messages and editors would show instead of the values.
+  -readonly [Name in SettingName]:
+    | Expected<(typeof settingTable)[Name]>
+    | ((typeof settingTable)[Name] extends { default: undefined } ? undefined : never)
+    | ((typeof settingTable)[Name] extends { orNull: true } ? null : never)
+}
 
-/** `{ kind: 'seconds', default: undefined }` → `number | undefined` */
-type SettingValue<Definition> =
-  | (Definition extends { choices: readonly (infer Choice)[] }
-      ? Choice
-      : Definition extends { kind: infer Kind extends keyof SettingKinds }
-        ? SettingKinds[Kind]
-        : never)
-  | (Definition extends { default: undefined } ? undefined : never)
-  | (Definition extends { orNull: true } ? null : never)
+/** `{ kind: 'seconds' }` → `number` */
+type Expected<Definition> = Definition extends { choices: readonly (infer Choice)[] }
+  ? Choice
+  : Definition extends { kind: infer Kind extends keyof SettingKinds }
+    ? SettingKinds[Kind]
+    : never
 
 export const defaultSettings: Readonly<Settings> = Object.fromEntries(
   Object.entries(settingDefinitions).map(([name, definition]) => [name, definition.default]),

@@ -1,4 +1,5 @@
 /** What can be wrong with how a program is set up: its settings, its modules, its packages. */
+import { fileURLToPath } from 'node:url'
 import { CeleryError } from '@celery/promises'
 
 /** A setting or option that cannot be right. Celery's ImproperlyConfigured. */
@@ -54,6 +55,19 @@ export class ModuleNotFoundError extends CeleryError {
     )
     this.module = module
     this.lookedFor = lookedFor
+  }
+}
+
+/** Node cannot read a module, or one that it imports, as it is written: in TypeScript, or with imports in CommonJS. */
+export class UnreadableModuleError extends CeleryError {
+  override readonly name = 'UnreadableModuleError'
+  readonly code = 'ERR_CELERY_UNREADABLE_MODULE'
+  readonly module: string
+
+  constructor(module: string, hint: string, cause: unknown) {
+    const path = module.startsWith('file:') ? fileURLToPath(module) : module
+    super(`cannot import ${path}: ${cause instanceof Error ? cause.message : String(cause)}; ${hint}`, { cause })
+    this.module = module
   }
 }
 

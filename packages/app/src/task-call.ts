@@ -5,6 +5,7 @@ import { limitsOf } from './call-limits.ts'
 import { wireProperties } from './call-route.ts'
 import { etaOf, expiryOf } from './call-times.ts'
 import { milliseconds } from './delivery.ts'
+import { clampPriority, priorityRule } from './priority.ts'
 import type { Destination } from './router.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask } from './task.ts'
@@ -27,7 +28,7 @@ export function taskCallOf(call: PlannedCall, surroundings: CallSurroundings): T
   const { options, task: name } = call
   const inherited = settings.taskInheritParentPriority ? parent?.priority : undefined
   const priority = destination.route.priority ?? inherited ?? settings.taskDefaultPriority ?? 0
-  if (!Number.isInteger(priority)) throw TaskOptionError.expected(name, 'priority', 'an integer', priority)
+  if (!Number.isInteger(priority)) throw TaskOptionError.expected(name, 'priority', priorityRule.expected, priority)
   const etaMs = etaOf(call, nowMs)
   const expiresMs = expiryOf(call, task?.options, nowMs)
   const limits = limitsOf(call, task?.options)
@@ -50,7 +51,7 @@ export function taskCallOf(call: PlannedCall, surroundings: CallSurroundings): T
     timeLimit: limits.timeLimit,
     softTimeLimit: limits.softTimeLimit,
     ignoreResult: options.ignore_result ?? task?.options.ignoreResult ?? settings.taskIgnoreResult,
-    priority,
+    priority: clampPriority(priority),
     persistent: isPersistent(destination, settings.taskDefaultDeliveryMode),
     ...(rootId === undefined ? undefined : { rootId }),
     ...(etaMs === undefined ? undefined : { etaMs }),

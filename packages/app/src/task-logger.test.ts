@@ -13,7 +13,7 @@ test("a line has Celery's form, with the task where there is one", () => {
 
 test('no line can be forged, and none is endless', () => {
   const record: TaskLogRecord = { level: 'error', message: 'a\r\n[forged]\u001b[2J', logger: 'x' }
-  expect(taskLogLine(record, now)).toMatch(/\] a\\x0d\n {2}\[forged\]\\x1b\[2J\n$/)
+  expect(taskLogLine(record, now)).toMatch(/\] a\\r\n {2}\[forged\]\\x1b\[2J\n$/)
   expect(taskLogLine({ ...record, message: 'x'.repeat(20_000) }, now).length).toBeLessThan(10_200)
 })
 

@@ -25,7 +25,7 @@ describe('an option of a task that cannot be right', () => {
     ['expires', 'soon', "a finite number of seconds, not 'soon'"],
     ['acksLate', 1, 'true or false, not 1'],
     ['ignoreResult', 'yes', "true or false, not 'yes'"],
-    ['priority', 'high', "an integer, not 'high'"],
+    ['priority', 'high', "an integer from 0 to 255, not 'high'"],
     ['queue', 5, 'the name of a queue, or one, not 5'],
     ['serializer', 5, 'a text, not 5'],
     ['deliveryMode', 3, '1 or 2, not 3'],
@@ -42,13 +42,38 @@ describe('an option of a task that cannot be right', () => {
     expect(shop.tasks.has('mail')).toBe(false)
   })
 
+  test.each<[what: string, declare: (shop: CeleryApp) => unknown]>([
+    ['its own', (shop) => shop.task('mail', () => 1, { softTimeLimit: 5, timeLimit: 1 })],
+    ['of a base and its own', (shop) => shop.task('mail', () => 1, { base: { timeLimit: 1 }, softTimeLimit: 5 })],
+    ['of a base', (shop) => shop.task('mail', () => 1, { base: { timeLimit: 1, softTimeLimit: 5 } })],
+  ])('is a soft limit that would never be reached: %s', (_what, declare) => {
+    const shop = app()
+    expect(() => declare(shop)).toThrow(
+      expect.objectContaining({
+        name: 'ImproperlyConfigured',
+        setting: 'softTimeLimit',
+        message: 'the option softTimeLimit of the task "mail" must be at most its timeLimit, which is 1, not 5',
+      }),
+    )
+    expect(shop.tasks.has('mail')).toBe(false)
+  })
+
+  test.each([
+    { softTimeLimit: 5, timeLimit: 5 },
+    { softTimeLimit: 5, timeLimit: 0 },
+    { softTimeLimit: 0, timeLimit: 1 },
+    { softTimeLimit: 5 },
+  ])('is none of the limits %o', (limits) => {
+    expect(() => app().task('mail', () => 1, limits)).not.toThrow()
+  })
+
   test('is refused of a base, and of an annotation when the task is first used', () => {
     class Careless extends TaskBase {
       override readonly maxRetries = -5
     }
     const shop = app()
     expect(() => shop.task('mail', () => 1, { base: Careless })).toThrow('"mail" must be a whole number')
-    shop.conf.taskAnnotations = { '*': { rateLimit: 'often' } }
+    shop.conf.taskAnnotations = { '*': { rateLimit: 'often' as '1/s' } }
     const task = shop.task('mail', () => 1)
     expect(() => task.options).toThrow(`the option rateLimit of the task "mail" must be a number per second`)
   })

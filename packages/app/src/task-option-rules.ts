@@ -1,15 +1,11 @@
 import { inspect } from 'node:util'
-import { CeleryError, parseRate } from '@celery/promises'
 import { OPTION_RULES, type OptionRule } from '@celery/protocol'
+import { areLimitsInOrder } from './limit-order.ts'
+import { priorityRule } from './priority.ts'
+import { rateRule } from './rate-rule.ts'
 import { ImproperlyConfiguredError } from './setup-errors.ts'
-import type { GivenTaskOptions, TaskExtras } from './task.ts'
-
-/** What the value of an option must be. */
-interface Rule {
-  /** Completes "must be …". */
-  readonly expected: string
-  test(value: unknown): boolean
-}
+import type { GivenTaskOptions, TaskExtras, TaskOptions } from './task.ts'
+import type { ValueRule } from './value-rule.ts'
 
 const isText = (value: unknown): boolean => typeof value === 'string'
 const isFunction = (value: unknown): boolean => typeof value === 'function'
@@ -17,26 +13,28 @@ const isObject = (value: unknown): boolean => typeof value === 'object' && !Arra
 const isAmount = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean'
 
-const bool: Rule = { expected: 'true or false', test: isBoolean }
-const text: Rule = { expected: 'a text', test: isText }
-const seconds: Rule = { expected: 'a number of seconds, 0 or more', test: isAmount }
-const count: Rule = {
+const bool: ValueRule = { expected: 'true or false', test: isBoolean }
+const text: ValueRule = { expected: 'a text', test: isText }
+const seconds: ValueRule = { expected: 'a number of seconds, 0 or more', test: isAmount }
+const count: ValueRule = {
   expected: 'a whole number, 0 or more',
   test: (value) => Number.isSafeInteger(value) && isAmount(value),
 }
 const limit = OPTION_RULES.get('time_limit') as OptionRule
-const method: Rule = { expected: 'a function', test: isFunction }
-const options: Rule = { expected: 'an object', test: isObject }
-const errors: Rule = {
+const method: ValueRule = { expected: 'a function', test: isFunction }
+const options: ValueRule = { expected: 'an object', test: isObject }
+const errors: ValueRule = {
   expected: 'a list of error classes, or of functions that recognise errors',
   test: (value) => Array.isArray(value) && value.every(isFunction),
 }
 const types = ['direct', 'topic', 'fanout', 'headers']
 
 /** Every option of a task. A schema is looked at where it is put to use. */
-const rules: Readonly<Record<Exclude<keyof GivenTaskOptions, keyof TaskExtras>, Rule>> = {
+const rules: Readonly<Record<Exclude<keyof GivenTaskOptions, keyof TaskExtras>, ValueRule>> = {
   acksLate: bool,
+  acksOnFailure: bool,
   acksOnFailureOrTimeout: bool,
+  acksOnTimeout: bool,
   afterReturn: method,
   args: { expected: 'a schema', test: () => true },
   autoretryFor: errors,
@@ -60,9 +58,9 @@ const rules: Readonly<Record<Exclude<keyof GivenTaskOptions, keyof TaskExtras>, 
     expected: "a list of names, such as ['item', 'count?']",
     test: (value) => Array.isArray(value) && value.every(isText),
   },
-  priority: { expected: 'an integer', test: Number.isInteger },
+  priority: priorityRule,
   queue: { expected: 'the name of a queue, or one', test: (value) => isText(value) || isObject(value) },
-  rateLimit: { expected: "a number per second, or '10/s', '10/m', '10/h'", test: isRate },
+  rateLimit: rateRule,
   rejectOnWorkerLost: bool,
   request: options,
   resultreprMaxsize: count,
@@ -99,16 +97,18 @@ export function assertTaskOptionValues(task: string, given: object): void {
     const problem = `the option ${name} of the task "${task}" must be ${expected}, not ${inspect(value, shortly)}`
     throw new ImproperlyConfiguredError(name, problem)
   }
+  assertTaskLimitsInOrder(task, given)
 }
+
+/** Limits of which the soft one would never be reached. @throws ImproperlyConfiguredError */
+export function assertTaskLimitsInOrder(task: string, { softTimeLimit, timeLimit }: TaskLimits): void {
+  if (areLimitsInOrder(timeLimit, softTimeLimit)) return
+  throw new ImproperlyConfiguredError(
+    'softTimeLimit',
+    `the option softTimeLimit of the task "${task}" must be at most its timeLimit, which is ${timeLimit}, not ${softTimeLimit}`,
+  )
+}
+
+type TaskLimits = Pick<TaskOptions, 'softTimeLimit' | 'timeLimit'>
 
 const shortly = { depth: 0, maxStringLength: 80, maxArrayLength: 3, breakLength: Number.POSITIVE_INFINITY } as const
-
-function isRate(value: unknown): boolean {
-  try {
-    parseRate(value as string | number)
-    return true
-  } catch (error) {
-    if (CeleryError.is(error, 'ERR_CELERY_INVALID_RATE')) return false
-    throw error
-  }
-}

@@ -4,7 +4,7 @@ import { pythonRepr, type ResultTuple, type TaskEmbed, tracebackText } from '@ce
 import { childrenOf } from './follow-up-children.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { RecordCodec } from './record-codec.ts'
-import type { ResultRecords } from './result-records.ts'
+import { type ResultRecords, recordsOf, type UnsuccessfulRecord } from './result-records.ts'
 import { matches } from './retry-policy.ts'
 import type { ThrownEnd } from './run-end.ts'
 import type { Retry } from './run-requests.ts'
@@ -34,6 +34,8 @@ export interface TaskFailure {
   readonly runtime: number
   readonly children?: readonly ResultTuple[] | undefined
 }
+
+type Kept = Pick<TraceOutcome, 'unreached' | 'write'>
 
 /** Builds what is to be stored and sent when a task has ended: the record for the result store, and the messages that follow. */
 export class TaskOutcomes {
@@ -84,22 +86,22 @@ export class TaskOutcomes {
   }
 
   /** As in Celery 5.7, a task whose message does not come back has failed: somebody may wait for it. @throws EncodeError */
-  #rejected({ children, input, task }: RunningTask, error: unknown, requeue: boolean, runtime: number): TraceOutcome {
+  #rejected(run: RunningTask, error: unknown, requeue: boolean, runtime: number): TraceOutcome {
+    const { body, children, input, task } = run
     const result = this.#options.codec.exceptionForm(error)
     const record = { status: 'FAILURE', result, traceback: tracebackText(error) }
-    const write = this.#options.records.write(input, task, record, children)
-    const outcome = { state: 'REJECTED', requeue, runtime, text: errorText(error) } as const
-    return write === undefined ? outcome : { ...outcome, write }
+    const kept = this.#kept({ input, task, embed: body.embed, children }, record)
+    return { state: 'REJECTED', requeue, runtime, text: errorText(error), ...kept }
   }
 
   /** @throws EncodeError */
   failed({ children, embed, error, input, runtime, task }: TaskFailure): Traced {
-    const { codec, outgoing, records } = this.#options
+    const { codec, outgoing } = this.#options
     const form = codec.exceptionForm(error)
     const traceback = tracebackText(error)
-    const write = records.write(input, task, { status: 'FAILURE', result: form, traceback }, children)
+    const kept = this.#kept({ input, task, embed, children }, { status: 'FAILURE', result: form, traceback })
     const text = `${form.exc_type}(${form.exc_message.map((arg) => pythonRepr(arg)).join(', ')})`
-    const failure = { state: 'FAILURE', runtime, text, traceback, ...(write === undefined ? {} : { write }) } as const
+    const failure = { state: 'FAILURE', runtime, text, traceback, ...kept } as const
     if (embed?.errbacks == null || embed.errbacks.length === 0) return failure
     // It must not hide why the task failed: that is stored, and this is said beside it.
     const unsent = (problem: unknown): TraceOutcome => ({
@@ -117,10 +119,35 @@ export class TaskOutcomes {
   }
 
   /** Of a task that is not to run. @throws EncodeError */
-  revoked(input: TraceInput, task: RegisteredTask | undefined, error: Error): TraceOutcome {
+  revoked({ embed, error, input, task }: Omit<TaskFailure, 'children' | 'runtime'>): TraceOutcome {
     const result = this.#options.codec.exceptionForm(error)
-    const write = this.#options.records.write(input, task, { status: 'REVOKED', result, traceback: null })
-    return { state: 'IGNORED', runtime: 0, text: errorText(error), ...(write === undefined ? {} : { write }) }
+    const kept = this.#kept({ input, task, embed }, { status: 'REVOKED', result, traceback: null })
+    return { state: 'IGNORED', runtime: 0, text: errorText(error), ...kept }
+  }
+
+  /** The records of one that was never sent, and of the steps after it. @throws EncodeError */
+  unsent({ embed, error, input, task }: Omit<TaskFailure, 'children' | 'runtime'>): readonly ResultWrite[] {
+    const record = { status: 'FAILURE', result: this.#options.codec.exceptionForm(error), traceback: null }
+    return recordsOf(this.#kept({ input, task, embed }, record))
+  }
+
+  /** What is stored of the steps after one whose own end cannot be told. */
+  untold({ embed, error }: Pick<TaskFailure, 'embed' | 'error'>): Kept {
+    if (embed?.chain == null) return {}
+    const result = this.#options.codec.exceptionForm(error)
+    return { unreached: this.#options.records.unreached(embed.chain, { status: 'FAILURE', result, traceback: null }) }
+  }
+
+  /** What is stored of a task that did not succeed, and of the steps after it. */
+  #kept(about: Omit<TaskFailure, 'error' | 'runtime'>, record: UnsuccessfulRecord): Kept {
+    const { children, embed, input, task } = about
+    const { records } = this.#options
+    const write = records.write(input, task, record, children)
+    const unreached = embed?.chain == null ? [] : records.unreached(embed.chain, record)
+    return {
+      ...(write === undefined ? undefined : { write }),
+      ...(unreached.length === 0 ? undefined : { unreached }),
+    }
   }
 
   #retried({ children: sent, input, task }: RunningTask, retry: Retry, runtime: number): TraceOutcome {

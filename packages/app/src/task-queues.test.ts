@@ -129,6 +129,41 @@ describe('CALL-039 the map of queues', () => {
     expect(queues.names).toEqual(['a', 'b'])
   })
 
+  test('forgets what was named the longest ago, so that a queue for each user is no leak', () => {
+    const queues = queuesOf({ taskQueues: ['a'] })
+    queues.select(['a', 'selected'])
+    queues.add('added')
+    const [busy, selected] = [queues.get('busy'), queues.get('selected')]
+    const idle = queues.get('idle')
+    for (let user = 0; user < 5_000; user++) {
+      queues.get(`user-${user}`)
+      // What is used stays the same, and so is declared once.
+      expect(queues.get('busy')).toBe(busy)
+    }
+    expect(queues.names).toHaveLength(3 + 1_000)
+    expect(queues.names).toEqual(expect.arrayContaining(['a', 'selected', 'added', 'busy', 'user-4999']))
+    expect(queues.get('selected')).toBe(selected)
+    expect(queues.consumed.map(({ name }) => name)).toEqual(['a', 'selected'])
+    expect(queues.has('idle')).toBe(false)
+    // Named again it is the same one to a broker.
+    expect(declared(queues.get('idle'))).toEqual(declared(idle))
+  })
+
+  test('is not consumed from for a queue that was only named', () => {
+    const queues = queuesOf({ taskQueues: ['a', 'b'] })
+    const consumed = () => queues.consumed.map(({ name }) => name)
+    queues.get('named')
+    queues.add('added')
+    expect(consumed()).toEqual(['a', 'b', 'added'])
+    expect(queues.format()).not.toContain('named')
+    queues.deselect(['b'])
+    expect(consumed()).toEqual(['a', 'added'])
+    queues.add('named')
+    expect(queuesOf({}).consumed.map(({ name }) => name)).toEqual(['celery'])
+    queues.select(['named'])
+    expect(consumed()).toEqual(['named'])
+  })
+
   test('CONF-121 CONF-122 CONF-123 makes it as the settings say, or not', () => {
     const settings = { taskCreateMissingQueueType: 'quorum', taskCreateMissingQueueExchangeType: 'topic' } as const
     expect(declared(queuesOf(settings).get('b'))).toMatchObject({

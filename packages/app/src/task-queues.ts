@@ -8,6 +8,7 @@ import {
   type TaskQueueOptions,
   type TaskQueuesSetting,
 } from './described-queue.ts'
+import { RecentlyUsed } from './recently-used.ts'
 import type { Settings } from './settings.ts'
 
 type QueueSettings = Readonly<
@@ -26,14 +27,20 @@ type QueueSettings = Readonly<
   >
 >
 
+/** Queues that were named and that nobody described: a program may have one for each of its users, and runs for years. */
+const mostMissing = 1_000
+
 /**
- * The queues that an app knows, by name: those of `taskQueues`, else the default queue alone, and those that were named
- * since, unless `taskCreateMissingQueues` is off. A worker consumes from all of them, or from those that were selected.
+ * The queues that an app knows, by name: those of `taskQueues`, else the default queue alone, and those that were added since
+ * or, unless `taskCreateMissingQueues` is off, named last. A worker consumes from those that were selected, else from all but
+ * those that were only named.
  */
 export class TaskQueues {
   readonly #settings: QueueSettings
   readonly #queues = new Map<string, Queue>()
   readonly #aliases = new Map<string, Queue>()
+  /** Those that `get` made. */
+  readonly #missing = new RecentlyUsed<Queue>(mostMissing)
   #read: TaskQueuesSetting | false | undefined = false
   #selected: ReadonlySet<string> | undefined
 
@@ -43,13 +50,15 @@ export class TaskQueues {
 
   /** All names, in order. */
   get names(): readonly string[] {
-    return [...this.#known().keys()]
+    return [...this.#known().keys(), ...this.#missing.keys]
   }
 
-  /** The queues that a worker consumes from. */
+  /**
+   * The queues that a worker consumes from. What was made for a call that names it is none of them: which they are must not
+   * depend on what the program has sent before.
+   */
   get consumed(): readonly Queue[] {
-    const queues = this.#known()
-    if (this.#selected === undefined) return [...queues.values()]
+    if (this.#selected === undefined) return [...this.#known().values()]
     return [...this.#selected].map((name) => this.get(name))
   }
 
@@ -58,25 +67,28 @@ export class TaskQueues {
    * of a broadcast the exchange, as each consumer makes a queue of its own.
    */
   get published(): readonly (Exchange | Queue)[] {
-    const routed = [...this.#known().values()].filter(
-      ({ exchange }) => exchange !== undefined && exchange.type !== 'direct',
-    )
+    const routed = this.#all.filter(({ exchange }) => exchange !== undefined && exchange.type !== 'direct')
     return routed.map((queue) => (queue instanceof Broadcast ? (queue.exchange as Exchange) : queue))
   }
 
   /** Whether there is a queue of that name or alias already. */
   has(name: string): boolean {
-    return this.#known().has(name) || this.#aliases.has(name)
+    return this.#known().has(name) || this.#aliases.has(name) || this.#missing.has(name)
   }
 
   /**
-   * The queue of that name or alias. One that is not there is made.
+   * The queue of that name or alias. One that is not there is made, and is the same one while it is among the 1,000 that were
+   * made so and asked for last.
    * @throws QueueNotFoundError where `taskCreateMissingQueues` is off.
    */
   get(name: string): Queue {
-    const queue = this.#known().get(name) ?? this.#aliases.get(name)
+    const queue = this.#known().get(name) ?? this.#aliases.get(name) ?? this.#missing.get(name)
     if (queue !== undefined) return queue
-    if (this.#settings.taskCreateMissingQueues) return this.#add(this.#missing(name))
+    if (this.#settings.taskCreateMissingQueues) {
+      const made = this.#undescribed(name)
+      this.#missing.set(name, made)
+      return made
+    }
     throw new QueueNotFoundError(name, this.names, closestName(name, [...this.names, ...this.#aliases.keys()]))
   }
 
@@ -89,7 +101,8 @@ export class TaskQueues {
   /** Consumes from these only: `-Q`. None means all. @throws QueueNotFoundError */
   select(names: readonly string[]): void {
     if (names.length === 0) return
-    this.#selected = new Set(names.map((name) => this.get(name).name))
+    // They stay, however many others are named meanwhile.
+    this.#selected = new Set(names.map((name) => this.#add(this.get(name)).name))
   }
 
   /** Adds a queue, and consumes from it although others are selected. */
@@ -126,6 +139,7 @@ export class TaskQueues {
     this.#read = taskQueues
     this.#queues.clear()
     this.#aliases.clear()
+    this.#missing.clear()
     for (const queue of queues) this.#add(queue)
     return this.#queues
   }
@@ -137,20 +151,25 @@ export class TaskQueues {
     return [this.#bound(new Queue(taskDefaultQueue, { arguments: typeArguments(taskDefaultQueueType) }))]
   }
 
+  get #all(): readonly Queue[] {
+    return [...this.#known().values(), ...this.#missing.values]
+  }
+
   #add(queue: Queue): Queue {
     this.#queues.set(queue.name, queue)
+    this.#missing.delete(queue.name)
     if (queue.alias !== undefined) this.#aliases.set(queue.alias, queue)
     return queue
   }
 
   #make(entry: unknown): Queue {
-    if (typeof entry === 'string') return this.#missing(entry)
+    if (typeof entry === 'string') return this.#undescribed(entry)
     if (entry instanceof Queue) return this.#bound(entry)
     return this.#bound(queueFromData(entry, this.#defaultExchange))
   }
 
   /** A queue that nobody has described: an exchange and a routing key of the same name. */
-  #missing(name: string): Queue {
+  #undescribed(name: string): Queue {
     const { taskCreateMissingQueueExchangeType, taskCreateMissingQueueType } = this.#settings
     const type = exchangeType('taskCreateMissingQueueExchangeType', taskCreateMissingQueueExchangeType ?? 'direct')
     return this.#bound(

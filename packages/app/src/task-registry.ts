@@ -41,8 +41,8 @@ export class TaskRegistry extends Map<string, RegisteredTask> {
     return task
   }
 
-  /** The name that `name` is most likely meant to be. */
+  /** The name that `name` is most likely meant to be; none where it is right as it is. */
   closest(name: string): string | undefined {
-    return closestName(name, this.keys())
+    return this.has(name) ? undefined : closestName(name, this.keys())
   }
 }

@@ -1,7 +1,9 @@
+import { inspect } from 'node:util'
 import type { Exchange, Queue } from '@celery/messaging'
 import { closestName } from '@celery/promises'
 import { matchesExpression, matchesGlob } from './match-pattern.ts'
 import { camelCase } from './name-spelling.ts'
+import { priorityRule } from './priority.ts'
 import { ImproperlyConfiguredError } from './setup-errors.ts'
 import type { TaskOptions } from './task.ts'
 
@@ -150,7 +152,9 @@ function targetOf(name: string, target: unknown): TaskRoute | undefined {
   }
   const route = Object.fromEntries(Object.entries(target).map(([option, value]) => [camelCase(option), value]))
   for (const option of Object.keys(route)) assertRouteOption(name, option)
-  return route
+  const { priority } = route
+  if (priority === undefined || priority === null || priorityRule.test(priority)) return route
+  throw invalid(`the priority of the route of "${name}" must be ${priorityRule.expected}, not ${inspect(priority)}`)
 }
 
 const routeOptions: Readonly<Record<keyof TaskRoute, true>> = {
@@ -165,10 +169,12 @@ const routeOptions: Readonly<Record<keyof TaskRoute, true>> = {
   serializer: true,
 }
 
+export const routeOptionNames = Object.keys(routeOptions) as readonly (keyof TaskRoute)[]
+
 function assertRouteOption(name: string, option: string): void {
   if (Object.hasOwn(routeOptions, option)) return
-  const closest = closestName(option, Object.keys(routeOptions))
-  const hint = closest === undefined ? `it has ${Object.keys(routeOptions).join(', ')}` : `did you mean ${closest}?`
+  const closest = closestName(option, routeOptionNames)
+  const hint = closest === undefined ? `it has ${routeOptionNames.join(', ')}` : `did you mean ${closest}?`
   throw invalid(`the route of "${name}" has no option "${option}"; ${hint}`)
 }
 

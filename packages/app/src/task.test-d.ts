@@ -6,7 +6,7 @@ import { CeleryApp } from './celery-app.ts'
 import { currentTask } from './current-task.ts'
 import { Retry } from './run-requests.ts'
 import type { StandardSchema } from './standard-schema.ts'
-import { TaskBase, type TaskOptions } from './task.ts'
+import { type RateLimit, TaskBase, type TaskOptions } from './task.ts'
 import type { TaskContext } from './task-context.ts'
 
 const app = new CeleryApp('types')
@@ -62,6 +62,10 @@ export async function keywords(): Promise<void> {
   // @ts-expect-error seconds are a number
   await add.applyAsync([1, 2], { countdown: '10' })
   await boundNamed.applyAsync([], { kwargs: { x: 1 } })
+  // @ts-expect-error y is missing
+  await add.applyAsync([], { kwargs: { x: 1 } })
+  // @ts-expect-error the same where it is run here
+  await add.apply([], { kwargs: { y: 1 } })
 }
 
 export async function context(): Promise<void> {
@@ -101,10 +105,31 @@ export async function pipelines(): Promise<void> {
 }
 
 export async function direct(): Promise<void> {
-  const three: number = await add(1, 2)
+  const three: number = add(1, 2)
+  const shown: Promise<string> = show(3)
   // @ts-expect-error not a number
-  await add(1, 'two')
-  void three
+  add(1, 'two')
+  // @ts-expect-error it is waited for
+  const text: string = show(3)
+  // @ts-expect-error there is nothing to wait for
+  add(1, 2).then
+  const named: string = bound('you')
+  // @ts-expect-error the context is given by who runs it
+  bound(currentTask(), 'you')
+  const first: number = app.task('first', (n = 2) => n * 2)(3)
+  const same: unknown = app.task('same', (value: unknown) => value)(3)
+  void [three, shown, text, named, first, same]
+}
+
+export function withoutBind(): void {
+  // @ts-expect-error there is no context
+  app.task('bad', (context, to: string) => context.logger.info(to))
+  // @ts-expect-error the same of an async function, with other options
+  app.task('bad', async (context, to: string) => context.logger.info(to), { maxRetries: 3 })
+  // @ts-expect-error the same of a part of it
+  app.task('bad', ({ request }) => request.id)
+  // @ts-expect-error nobody said what it is
+  app.task('bad', (n) => n * 2)
 }
 
 // @ts-expect-error params name the parameters of the function, as text
@@ -129,7 +154,7 @@ app.task('bad', (context, x: number) => [context, x], { bind: true, params: ['co
 app.task('good', (x: number, ...rest: number[]) => [x, rest], { params: ['x', 'rest'] })
 app.task('good', () => 0, { params: [] })
 declare const made: TaskOptions
-app.task('good', (x: number) => x, made)
+void app.task('good', (x: number) => x, made).applyAsync([], { kwargs: { x: 1 } })
 
 export async function inferred(): Promise<void> {
   await optional.delay(1)
@@ -172,6 +197,14 @@ export async function options(): Promise<void> {
   app.task('extra', () => 0, { acksLate: 'yes' })
   // @ts-expect-error seconds are a number
   app.task('extra', () => 0, { timeLimit: '10' })
+  app.task('extra', () => 0, { rateLimit: '0.5/h' })
+  const limited = { rateLimit: '10/m' }
+  app.task('extra', (n: number) => n, limited)
+  // What editors suggest, which `string` would swallow.
+  const suggested: readonly Extract<RateLimit, `10/${string}`>[] = ['10/s', '10/m', '10/h']
+  void suggested
+  // @ts-expect-error a number or text
+  app.task('extra', () => 0, { rateLimit: true })
   // @ts-expect-error a task has a function
   app.task('extra', 7)
   // @ts-expect-error without `bind` the context does not come
@@ -336,6 +369,8 @@ export function settings(): void {
   app.conf.update({ task_default_queue: 'q', workerConcurrency: 4 })
   // @ts-expect-error a number
   app.conf.update({ workerConcurrency: 'four' })
+  // @ts-expect-error the same of the other spelling
+  app.conf.update({ worker_concurrency: 'four' })
   app.conf.taskRoutes = { 'video.*': 'video', audio: { queue: 'audio', priority: 3 } }
   // @ts-expect-error a priority is a number
   app.conf.taskRoutes = { audio: { priority: 'high' } }
@@ -429,6 +464,10 @@ export async function slips(): Promise<void> {
   app.task('bad', () => 0, { max_retries: 3 })
   // @ts-expect-error the same with a context
   app.task('bad', (context) => context.request.id, { bind: true, maxRetry: 3 })
+  // @ts-expect-error the context comes first
+  app.task('bad', (text: string) => text, { bind: true })
+  // @ts-expect-error nobody knows what the function is given
+  app.task('bad', (context: TaskContext) => context.request.id, { bind: Math.random() > 0.5 })
   // @ts-expect-error it is called broker
   new CeleryApp('bad', { brokr: 'memory://' })
   // @ts-expect-error the name is missing

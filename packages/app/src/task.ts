@@ -15,7 +15,14 @@ import type { RequestHandlers } from './request-handlers.ts'
 import type { RetryOptions } from './retry-options.ts'
 import type { ArgumentsSchema } from './standard-schema.ts'
 import type { TaskContext } from './task-context.ts'
+import type { AnyFunction, ArgsOf, BoundArgs, BoundFunction } from './task-function.ts'
 import type { TaskHandlers } from './task-handlers.ts'
+
+/**
+ * A number per second, or `'10/s'`, `'10/m'`, `'10/h'`. Editors suggest these; any text is taken, as it may come from the
+ * environment, and refused where the task or the setting is read if it is no rate.
+ */
+export type RateLimit = number | '10/s' | '10/m' | '10/h' | (string & {})
 
 /** An error class, or a function that recognises errors. */
 export type ErrorMatch = (abstract new (...args: never[]) => Error) | ((error: unknown) => boolean)
@@ -30,6 +37,16 @@ export interface TaskDefaults extends TaskHandlers {
   readonly acksLate?: boolean
   /** With late acks: acknowledges also what failed or timed out; else it is dead-lettered. @defaultValue `taskAcksOnFailureOrTimeout` */
   readonly acksOnFailureOrTimeout?: boolean
+  /**
+   * With late acks: acknowledges also what failed; else it is dead-lettered. @defaultValue `acksOnFailureOrTimeout`,
+   * then `taskAcksOnFailure`
+   */
+  readonly acksOnFailure?: boolean
+  /**
+   * With late acks: acknowledges also what timed out; else it is put back, `maxRedeliveries` times. @defaultValue
+   * `acksOnFailureOrTimeout`, then `taskAcksOnTimeout`
+   */
+  readonly acksOnTimeout?: boolean
   /** With late acks: puts the message back when the process that ran it died. @defaultValue `taskRejectOnWorkerLost` */
   readonly rejectOnWorkerLost?: boolean
   /** Stores STARTED when it starts. @defaultValue `taskTrackStarted` */
@@ -50,7 +67,7 @@ export interface TaskDefaults extends TaskHandlers {
   readonly deliveryMode?: 1 | 2
   /** Whether it is an error that no queue takes a call. @defaultValue `true` */
   readonly mandatory?: boolean
-  /** 0 to 9. @defaultValue `taskDefaultPriority` */
+  /** 0 to 255; a broker with fewer levels takes what is above its last one for that. @defaultValue `taskDefaultPriority` */
   readonly priority?: number
   /** How its calls are encoded. @defaultValue `taskSerializer` */
   readonly serializer?: string
@@ -67,7 +84,7 @@ export interface TaskDefaults extends TaskHandlers {
   /** Seconds after sending at which a call is no longer worth running. @defaultValue never */
   readonly expires?: number
   /** Starts at most so often in each worker: a number per second, or `'10/s'`, `'10/m'`, `'10/h'`. @defaultValue `taskDefaultRateLimit` */
-  readonly rateLimit?: number | string | null
+  readonly rateLimit?: RateLimit | null
   /** How often it may be retried; `null` for ever. @defaultValue `3` */
   readonly maxRetries?: number | null
   /** Seconds until a retry that does not say when. @defaultValue `180` */
@@ -76,7 +93,10 @@ export interface TaskDefaults extends TaskHandlers {
   readonly autoretryFor?: readonly ErrorMatch[]
   /** Those of `autoretryFor` after which it fails at once. @defaultValue none */
   readonly dontAutoretryFor?: readonly ErrorMatch[]
-  /** With `autoretryFor`: waits 1, 2, 4, 8 … seconds, or so many times a number. @defaultValue `false`: `defaultRetryDelay` */
+  /**
+   * With `autoretryFor`: waits 1, 2, 4, 8 … seconds, or so many times a number. As in Celery that is a whole one: below 1
+   * it counts as 1, and fractions are cut off. @defaultValue `false`: `defaultRetryDelay`
+   */
   readonly retryBackoff?: boolean | number
   /** Seconds that `retryBackoff` does not exceed. @defaultValue `600` */
   readonly retryBackoffMax?: number
@@ -201,25 +221,32 @@ export interface RemoteTask<Args extends AnyArgs, Result, Kwargs = NoKwargs> {
   /** Sends a call; resolves when the broker has it. */
   delay(...args: Args): Promise<AsyncResult<Result>>
   /** Sends a call with options. */
-  applyAsync(args: Args, options?: SendOptions & { readonly kwargs?: Kwargs }): Promise<AsyncResult<Result>>
-  applyAsync(args: Partial<Args>, options: SendOptions & { readonly kwargs: Kwargs }): Promise<AsyncResult<Result>>
+  applyAsync(args: Args, options?: SendOptions & { readonly kwargs?: KwargsPart<Kwargs> }): Promise<AsyncResult<Result>>
+  applyAsync<Given extends Partial<Args>>(
+    args: Given,
+    options: SendOptions & { readonly kwargs: KwargsBeside<Given, Kwargs> },
+  ): Promise<AsyncResult<Result>>
   /** A call to be sent later or composed with others. What is not given comes from the step before, in front. */
   s<const Given extends GivenArgs<Args>>(...args: Given): Signature<MissingArgs<Args, Given>, Result>
   /** A complete call that takes nothing from the step before. */
   si(...args: Args): Signature<[], Result, true>
 }
 
-/** A task declared in this process. Called like the function it was made of, it runs here. */
-export interface Task<Args extends AnyArgs, Result, Kwargs = NoKwargs> extends RemoteTask<Args, Result, Kwargs> {
-  (...args: Args): Result | Promise<Result>
+/** A task declared in this process. Called like the function it was made of, it runs here, and returns what that returns. */
+export interface Task<Args extends AnyArgs, Result, Kwargs = NoKwargs, Returned = Result | Promise<Result>>
+  extends RemoteTask<Args, Result, Kwargs> {
+  (...args: Args): Returned
   readonly options: TaskOptions
   /**
    * Runs a call, and what follows from it, here and now; nothing is sent. Arguments and results are as a worker has them,
    * times are passed over, retries come at once, and limits do not hold.
    * @throws the task's error with `throw`, or `taskEagerPropagates`
    */
-  apply(args: Args, options?: ApplyTaskOptions & { readonly kwargs?: Kwargs }): Promise<EagerResult<Result>>
-  apply(args: Partial<Args>, options: ApplyTaskOptions & { readonly kwargs: Kwargs }): Promise<EagerResult<Result>>
+  apply(args: Args, options?: ApplyTaskOptions & { readonly kwargs?: KwargsPart<Kwargs> }): Promise<EagerResult<Result>>
+  apply<Given extends Partial<Args>>(
+    args: Given,
+    options: ApplyTaskOptions & { readonly kwargs: KwargsBeside<Given, Kwargs> },
+  ): Promise<EagerResult<Result>>
 }
 
 /** Of a task without `params`. An interface, because editors show those by name. */
@@ -227,16 +254,37 @@ export interface NoKwargs {
   readonly [name: string]: never
 }
 
-/** `['x', 'y?']` and `[number, string?]` → `{ x?: number, y?: string }`; without names, none are taken. */
+/**
+ * `['x', 'y?']` and `[number, string?]` → `{ x: number, y?: string }`; without names, none are taken. Of a list that is made
+ * at run time nothing is known.
+ */
 export type KwargsOf<Params extends readonly string[], Args extends AnyArgs> = Params extends readonly []
   ? NoKwargs
-  : {
-      readonly [Index in Exclude<keyof Params, keyof (readonly unknown[])> as NameOf<
-        Params[Index] & string
-      >]?: Index extends keyof Args ? Args[Index] : never
-    }
+  : number extends Params['length']
+    ? Readonly<Record<string, unknown>>
+    : // Made one by `infer`, which has no name that messages and editors would show instead.
+      RequiredKwargs<Params, Args> & OptionalKwargs<Params, Args> extends infer Kwargs
+      ? { readonly [Name in keyof Kwargs]: Kwargs[Name] }
+      : never
 
-type NameOf<Param extends string> = Param extends `${infer Name}?` ? Name : Param
+type RequiredKwargs<Params extends readonly string[], Args extends AnyArgs> = {
+  readonly [Place in PlaceIn<Params> as RequiredName<Params[Place]>]: ArgumentAt<Args, Place>
+}
+
+type OptionalKwargs<Params extends readonly string[], Args extends AnyArgs> = {
+  readonly [Place in PlaceIn<Params> as OptionalName<Params[Place]>]?: ArgumentAt<Args, Place>
+}
+
+type PlaceIn<Params extends readonly string[]> = Exclude<keyof Params, keyof (readonly unknown[])>
+type ArgumentAt<Args extends AnyArgs, Place> = Place extends keyof Args ? Args[Place] : never
+type RequiredName<Param> = Param extends `${string}?` ? never : Param & string
+type OptionalName<Param> = Param extends `${infer Name}?` ? Name : never
+
+/** Some of the keyword arguments. */
+export type KwargsPart<Kwargs> = [Kwargs] extends [NoKwargs] ? NoKwargs : Partial<Kwargs>
+
+/** Keyword arguments beside positional ones: all that are required where there is none of those. */
+export type KwargsBeside<Given extends AnyArgs, Kwargs> = Given extends readonly [] ? Kwargs : KwargsPart<Kwargs>
 
 /**
  * What `params` of a function with these arguments may be: a name for each, with `?` where it may be left out, so that
@@ -267,6 +315,19 @@ export type FittingBase<Run> = Run extends (context: TaskContext<infer Base>, ..
       ? unknown
       : { readonly base: Base | (new () => Base) }
   : unknown
+
+/** What the options of a task must have besides, bound or not. It says what is wrong under a name of its own: `bind` must stay `true`. */
+export type Fitting<
+  Run extends AnyFunction,
+  Params extends readonly string[],
+  Bind extends boolean,
+> = boolean extends Bind
+  ? { readonly function: 'is bound or not: bind must be true or false itself' }
+  : Bind extends true
+    ? Run extends BoundFunction
+      ? FittingParams<Params, BoundArgs<Run>> & FittingBase<Run>
+      : { readonly function: 'of a bound task takes the context first' }
+    : FittingParams<Params, ArgsOf<Run, false>>
 
 /** A task as the worker and the tracer see it. */
 export interface RegisteredTask {

@@ -40,10 +40,20 @@ export interface TraceOutcome {
   readonly traceback?: string
   /** The record for the result store; absent where results are ignored. With `REJECTED` for where the message does not come back. */
   readonly write?: ResultWrite
+  /**
+   * Records of the later steps of its chain, which nobody is going to run now: who waits for one of them hears why. Kept or
+   * left out together with `write`, and there also where the result of this task itself is ignored.
+   */
+  readonly unreached?: readonly ResultWrite[]
   /** Callbacks and the next step of the chain, or errbacks; where it is retried, the message of the next run comes last. */
   readonly publish?: readonly Publication[]
   /** The message cannot be run by anyone: why. It belongs to the dead letters. */
   readonly dead?: string
+  /**
+   * The task is not registered in the process that was to run it, and messages of such tasks are requeued: nothing is
+   * stored or sent.
+   */
+  readonly isUnknown?: boolean
   /** With `REJECTED`: back into the queue. */
   readonly requeue?: boolean
   /** With `FAILURE`: the task said in `throws` that this may happen. */

@@ -12,6 +12,7 @@ import type { ResultBackend, ResultWrite } from '@celery/backend'
 import { assertRunnable } from '@celery/canvas'
 import type { TaskBody, TaskEmbed } from '@celery/protocol'
 import type { CompressionRegistry, SerializerRegistry } from '@celery/serialization'
+import type { Publication } from '@celery/transport'
 import type { AppSignals } from './app-signals.ts'
 import { bindArguments } from './arguments.ts'
 import { NotRegisteredError } from './call-errors.ts'
@@ -59,9 +60,9 @@ export class Tracer {
 
   constructor(options: TracerOptions) {
     this.#options = options
-    const { keepsResults, messages, now, outgoing, records: codec, settings } = options
+    const { keepsResults, messages, now, outgoing, records: codec, settings, task } = options
     const decode = (input: TraceInput): TaskBody => messages.readTask(input)
-    this.#records = new ResultRecords({ settings, codec, keepsResults, now, decode })
+    this.#records = new ResultRecords({ settings, codec, keepsResults, task, now, decode })
     this.#outcomes = new TaskOutcomes({ outgoing, codec, records: this.#records })
     this.#host = new RunServices({ ...options, records: this.#records })
   }
@@ -80,6 +81,10 @@ export class Tracer {
    * rejects.
    */
   failed(input: TraceInput, error: unknown): Traced {
+    return this.#whenPrepared(input, () => this.#failed(input, error))
+  }
+
+  #failed(input: TraceInput, error: unknown): Traced {
     try {
       const task = this.#options.task(input.headers.task)
       const outcome = this.#outcomes.failed({ input, task, embed: this.#embedOf(input), error, runtime: 0 })
@@ -87,19 +92,50 @@ export class Tracer {
       if (taskFailure.hasListeners) {
         void taskFailure.send({ sender: input.headers.task, request: taskRequest(input, undefined), error })
       }
-      return outcome
+      if (!(outcome instanceof Promise)) return outcome
+      return outcome.catch((unforeseen: unknown) => this.#unforeseen(input, unforeseen))
     } catch (unforeseen) {
       return this.#unforeseen(input, unforeseen)
     }
   }
 
-  /** The outcome of a task that is not to run. Never throws. */
-  revoked(input: TraceInput, error: Error): TraceOutcome {
+  /** The outcome of a task that is not to run. Never throws or rejects. */
+  revoked(input: TraceInput, error: Error): Traced {
+    return this.#whenPrepared(input, () => this.#revoked(input, error))
+  }
+
+  #whenPrepared(input: TraceInput, end: () => Traced): Traced {
+    const loading = this.#options.messages.prepare(input)
+    // What cannot be loaded cannot be read: how the task ended is told all the same.
+    return loading === undefined ? end() : loading.catch(() => {}).then(end)
+  }
+
+  #revoked(input: TraceInput, error: Error): TraceOutcome {
     try {
-      return this.#outcomes.revoked(input, this.#options.task(input.headers.task), error)
+      const task = this.#options.task(input.headers.task)
+      return this.#outcomes.revoked({ input, task, embed: this.#embedOf(input), error })
     } catch (unforeseen) {
       return this.#unforeseen(input, unforeseen)
     }
+  }
+
+  /**
+   * The records of tasks whose messages the broker refuses for good, and of the steps after them: nobody is going to run
+   * them. Never throws: of a message that cannot be read there is none.
+   */
+  unsent(publications: readonly Publication[], error: unknown): readonly ResultWrite[] {
+    return publications.flatMap(({ message, routingKey }) => {
+      try {
+        const { body, contentEncoding, contentType, properties } = message
+        const headers = this.#options.messages.readHeaders(message)
+        const about = { queue: routingKey, redeliveries: 0, hostname: headers.origin, replyTo: properties.reply_to }
+        const input = { headers, body, contentEncoding, contentType, ...about }
+        const task = this.#options.task(headers.task)
+        return this.#outcomes.unsent({ input, task, embed: this.#embedOf(input), error })
+      } catch {
+        return []
+      }
+    })
   }
 
   /** The record of a task whose own record the store refuses. */
@@ -137,6 +173,7 @@ export class Tracer {
       const task = this.#options.task(input.headers.task)
       if (task === undefined) {
         const error = new NotRegisteredError(input.headers.task, this.#options.closestTask(input.headers.task))
+        if (input.isEager !== true && this.#options.settings.unknownTasks === 'requeue') return unknown(error)
         return this.#dead(input, error)
       }
       let body: TaskBody
@@ -236,14 +273,19 @@ export class Tracer {
     }
   }
 
-  /** Who is called back. What cannot be read, or not be carried out, calls nobody; the failure itself is stored all the same. */
+  /** Who hears of it. What cannot be read, or not be carried out, calls nobody back; the failure itself is stored all the same. */
   #embedOf(input: TraceInput): TaskEmbed | undefined {
+    let embed: TaskEmbed
     try {
-      const { embed } = this.#options.messages.readTask(input)
+      embed = this.#options.messages.readTask(input).embed
+    } catch {
+      return undefined
+    }
+    try {
       assertRunnable(embed)
       return embed
     } catch {
-      return undefined
+      return { ...embed, callbacks: null, errbacks: null }
     }
   }
 
@@ -258,8 +300,18 @@ export class Tracer {
     if (taskInternalError.hasListeners) {
       void taskInternalError.send({ sender: input.headers.task, request: taskRequest(input, undefined), error })
     }
-    if (!this.#options.keepsResults() || input.headers.ignore_result === true) return outcome
-    return { ...outcome, write: this.refusedRecord(input.headers.id, new Error(text)) }
+    const kept = { ...outcome, ...this.#unreached(input, new Error(text)) }
+    if (!this.#options.keepsResults() || input.headers.ignore_result === true) return kept
+    return { ...kept, write: this.refusedRecord(input.headers.id, new Error(text)) }
+  }
+
+  /** Of the steps after a task whose own end cannot be told; that of theirs may be as hard to tell. */
+  #unreached(input: TraceInput, error: Error): Pick<TraceOutcome, 'unreached'> {
+    try {
+      return this.#outcomes.untold({ embed: this.#embedOf(input), error })
+    } catch {
+      return {}
+    }
   }
 }
 
@@ -272,6 +324,11 @@ function planned({ planned: next, updates }: RunningTask, outcome: TraceOutcome)
   if (next === undefined && updates === undefined) return outcome
   const whole = next === undefined ? outcome : { ...outcome, publish: [...(outcome.publish ?? []), next.publication] }
   return updates === undefined ? whole : updates.then(() => whole)
+}
+
+/** The outcome of a message that another process may be able to run. */
+function unknown(error: NotRegisteredError): TraceOutcome {
+  return { state: 'REJECTED', runtime: 0, text: errorText(error), isUnknown: true }
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -317,6 +317,22 @@ describe('sending', () => {
     expect(tries).toHaveLength(4)
   })
 
+  test.each<[string, SettingsInput, number]>([
+    ['max_retries', { brokerTransportOptions: { max_retries: 1, interval_start: 0 } }, 2],
+    ['maxRetries', { brokerTransportOptions: { maxRetries: 5, intervalStep: 0, intervalMax: 0 } }, 6],
+    ['the policy, where that is set', { brokerTransportOptions: { maxRetries: 1 }, taskPublishRetryPolicy: atOnce }, 4],
+  ])('TRAN-021 is tried again as the options of the transport say: %s', async (_what, settings, expected) => {
+    const { app, tries } = unreliable(9, settings)
+    await expect(app.sendTask('t')).rejects.toBeInstanceOf(OperationalError)
+    expect(tries).toHaveLength(expected)
+  })
+
+  test('TRAN-021 what a call leaves out of its policy is as the options of the transport say', async () => {
+    const { app, tries } = unreliable(9, { brokerTransportOptions: { max_retries: 1 } })
+    await expect(app.sendTask('t', [], { retryPolicy: { intervalStart: 0 } })).rejects.toBeInstanceOf(OperationalError)
+    expect(tries).toHaveLength(2)
+  })
+
   test('CALL-012 fails with an OperationalError when that did not help', async () => {
     const { app, tries } = unreliable(9, { taskPublishRetryPolicy: atOnce })
     const error = await app.sendTask('t').catch((caught: unknown) => caught)

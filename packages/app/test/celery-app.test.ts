@@ -8,7 +8,14 @@ import { deferred } from '@celery/promises'
 import type { BrokerConnection, Transport } from '@celery/transport'
 import { memoryTransport } from '@celery/transport-memory'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
-import { type AppOptions, Celery, CeleryApp, ModuleNotFoundError, NoBrokerError } from '../src/index.ts'
+import {
+  type AppOptions,
+  Celery,
+  CeleryApp,
+  ModuleNotFoundError,
+  NoBrokerError,
+  type SettingsInput,
+} from '../src/index.ts'
 import { findApp, importModules } from '../src/internal.ts'
 import { testApp } from './test-app.ts'
 
@@ -45,8 +52,12 @@ describe('where messages and results go', () => {
     expect(newApp({ broker: 'memory://option' }).brokerAddress).toBe('memory://option')
   })
 
-  test('one broker to read from and another to write to', async () => {
-    const app = newApp({ settings: { brokerUrl: 'fake://both', brokerReadUrl: ['fake://read', 'fake://spare'] } })
+  test('CONF-131 CONF-132 one broker to read from and another to write to', async () => {
+    const brokerReadUrl = ['fake://read', 'fake://spare']
+    const app = newApp({ settings: { brokerUrl: 'fake://both', brokerReadUrl } })
+    const writing = newApp({ settings: { brokerUrl: 'memory://both', brokerWriteUrl: 'memory://write' } })
+    expect(writing.connectionForWrite().address).toBe('memory://write')
+    expect(writing.connectionForRead().address).toBe('memory://both')
     const opened: (string | undefined)[] = []
     const transport = memoryTransport()
     app.transports.register('fake', async () => ({
@@ -69,6 +80,36 @@ describe('where messages and results go', () => {
     expect(newApp({ broker: 'fake://both' }).brokerAddress).toBe('fake://written')
     vi.stubEnv('CELERY_BROKER_READ_URL', 'fake://from-here')
     expect(newApp({ broker: 'fake://both' }).conf.brokerReadUrl).toBe('fake://from-here')
+  })
+
+  test('CONF-035 CONF-139 drivers get the options of the settings', async () => {
+    const brokerTransportOptions = { polling_interval: 3 }
+    const resultBackendTransportOptions = { master_name: 'mine' }
+    const app = newApp({
+      broker: 'fake://host',
+      backend: 'fake://host',
+      settings: { brokerTransportOptions, resultBackendTransportOptions },
+    })
+    const given: unknown[] = []
+    const transport = memoryTransport()
+    app.transports.register('fake', async () => ({
+      ...transport,
+      open: (address, options) => {
+        given.push(options?.transportOptions)
+        return transport.open(address, options)
+      },
+    }))
+    app.backends.register('fake', async () => ({
+      ...memoryBackend,
+      open: (url, options) => {
+        given.push(options?.transportOptions)
+        return memoryBackend.open(url, options)
+      },
+    }))
+    app.task('add', () => 1)
+    await app.sendTask('add')
+    await app.asyncResult('an-id').state()
+    expect(given).toEqual([brokerTransportOptions, resultBackendTransportOptions])
   })
 
   test('a broker alone keeps no results', () => {
@@ -187,7 +228,7 @@ describe('two apps in one process', () => {
     expect([await resultA.get({ timeout: 5 }), await resultB.get({ timeout: 5 })]).toEqual(['a', 'b'])
     expect(await a.app.asyncResult(resultB.id).state()).toBe('PENDING')
     a.app.conf.declare('only_in_a')
-    expect(() => b.app.conf.update({ only_in_a: 1 })).toThrow('there is no setting')
+    expect(() => b.app.conf.update({ only_in_a: 1 } as SettingsInput)).toThrow('there is no setting')
     await a.app.close()
     await inB.delay()
     expect(await b.waiting('b')).toBe(1)
@@ -423,7 +464,9 @@ describe('a task declared after a worker started', () => {
     const late = app.task('late', () => 'late')
     expect(notices).toEqual([
       expect.stringContaining(
-        'the task "late" was declared after the worker had started; calls of it that came before',
+        'the task "late" was declared after the worker had started; calls of it that came before were refused. A worker with ' +
+          'the pool async or solo takes it from now on, processes and threads of other pools do not know it: declare it ' +
+          'before, in a module that include names for example',
       ),
     ])
     const result = await late.delay()
@@ -570,6 +613,13 @@ describe('finding tasks', () => {
     const app = newApp({ root: folder, include: [join(folder, 'mail', 'tasks.mjs')] })
     app.autodiscoverTasks(() => ['video'])
     expect(imported()).toBeUndefined()
+    await app.loadModules()
+    expect(imported()).toEqual(['mail', 'video'])
+  })
+
+  test('CONF-005 CONF-006 comes after imports and include of the settings', async () => {
+    const [mail, video] = ['mail', 'video'].map((name) => join(folder, name, 'tasks.mjs')) as [string, string]
+    const app = newApp({ root: folder, settings: { include: [video], imports: [mail] } })
     await app.loadModules()
     expect(imported()).toEqual(['mail', 'video'])
   })

@@ -204,6 +204,16 @@ describe('CONF-015, TASK-012 results of eager runs', () => {
     expect(await stored(app, (await add.apply([1, 2])).id)).toBe('SUCCESS')
   })
 
+  test('CANV-061 so are those of the steps that were not reached', async () => {
+    const { app, add, boom } = await setUp({ taskStoreEagerResult: true })
+    const result = await boom.s('no').pipe(add.s(1)).pipe(add.s(2)).apply()
+    for (const step of [result.parent?.parent, result.parent, result]) {
+      const later = app.asyncResult(String(step?.id))
+      expect(await later.state()).toBe('FAILURE')
+      await expect(later.get({ timeout: 5 })).rejects.toThrow('no')
+    }
+  })
+
   test('are not, where results are ignored', async () => {
     const { app } = await setUp({ taskStoreEagerResult: true })
     const ignored = app.task('ignored', () => 7, { ignoreResult: true })

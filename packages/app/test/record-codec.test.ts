@@ -69,6 +69,36 @@ test('YAML of Python is told apart from JSON', async () => {
   expect(((await reader.decode(typed)).result as Date).getTime()).toBe(0)
 })
 
+describe('a format whose package is missing', () => {
+  const missing = async (): Promise<RecordCodec> => {
+    const serializers = new SerializerRegistry()
+    serializers.register('yaml', {
+      contentType: 'application/x-yaml',
+      packageName: 'js-yaml',
+      load: async () => Promise.reject(new Error("Cannot find package 'js-yaml'")),
+    })
+    const settings = { ...defaultSettings, resultAcceptContent: ['json', 'yaml'] }
+    return new RecordCodec({
+      settings,
+      serializers,
+      compressions: new CompressionRegistry(),
+      errors: new ErrorRegistry(),
+    })
+  }
+
+  test('is not missed by records of another one, which are read at once', async () => {
+    const codec = await missing()
+    expect(codec.decode(codec.encode(record))).toEqual(record)
+  })
+
+  test('is named when a record can be of no other', async () => {
+    const codec = await missing()
+    const unavailable = { code: 'ERR_CELERY_CODEC_UNAVAILABLE', packageName: 'js-yaml' }
+    await expect(codec.decode('{task_id: a}')).rejects.toMatchObject(unavailable)
+    await expect(codec.decode('task_id: a')).rejects.toMatchObject(unavailable)
+  })
+})
+
 describe('resultAcceptContent', () => {
   test('refuses what it does not name', async () => {
     const stored = (await codecOf({ resultSerializer: 'msgpack' })).encode(record)

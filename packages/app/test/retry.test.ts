@@ -235,6 +235,7 @@ describe('a retry', () => {
     ['eta', { eta: 'soon' }],
     ['expires', { expires: 'soon' }],
     ['priority', { priority: 0.5 }],
+    ['priority', { priority: 256 }],
     ['queue', { queue: '' }],
     ['timeLimit', { timeLimit: -1 }],
   ])('with a %s that is none fails, by name', async (option, given) => {

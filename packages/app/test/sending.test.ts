@@ -189,9 +189,10 @@ describe('TASK-009 TASK-047 time limits', () => {
 
   test.each<[string, TaskOptions, SendOptions]>([
     ['of a call', {}, { timeLimit: 5, softTimeLimit: 6 }],
-    ['of a task', { timeLimit: 5, softTimeLimit: 6 }, {}],
+    ['of a task', { softTimeLimit: 6 }, {}],
   ])('the soft one %s must not be above the hard one', async (_whose, ofTask, ofCall) => {
-    const { app, waiting } = await testApp()
+    const settings = { taskAnnotations: { hasty: { timeLimit: 5 } } }
+    const { app, waiting } = await testApp({ settings })
     const hasty = app.task('hasty', () => null, ofTask)
     await expect(hasty.applyAsync([], ofCall)).rejects.toMatchObject({
       code: 'ERR_CELERY_TASK_OPTION',
@@ -221,7 +222,10 @@ describe('what every worker would refuse is refused where it is sent', () => {
     ['taskId', 'x'.repeat(256), 'must be 1 to 255 printable characters'],
     ['taskId', 'a\nb', 'must be 1 to 255 printable characters'],
     ['queue', '', 'must be 1 to 255 printable characters'],
-    ['priority', 1.5, 'must be an integer, not 1.5'],
+    ['priority', 1.5, 'must be an integer from 0 to 255, not 1.5'],
+    ['priority', 900, 'must be an integer from 0 to 255, not 900'],
+    ['priority', -1, 'must be an integer from 0 to 255, not -1'],
+    ['priority', '3', "must be an integer from 0 to 255, not '3'"],
     ['ignoreResult', 'no', "must be true or false, not 'no'"],
     ['retries', -1, 'must be an integer from 0 to 2147483647, not -1'],
     ['shadow', 5, 'must be text, not 5'],
@@ -254,8 +258,50 @@ describe('what every worker would refuse is refused where it is sent', () => {
 
   test('a priority of the task or the settings that is none', async () => {
     const { app } = await testApp()
-    expect(() => app.conf.update({ taskDefaultPriority: 0.5 })).toThrow('taskDefaultPriority must be a whole number')
-    expect(() => app.task('own', () => 0, { priority: 2.5 })).toThrow('"own" must be an integer, not 2.5')
+    const between = 'must be an integer from 0 to 255'
+    expect(() => app.conf.update({ taskDefaultPriority: 0.5 })).toThrow(`taskDefaultPriority ${between}, not 0.5`)
+    expect(() => app.conf.update({ taskQueueMaxPriority: 256 })).toThrow(`taskQueueMaxPriority ${between}, not 256`)
+    expect(() => app.task('own', () => 0, { priority: 256 })).toThrow(`of the task "own" ${between}, not 256`)
+    app.conf.taskRoutes = { t: { priority: 900 } }
+    await expect(app.sendTask('t')).rejects.toThrow(`taskRoutes: the priority of the route of "t" ${between}, not 900`)
+    app.conf.taskRoutes = () => ({ priority: -1 })
+    await expect(app.sendTask('t')).rejects.toThrow(`taskRoutes: the priority of the route of "t" ${between}, not -1`)
+  })
+
+  test('a priority that is none in what follows, and where tasks are run eagerly or published by a receiver', async () => {
+    const { app, waiting } = await testApp()
+    const { add, cb } = tasks(app)
+    const far = app.signature('far', [], { priority: 256 })
+    const refusal = { code: 'ERR_CELERY_TASK_OPTION', option: 'body.embed.chain[0].options.priority' }
+    await expect(chain(add.s(1, 2), cb.s().set({ priority: 256 })).delay()).rejects.toMatchObject(refusal)
+    const near = app.signature('near', [], { linkError: far })
+    await expect(add.applyAsync([1, 2], { link: near })).rejects.toThrow(
+      'body.embed.callbacks[0].options.link_error[0].options.priority of a call of wapp.add must be an integer from 0 to 255',
+    )
+    await expect(add.apply([1, 2], { priority: 256 })).rejects.toMatchObject({ option: 'priority' })
+    app.signals.beforeTaskPublish.connect(({ properties }) => {
+      properties['priority'] = 256
+    })
+    await expect(add.delay(1, 2)).rejects.toMatchObject({ option: 'properties.priority' })
+    expect(await waiting()).toBe(0)
+  })
+
+  test('a priority beyond all, in a callback that others have sent, is the highest one there is', async () => {
+    const { app, take } = await testApp()
+    const { add } = tasks(app)
+    await add.delay(1, 2)
+    const { input } = await take()
+    const link = {
+      task: 'linked',
+      args: [],
+      kwargs: {},
+      options: { priority: 1e9 },
+      subtask_type: null,
+      immutable: true,
+    }
+    const body = JSON.stringify([[1, 2], {}, { callbacks: [link], errbacks: null, chain: null, chord: null }])
+    const outcome = await app.tracer.run({ ...input, body }, undefined)
+    expect(outcome.publish?.map(({ message }) => message.properties.priority)).toEqual([255])
   })
 
   test('a header or property of the caller that takes the place of ours', async () => {

@@ -439,6 +439,148 @@ describe('what follows', () => {
   })
 })
 
+describe('CANV-061 the steps after one that did not succeed end as it did, as in Celery 5', () => {
+  const told = ({ unreached = [] }: TraceOutcome) =>
+    unreached.map(({ record, state, taskId }) => {
+      const { result, status, task_id } = decodeResultRecord(record)
+      expect([status, task_id]).toEqual([state, taskId])
+      return [taskId, state, (result as { exc_type?: string }).exc_type]
+    })
+
+  /** A chain whose first step was taken by a worker, and what it is to come to. */
+  async function chainOf(options?: AppOptions, first: TaskOptions = {}, second: TaskOptions = {}) {
+    const parts = await setUp(options)
+    const { app, give, made } = parts
+    let thrown: unknown = new RangeError('no')
+    const fails = app.task(
+      'fails',
+      (): never => {
+        throw thrown
+      },
+      first,
+    )
+    const second_ = app.task('second', (x: unknown) => x, second)
+    const last = await fails.s().pipe(second_.s()).pipe(give.s()).delay()
+    const [b, c] = [last.parent?.id, last.id]
+    const { input } = await made.take()
+    const run = (error?: unknown): Promise<TraceOutcome> => {
+      thrown = error ?? thrown
+      return Promise.resolve(app.tracer.run(input, undefined))
+    }
+    return { ...parts, b, c, input, last, run }
+  }
+
+  test('with its error and its traceback, in their order', async () => {
+    const { b, c, run } = await chainOf()
+    const outcome = await run()
+    expect(told(outcome)).toEqual([
+      [b, 'FAILURE', 'RangeError'],
+      [c, 'FAILURE', 'RangeError'],
+    ])
+    const { result, traceback } = recordOf(outcome)
+    for (const { record, ttlMs } of outcome.unreached ?? []) {
+      expect(decodeResultRecord(record)).toMatchObject({ result, traceback, children: [] })
+      expect(ttlMs).toBe(86_400_000)
+    }
+  })
+
+  test('P-11 in short where its error is long: it is told once for each of them', async () => {
+    const { run } = await chainOf()
+    const outcome = await run(new RangeError('no '.repeat(400_000)))
+    expect((recordOf(outcome).result as { exc_message: string[] }).exc_message[0]).toHaveLength(1_200_000)
+    const short = { exc_type: 'RangeError', exc_message: [`${'no '.repeat(400_000).slice(0, 1_000)}…`] }
+    for (const { record } of outcome.unreached ?? []) {
+      expect(decodeResultRecord(record)).toMatchObject({ status: 'FAILURE', result: short, traceback: null })
+    }
+    expect(outcome.unreached).toHaveLength(2)
+  })
+
+  test('whichever way it did not succeed: REVOKED where it was not to run', async () => {
+    const { app, b, c, input, run } = await chainOf()
+    const all = (state: string, type: string) => [
+      [b, state, type],
+      [c, state, type],
+    ]
+    expect(told(await app.tracer.failed(input, new Error('lost')))).toEqual(all('FAILURE', 'Error'))
+    expect(told(await app.tracer.revoked(input, new Error('expired')))).toEqual(all('REVOKED', 'Error'))
+    expect(told(await run(new Reject('not for me')))).toEqual(all('FAILURE', 'Reject'))
+    app.tasks.delete('fails')
+    expect(told(await run())).toEqual(all('FAILURE', 'NotRegistered'))
+    const unreadable = {
+      get message(): string {
+        throw new Error('unreadable')
+      },
+    }
+    expect(told(await app.tracer.failed(input, Object.setPrototypeOf(unreadable, Error.prototype)))).toHaveLength(2)
+  })
+
+  test('also where what follows could not have been carried out', async () => {
+    const { app, b, c, input } = await chainOf()
+    const [args, kwargs, embed] = JSON.parse(String(input.body))
+    const chord = { task: 'x', args: [], kwargs: {}, options: {}, subtask_type: null, immutable: false }
+    const refused = await app.tracer.run(
+      { ...input, body: JSON.stringify([args, kwargs, { ...embed, chord }]) },
+      undefined,
+    )
+    expect(refused.dead).toContain('chord')
+    expect(told(refused).map(([id]) => id)).toEqual([b, c])
+  })
+
+  test('not where it may still succeed, or asks that nothing be kept', async () => {
+    const { run } = await chainOf({}, { autoretryFor: [TypeError] })
+    expect(await run(new TypeError('again'))).toMatchObject({ state: 'RETRY' })
+    for (const error of [new TypeError('again'), new Ignore('nothing')]) {
+      expect(await run(error)).not.toHaveProperty('unreached')
+    }
+    const { add, made } = await setUp()
+    expect(await outcomeOf(made, () => add.s(1, 1).pipe(add.s(1)).delay())).not.toHaveProperty('unreached')
+  })
+
+  test('each says for itself whether its result is ignored', async () => {
+    const quiet = await chainOf({}, { ignoreResult: true })
+    const outcome = await quiet.run()
+    expect(outcome).not.toHaveProperty('write')
+    expect(told(outcome).map(([id]) => id)).toEqual([quiet.b, quiet.c])
+    const { c, run } = await chainOf({}, {}, { ignoreResult: true })
+    expect(told(await run()).map(([id]) => id)).toEqual([c])
+    const errors = await chainOf({}, {}, { ignoreResult: true, storeErrorsEvenIfIgnored: true })
+    expect(told(await errors.run())).toHaveLength(2)
+    const none = await chainOf({ settings: { taskIgnoreResult: true } })
+    expect(await none.run()).not.toHaveProperty('unreached')
+    const noStore = await setUp({ backend: undefined as never })
+    const sent = () => noStore.boom.s('x').pipe(noStore.give.s()).delay()
+    expect(await outcomeOf(noStore.made, sent)).not.toHaveProperty('unreached')
+  })
+
+  test('with resultExtended they say what they would have run', async () => {
+    const { input, app } = await chainOf({ settings: { resultExtended: true } })
+    const [, , embed] = JSON.parse(String(input.body))
+    embed.chain[0] = { ...embed.chain[0], kwargs: { by: 2 }, options: { ...embed.chain[0].options, group_id: 'g' } }
+    const { unreached = [] } = await app.tracer.failed({ ...input, body: JSON.stringify([[], {}, embed]) }, 'gone')
+    expect(unreached.map(({ record }) => decodeResultRecord(record))).toMatchObject([
+      { name: 'second', args: [], kwargs: {}, worker: null, queue: null, retries: 0 },
+      { name: 'give', args: [], kwargs: { by: 2 }, group_id: 'g' },
+    ])
+  })
+
+  test('those of messages that the broker refuses too', async () => {
+    const { app, add, made } = await setUp()
+    const last = await add.s(1, 1).pipe(add.s(1)).pipe(add.s(1)).delay()
+    const { input } = await made.take()
+    const { publish = [] } = await app.tracer.run(input, undefined)
+    const unsent = app.tracer.unsent(publish, new Error('nowhere to go'))
+    expect(unsent.map(({ taskId }) => taskId)).toEqual([last.parent?.id, last.id])
+    for (const { record } of unsent) {
+      expect(decodeResultRecord(record)).toMatchObject({
+        status: 'FAILURE',
+        result: { exc_message: ['nowhere to go'] },
+      })
+    }
+    const [next] = publish as [Publication]
+    expect(app.tracer.unsent([{ ...next, message: { ...next.message, headers: {} } }], new Error('x'))).toEqual([])
+  })
+})
+
 describe('what cannot be run goes to the dead letters, and its failure is stored', () => {
   test('a task that nobody knows here, with the name it may have meant', async () => {
     const { made, app } = await setUp()
@@ -550,7 +692,7 @@ describe('whatever a task throws is its failure', () => {
     await now.delay()
     const { input } = await made.take()
     expect(recordOf(await app.tracer.failed(input, thrown)).status).toBe('FAILURE')
-    expect(recordOf(app.tracer.revoked(input, thrown as Error)).status).toBe('REVOKED')
+    expect(recordOf(await app.tracer.revoked(input, thrown as Error)).status).toBe('REVOKED')
   })
 
   test('also where the options of the task cannot be read', async () => {
@@ -642,7 +784,7 @@ describe('outcomes of tasks that did not end by themselves', () => {
     const { made, add, give } = await setUp()
     await add.applyAsync([1, 2], { linkError: give.s() })
     const { input } = await made.take()
-    const outcome = made.app.tracer.revoked(input, new Error('revoked'))
+    const outcome = await made.app.tracer.revoked(input, new Error('revoked'))
     expect(recordOf(outcome)).toMatchObject({ status: 'REVOKED', date_done: expect.any(String) })
     expect(outcome).not.toHaveProperty('publish')
   })
@@ -668,7 +810,9 @@ describe('outcomes of tasks that did not end by themselves', () => {
       const undecided = { ...input, headers: { ...input.headers, ignore_result: null } }
       const { tracer } = app
       const write =
-        what === 'revoked' ? tracer.revoked(undecided, new Error('x')).write : tracer.startedRecord(undecided, 1)
+        what === 'revoked'
+          ? (await tracer.revoked(undecided, new Error('x'))).write
+          : tracer.startedRecord(undecided, 1)
       expect(write).toBeUndefined()
     },
   )

@@ -1,4 +1,4 @@
-import { CeleryError } from '@celery/promises'
+import { CeleryError, sayNotYet } from '@celery/promises'
 
 /** The store cannot be reached, or stayed busy for longer than the driver waits. The same call may be tried again. */
 export class BackendUnavailableError extends CeleryError {
@@ -32,10 +32,24 @@ export class UnknownBackendError extends CeleryError {
 
   constructor(scheme: string, known: readonly string[]) {
     const list = known.length === 0 ? 'none is registered' : `registered are ${known.join(', ')}`
-    super(`no result backend is registered for "${scheme}://" (${list}), check the URL or register its driver`)
+    super(
+      `no result backend is registered for "${scheme}://"${sayNotYet(scheme, known, notYet)} (${list}), check the URL or register its driver`,
+    )
     this.scheme = scheme
     this.known = known
   }
+}
+
+/** Celery's result stores that there is no driver of ours for in this release, by scheme. */
+const notYet: Readonly<Record<string, string>> = {
+  rpc: 'RabbitMQ',
+  redis: 'Redis',
+  rediss: 'Redis',
+  sentinel: 'Redis Sentinel',
+  file: 'files',
+  mongodb: 'MongoDB',
+  postgresql: 'PostgreSQL',
+  mysql: 'MySQL',
 }
 
 /** A record is larger than the backend takes. Nothing of the call was stored; the task can be given a smaller record. */

@@ -16,7 +16,7 @@ export interface CallOptions {
   readonly routingKey?: string | undefined
   /** Name by which its route is found. @defaultValue the task's */
   readonly routeName?: string | undefined
-  /** Higher first on RabbitMQ and the embedded broker, lower first on Redis. */
+  /** 0 to 255, higher first, on RabbitMQ; 0 to 9 on the embedded broker, higher first, and on Redis, lower first: more counts as 9. */
   readonly priority?: number | undefined
   /** Seconds from sending until it may start. */
   readonly countdown?: number | undefined

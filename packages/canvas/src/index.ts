@@ -6,6 +6,7 @@ export { createSignature, type SignatureParts, signature } from './create-signat
 export type { ApplyOptions, CallPlan, Dispatcher, PlannedCall } from './dispatcher.ts'
 export { CompositeSignatureError, DetachedSignatureError, EmptyChainError, UnknownCallOptionError } from './errors.ts'
 export { callbackCalls, derivedId, errbackCalls, type FinishedTask, nextChainStep } from './follow-ups.ts'
+export { meaningfulOptionNames } from './option-names.ts'
 export { type PlanOptions, planCall } from './plan-call.ts'
 export { resultLine } from './result-line.ts'
 export { type KwargsOptions, type NextStep, Signature } from './signature.ts'

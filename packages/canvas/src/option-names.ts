@@ -42,13 +42,15 @@ const optionNames: Readonly<Record<keyof CallOptions, true>> = {
   timeout: true,
 }
 
+/** What signatures say besides, those from Python among them. Brokers have not had `immediate` for long. */
+const signatureOptionNames = ['chord', 'immediate', 'kwargs', 'parentId', 'rootId', 'stampedHeaders'] as const
+
+/** Names that mean something in a call or a signature; every other option travels as a message property, as in Celery. */
+export const meaningfulOptionNames: readonly string[] = [...Object.keys(optionNames), ...signatureOptionNames]
+
 /** Options that only some kinds of calls have, and what AMQP calls the properties of a message. */
 const otherNames: ReadonlySet<string> = new Set([
-  'immediate',
-  'kwargs',
-  'parentId',
-  'rootId',
-  'stampedHeaders',
+  ...signatureOptionNames,
   'appId',
   'clusterId',
   'messageId',

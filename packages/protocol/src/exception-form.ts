@@ -56,8 +56,17 @@ export function errorFromForm(form: ExceptionForm, registry?: ErrorRegistry, tra
   const remote = new RemoteTaskError(form, traceback)
   const error = registry?.decode(form)
   if (error === undefined) return remote
-  error.cause ??= remote
+  error.cause ??= withoutStack(remote)
   return error
+}
+
+/** A cause tells where something went wrong: that is in its `traceback`, not here, where it is only read. */
+function withoutStack(remote: RemoteTaskError): RemoteTaskError {
+  return Object.defineProperty(remote, 'stack', {
+    value: `${remote.name}: ${remote.message}`,
+    configurable: true,
+    writable: true,
+  })
 }
 
 /** Characters of a traceback that are kept. */

@@ -29,3 +29,10 @@ export const MAX_TIME_LIMIT = 315_360_000
 export function isTimeLimit(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= MAX_TIME_LIMIT
 }
+
+/** AMQP has a byte for it. Brokers with fewer levels take what is above their last one for that. */
+export const MAX_PRIORITY = 255
+
+export function isPriority(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_PRIORITY
+}

@@ -22,7 +22,7 @@ export {
   TaskMessageTooLargeError,
 } from './errors.ts'
 export { decodeExceptionForm, errorFromForm, exceptionForm, tracebackText } from './exception-form.ts'
-export { isName } from './guards.ts'
+export { isName, isPriority, MAX_PRIORITY } from './guards.ts'
 export { formatIsoTime, isWritableTime, parseIsoTime } from './iso-time.ts'
 export { OPTION_RULES, type OptionRule } from './option-rules.ts'
 export { argsRepr, kwargsRepr, pythonRepr, type ReprOptions } from './python-repr.ts'

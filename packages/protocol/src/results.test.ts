@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { DateTime } from '@celery/serialization'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -157,6 +158,9 @@ describe('errors', () => {
     const error = errorFromForm(form, registry, 'remote stack')
     expect(error).toBeInstanceOf(QuotaExceeded)
     expect(error).toMatchObject({ limit: 5, cause: { excType: 'QuotaExceeded', traceback: 'remote stack' } })
+    // Where it was read here is no place of the error's.
+    expect((error.cause as Error).stack).toBe('RemoteTaskError: task failed with QuotaExceeded(5)')
+    expect(inspect(error.cause)).not.toMatch(/^ +at /m)
   })
 
   test.each([new Error('a'), new TypeError('b'), new RangeError(''), new SyntaxError('d')])(

@@ -1,4 +1,3 @@
-import { inspect } from 'node:util'
 import { type AbortableOptions, abortable } from '@celery/promises'
 import {
   decodeResultTuple,
@@ -9,10 +8,11 @@ import {
   type TaskState,
 } from '@celery/protocol'
 import { AbortUnavailableError, RevokeUnavailableError, type SentCall } from './errors.ts'
+import { assertGetOptions, type GetOptions } from './get-options.ts'
 import type { ResultReader } from './result-reader.ts'
 import type { RevokeOptions } from './result-source.ts'
 import type { TaskMeta } from './task-meta.ts'
-import { type WaitOptions, waitForResult } from './wait-for-result.ts'
+import { waitForResult } from './wait-for-result.ts'
 
 /**
  * A handle on one task that was sent: wait for its result, or ask how far it is.
@@ -55,11 +55,7 @@ export class AsyncResult<out T = unknown> {
    */
   get(options?: GetOptions & { readonly propagate?: true | undefined }): Promise<T>
   async get(options: GetOptions = {}): Promise<T | Error> {
-    // A forgotten brace would wait for ever instead of failing.
-    if (typeof options !== 'object') throw new TypeError(`get() takes options: get({ timeout: ${String(options)} })`)
-    const { timeout } = options
-    if (timeout !== undefined && (typeof timeout !== 'number' || Number.isNaN(timeout)))
-      throw new TypeError(`the timeout of get() must be a number of seconds, not ${inspect(timeout)}`)
+    assertGetOptions(options)
     if (this.ignored) return null as T
     if (options.disableSyncSubtasks !== false) this.assertMayBlock()
     const meta = this.#final ?? (await this.#wait(options))
@@ -216,13 +212,4 @@ export interface AsyncResultOptions {
   readonly sent?: SentCall | undefined
   /** What is known for good already: the store is never asked. */
   readonly known?: TaskMeta | undefined
-}
-
-export interface GetOptions extends WaitOptions {
-  /** `false` resolves to the error of a failed task instead of rejecting with it. @defaultValue `true` */
-  readonly propagate?: boolean | undefined
-  /** `false` waits for this task alone, whatever happens to the steps before it. @defaultValue `true` */
-  readonly followParents?: boolean | undefined
-  /** `false` allows to wait inside a task, which can bring all workers to a stop: each waits for a task that none is free to run. @defaultValue `true` */
-  readonly disableSyncSubtasks?: boolean | undefined
 }

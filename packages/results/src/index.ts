@@ -1,4 +1,4 @@
-export { AsyncResult, type AsyncResultOptions, type GetOptions } from './async-result.ts'
+export { AsyncResult, type AsyncResultOptions } from './async-result.ts'
 export { type EagerOutcome, EagerResult } from './eager-result.ts'
 export {
   AbortUnavailableError,
@@ -8,6 +8,7 @@ export {
   RevokeUnavailableError,
   type SentCall,
 } from './errors.ts'
+export type { GetOptions } from './get-options.ts'
 export { resultFromTuple } from './result-from-tuple.ts'
 export { ResultReader, type ResultWatch } from './result-reader.ts'
 export type { ResultSource, RevokeOptions, Revoker } from './result-source.ts'

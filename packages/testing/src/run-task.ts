@@ -1,5 +1,5 @@
 import type { CallOptions, Celery } from '@celery/app'
-import type { TraceInput } from '@celery/app/internal'
+import { recordsOf, type TraceInput } from '@celery/app/internal'
 import type { AnyArgs } from '@celery/canvas'
 import type { Publication } from '@celery/transport'
 import type { RunLog, TaskRun } from './run-log.ts'
@@ -81,7 +81,8 @@ export async function runTask<Args extends AnyArgs, Result, Kwargs>(
   const outcome = await app.tracer.run(input, softLimit === undefined ? undefined : { signal: softLimit })
   if (outcome.publish !== undefined) await broker.publish(outcome.publish)
   // What a worker puts back has no result yet.
-  if (outcome.write !== undefined && outcome.requeue !== true) await (await app.backend()).store([outcome.write])
+  const writes = recordsOf(outcome)
+  if (writes.length > 0 && outcome.requeue !== true) await (await app.backend()).store(writes)
   const run = runLog.runs.findLast(({ id }) => id === headers.id)
   if (run !== undefined) return run as TaskRun<Result>
   // Not even the failure could be told, after an error that cannot be read for example.

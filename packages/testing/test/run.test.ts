@@ -1,3 +1,4 @@
+import { deepStrictEqual } from 'node:assert'
 import { type Celery, Ignore, Reject, type Retry, SoftTimeLimitExceededError } from '@celery/app'
 import { deferred, ManualClock } from '@celery/promises'
 import { describe, expect, test } from 'vitest'
@@ -54,6 +55,25 @@ describe('run', () => {
     celery.expectSent(fetch, { retries: 2, countdown: 120 })
     const last = await celery.run(fetch, ['http://a'], { retries: 2 })
     expect(last).toMatchObject({ state: 'FAILURE', error: new Busy('later'), retries: 2 })
+  })
+
+  test('gives a Date as whoever asks for the result gets it', async () => {
+    await using celery = createTestApp()
+    const when = celery.app.task('when', (at: Date) => ({ at }))
+    const run = await celery.run(when, [new Date(0)], { taskId: 'one' })
+    const stored = await celery.app.asyncResult('one').get({ timeout: 10 })
+    for (const value of [(run as { result: unknown }).result, stored]) deepStrictEqual(value, { at: new Date(0) })
+  })
+
+  test('CANV-061 stores what the steps after it come to, too', async () => {
+    await using celery = createTestApp()
+    const fails = celery.app.task('fails', (): never => {
+      throw new RangeError('no')
+    })
+    const next = celery.app.task('next', (x: unknown) => x)
+    const result = await fails.s().pipe(next.s()).delay()
+    await celery.drain()
+    expect([await result.state(), await result.ready()]).toEqual(['FAILURE', true])
   })
 
   test('gives the error itself', async () => {
