@@ -17,6 +17,8 @@ export interface ChildLinkEvents {
 export interface ChildLink {
   /** Of the process that it runs in; 0 if that could not be started. */
   readonly pid: number
+  /** Of a thread, Node's. */
+  readonly threadId?: number
   /** Hands `bytes` over; `done` is called when their memory may be used again. */
   write(bytes: Uint8Array, done: () => void): void
   /** Ends it without asking. */

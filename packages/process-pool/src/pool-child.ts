@@ -21,6 +21,8 @@ export type ChildEndReason = 'closed' | 'lost' | 'timeout' | 'killed' | 'unrespo
 export interface ChildExit {
   /** 0 if the operating system could not even start the process. */
   readonly pid: number
+  /** Where the child was a thread: which one. */
+  readonly threadId?: number
   readonly exitCode: number | null
   readonly signal: string | null
   readonly reason: ChildEndReason
@@ -327,17 +329,19 @@ export class PoolChild {
     this.#cancelTimer?.()
     const { exitCode, signal } = this.#status ?? { exitCode: null, signal: null }
     const reason = this.#wasReady ? (this.#ending ?? 'lost') : this.#endOfStart()
+    const { threadId } = this.#link
+    const who = { pid: this.pid, ...(threadId === undefined ? undefined : { threadId }) }
     const error = this.#error === undefined ? {} : { error: this.#error }
     const running = this.running
     const unstarted = this.jobs.filter((entry) => entry !== running)
     this.jobs.length = 0
     if (running !== undefined) {
-      const lost = { type: 'lost', pid: this.pid, exitCode, signal, ...error } as const
+      const lost = { type: 'lost', ...who, exitCode, signal, ...error } as const
       const outcome = this.#victim?.entry === running ? this.#victim.outcome : lost
       const isStuck = this.#isAbandoned && outcome.type === 'timeout'
       this.#listener.onDone(this, running, isStuck ? { ...outcome, stuck: true } : outcome)
     }
-    this.#listener.onGone(this, { pid: this.pid, exitCode, signal, reason, ...error }, unstarted)
+    this.#listener.onGone(this, { ...who, exitCode, signal, reason, ...error }, unstarted)
     for (const answer of this.#cancelAnswers.splice(0)) answer()
   }
 

@@ -54,6 +54,8 @@ export interface JobFailed {
 export interface JobLost {
   readonly type: 'lost'
   readonly pid: number
+  /** Where the child was a thread: which one. */
+  readonly threadId?: number
   readonly exitCode: number | null
   readonly signal: string | null
   /** The uncaught error that ended the child, if that was the cause. */

@@ -20,6 +20,7 @@ export function threadLinks(spec: ThreadSpec): ConnectChild {
 
 class ThreadLink implements ChildLink {
   readonly pid: number = process.pid
+  readonly threadId: number
   readonly #thread: Thread
 
   constructor({ execArgv, maxHeapBytes }: ThreadSpec, module: string, events: ChildLinkEvents) {
@@ -32,6 +33,8 @@ class ThreadLink implements ChildLink {
         ? {}
         : { resourceLimits: { maxOldGenerationSizeMb: Math.ceil(maxHeapBytes / 1_048_576) } }),
     })
+    // One that has ended has none any more.
+    this.threadId = this.#thread.threadId
     this.#thread.on('message', (bytes: Uint8Array) =>
       events.onBytes(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)),
     )

@@ -1,6 +1,6 @@
 import type { TraceInput } from '@celery/app/internal'
 import type { PendingSettlement, ReceivedDelivery } from '@celery/messaging'
-import { decodeEnvelope, type WireMessage } from '@celery/protocol'
+import { decodeEnvelope, parseIsoTime, type WireMessage } from '@celery/protocol'
 import type { RefusableEnd } from './outcome-settler.ts'
 import type { JobResult, TaskJob } from './pools/task-pool.ts'
 import type { TaskStrategy } from './task-strategy.ts'
@@ -26,6 +26,8 @@ export class ActiveTask implements TaskJob {
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
   readonly ignoresResult: boolean
+  /** Milliseconds since 1970 after which it is not to be run any more. */
+  readonly expiresAtMs: number
   readonly #owner: ActiveTaskOwner
   readonly #hostname: string
   readonly #shadow: string | null
@@ -55,6 +57,7 @@ export class ActiveTask implements TaskJob {
     this.strategy = strategy
     this.envelope = envelope
     this.ignoresResult = headers.ignore_result ?? strategy.ignoreResult
+    this.expiresAtMs = headers.expires === null ? Infinity : (parseIsoTime(headers.expires) ?? Infinity)
     this.#owner = owner
     this.#hostname = hostname
     this.#shadow = headers.shadow

@@ -14,6 +14,7 @@ import type { PrefetchWindow } from './prefetch-window.ts'
 import type { Refusals } from './refusals.ts'
 import { TaskEndings } from './task-endings.ts'
 import { type MessageOrigin, readTraceInput } from './trace-input.ts'
+import type { UnknownTasks } from './unknown-tasks.ts'
 
 export interface ActiveTasksOptions {
   readonly app: Celery
@@ -24,8 +25,11 @@ export interface ActiveTasksOptions {
   readonly window: PrefetchWindow
   readonly completed: CompletedTasks | undefined
   readonly refusals: Refusals
+  readonly unknownTasks: UnknownTasks
   /** Whether the worker is ending its running tasks on purpose. */
   readonly isCold: () => boolean
+  /** Whether the broker can hold a message back until its time. */
+  readonly canPark: boolean
   /** A slot is free and nothing waits for it. */
   readonly onRoom: () => void
   /** Says what is to become of a message. */
@@ -70,6 +74,11 @@ export class ActiveTasks implements ActiveTaskOwner {
   }
 
   submit(task: ActiveTask): void {
+    // It was asked when the message came, and may have waited for its time or its turn since.
+    if (task.expiresAtMs !== Infinity && task.expiresAtMs < this.#options.app.clock.now()) {
+      this.#options.refusals.discardExpired(task.delivery, task.readInput())
+      return
+    }
     this.#active.add(task)
     try {
       this.#options.pool.submit(task)
@@ -108,11 +117,26 @@ export class ActiveTasks implements ActiveTaskOwner {
   }
 
   done(task: ActiveTask, result: JobResult): void {
-    this.#endings.done(task, result)
+    if (result.type === 'outcome' && result.outcome.isUnknown === true) this.#unknown(task)
+    else this.#endings.done(task, result)
   }
 
   read(message: WireMessage, origin: MessageOrigin): TraceInput {
     return readTraceInput(message, origin, this.#options.app.messages)
+  }
+
+  /** The pool has other code than this process: its files were replaced under a running worker, for example. */
+  #unknown(task: ActiveTask): void {
+    const { unknownTasks } = this.#options
+    const input = task.readInput()
+    if (task.acknowledged === undefined) {
+      unknownTasks.receive(task.delivery, input)
+      this.#forget(task)
+      return
+    }
+    const copy = unknownTasks.replace(input)
+    if (copy instanceof Error) this.#endings.refuse(task, copy)
+    else this.#finish(task, { publish: [copy] })
   }
 
   #release(task: ActiveTask, action: SettleAction): void {
@@ -131,7 +155,8 @@ export class ActiveTasks implements ActiveTaskOwner {
     if (task.isLimited) this.#options.leases.unlimit(task.delivery)
     this.#options.window.ended()
     // Otherwise room is looked for when settlements leave: what is fetched then shares their transaction.
-    if (this.#active.size < this.#options.pool.concurrency) this.#options.onRoom()
+    const { concurrency, stuck = 0 } = this.#options.pool
+    if (this.#active.size < concurrency - stuck) this.#options.onRoom()
   }
 
   #deactivate(task: ActiveTask): void {

@@ -1,3 +1,4 @@
+import { moduleHint } from '@celery/app/internal'
 import { CeleryError } from '@celery/promises'
 
 /** The module that creates the app cannot be imported where tasks are to run; `cause` is its own error. */
@@ -13,7 +14,6 @@ export class AppImportError extends CeleryError {
 }
 
 function hintFor(cause: unknown): string {
-  const { code } = (cause ?? {}) as { readonly code?: unknown }
-  if (code !== 'ERR_UNKNOWN_FILE_EXTENSION') return ''
-  return `; Node ${process.version} reads JavaScript alone: run the program with tsx (npx tsx program.ts), or name the compiled module`
+  const hint = moduleHint(cause)
+  return hint === undefined ? '' : `; ${hint}`
 }

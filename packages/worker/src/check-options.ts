@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs'
 import { isAbsolute } from 'node:path'
 import { inspect } from 'node:util'
-import { ImproperlyConfiguredError } from '@celery/app'
+import { type Configuration, ImproperlyConfiguredError } from '@celery/app'
+import { areLimitsInOrder } from '@celery/app/internal'
 import { closestName } from '@celery/promises'
 import type { WorkerOptions } from './worker-options.ts'
 
@@ -29,6 +30,19 @@ export function checkWorkerOptions(options: WorkerOptions): void {
   }
 }
 
+/** Limits of its options, else of its settings. @throws ImproperlyConfiguredError where the soft one would never be reached */
+export function checkLimits(options: WorkerOptions, conf: Configuration): void {
+  const hard = options.timeLimit ?? conf.taskTimeLimit
+  const soft = options.softTimeLimit ?? conf.taskSoftTimeLimit
+  if (areLimitsInOrder(hard, soft)) return
+  const hardName = options.timeLimit === undefined ? 'the setting taskTimeLimit' : 'its option timeLimit'
+  const softName = options.softTimeLimit === undefined ? 'setting taskSoftTimeLimit' : 'worker option softTimeLimit'
+  throw new ImproperlyConfiguredError(
+    options.softTimeLimit === undefined ? 'taskSoftTimeLimit' : 'softTimeLimit',
+    `the ${softName} must be at most ${hardName}, which is ${hard}, not ${soft}`,
+  )
+}
+
 function unknownOption(name: string): ImproperlyConfiguredError {
   const near = closestName(name, Object.keys(rules))
   const hint = near === undefined ? `known are ${Object.keys(rules).join(', ')}` : `did you mean ${near}?`
@@ -52,7 +66,7 @@ const levels: readonly unknown[] = ['debug', 'info', 'warning', 'error', 'critic
 
 const rules: { readonly [Name in keyof Required<WorkerOptions>]: Rule } = {
   hostname: text,
-  concurrency: count,
+  concurrency: { expected: 'a whole number, 0 or more', test: (value) => value === 0 || count.test(value) },
   // Which there are is said where it is made, since it may come from the settings.
   pool: text,
   queues: {

@@ -1,5 +1,5 @@
-import { type Celery, WorkerLostError } from '@celery/app'
-import { type TraceInput, taskRequest } from '@celery/app/internal'
+import type { Celery } from '@celery/app'
+import { readUnknownWait, type TraceInput, taskRequest } from '@celery/app/internal'
 import type { IncomingMessage, ReceivedDelivery } from '@celery/messaging'
 import { CeleryError } from '@celery/promises'
 import { parseIsoTime, readTaskId, type WireMessage } from '@celery/protocol'
@@ -11,12 +11,14 @@ import { CompletedTasks, endsAlone } from './completed-tasks.ts'
 import { HeldMessages } from './held-messages.ts'
 import type { Logger } from './logger.ts'
 import type { OutcomeSettler, TaskEnd } from './outcome-settler.ts'
+import { ParkedHere } from './parked-here.ts'
 import type { TaskPool } from './pools/task-pool.ts'
 import type { PrefetchWindow } from './prefetch-window.ts'
 import { RateLimits } from './rate-limits.ts'
 import { Refusals } from './refusals.ts'
 import { createStrategy, type TaskStrategy } from './task-strategy.ts'
 import { readTraceInput } from './trace-input.ts'
+import { UnknownTasks } from './unknown-tasks.ts'
 
 export interface DispatcherOptions {
   readonly app: Celery
@@ -49,10 +51,12 @@ export class TaskDispatcher {
   readonly #tasks: ActiveTasks
   readonly #held: HeldMessages
   readonly #limits: RateLimits
+  readonly #parked = new ParkedHere()
   readonly #maxRedeliveries: number
   /** Where what succeeded already is not run again. */
   readonly #completed: CompletedTasks | undefined
   readonly #refusals: Refusals
+  readonly #unknownTasks: UnknownTasks
 
   constructor(options: DispatcherOptions) {
     this.#options = options
@@ -64,16 +68,17 @@ export class TaskDispatcher {
       maxWaiting: Math.max(1, Math.floor(options.window.base / 2)),
       clock: app.clock,
       submit: (task) => this.#tasks.submit(task),
-      park: options.canPark
-        ? ({ delivery }, untilMs) => this.#settle(delivery, { action: { type: 'park', untilMs } })
-        : undefined,
+      park: options.canPark ? (task, untilMs) => this.#park(task.delivery, task.readInput(), untilMs) : undefined,
     })
     this.#maxRedeliveries = app.conf.maxRedeliveries
     if (app.conf.workerDeduplicateSuccessfulTasks && app.backendAddress !== undefined) {
       this.#completed = new CompletedTasks(() => app.backend())
     }
-    this.#refusals = new Refusals({ app, logger, held: this.#held, settle })
-    this.#tasks = new ActiveTasks({ ...options, settle, completed: this.#completed, refusals: this.#refusals })
+    const refusals = new Refusals({ app, logger, held: this.#held, settle })
+    const unknownTasks = new UnknownTasks({ ...options, held: this.#held, refusals, settle })
+    this.#refusals = refusals
+    this.#unknownTasks = unknownTasks
+    this.#tasks = new ActiveTasks({ ...options, settle, completed: this.#completed, refusals, unknownTasks })
     for (const task of app.tasks.values()) this.#strategies.set(task.name, createStrategy(app, task, options))
   }
 
@@ -82,7 +87,7 @@ export class TaskDispatcher {
     const { maxHeld, pool, window } = this.#options
     if (!pool.healthy || pool.isBlocking === true) return 0
     const taken = this.active.size + this.#limits.waiting + this.#held.preparing
-    return Math.min(window.room(taken), maxHeld - this.#held.tasks)
+    return Math.min(window.room(taken, pool.stuck), maxHeld - this.#held.tasks)
   }
 
   /** Tasks received and not ended. */
@@ -108,7 +113,8 @@ export class TaskDispatcher {
 
   /** Whether messages lie here that another worker could be running. */
   get isOverfull(): boolean {
-    return this.#options.window.isOverfull(this.active.size)
+    const { pool, window } = this.#options
+    return window.isOverfull(this.active.size, pool.stuck)
   }
 
   /** Never throws: what is wrong with one message must not keep the others. */
@@ -119,7 +125,7 @@ export class TaskDispatcher {
       const { delivery } = incoming
       if (giveBack) this.#settle(delivery, { action: { type: 'requeue', counted: false } })
       else if (incoming.message === undefined) this.#refusals.reject(delivery, incoming.error)
-      else this.#receive(delivery, incoming.message, incoming.envelope)
+      else this.#receive(withAllRedeliveries(delivery, incoming.message), incoming.message, incoming.envelope)
     }
   }
 
@@ -135,45 +141,74 @@ export class TaskDispatcher {
     const input = this.#read(delivery, message, envelope)
     if (input === undefined) return
     const refused = this.#refusal(message)
-    if (refused !== undefined) {
-      this.#refusals.refuse(delivery, input, refused)
-      return
-    }
+    if (refused === undefined) this.#route(delivery, input, envelope)
+    else this.#refusals.refuse(delivery, input, refused)
+  }
+
+  /** Each line is one thing that may keep a message from the pool. */
+  #route(delivery: ReceivedDelivery, input: TraceInput, envelope: Envelope): void {
+    const { app, canPark, logger } = this.#options
     const { headers } = input
-    const { logger } = this.#options
-    if (logger.isEnabled('info')) logger.info(`Task ${headers.task}[${headers.id}] received`)
-    const strategy = this.#strategies.get(headers.task)
-    const now = this.#options.app.clock.now()
-    const dueMs = headers.eta === null ? now : (parseIsoTime(headers.eta) ?? now)
-    if (strategy === undefined) {
-      this.#refusals.refuseUnknown(delivery, input)
-    } else if (delivery.redeliveries > this.#maxRedeliveries) {
-      this.#refusals.refuse(
-        delivery,
-        input,
-        new WorkerLostError(`the message came back from ${delivery.redeliveries} lost workers`),
-      )
-    } else if (headers.expires !== null && (parseIsoTime(headers.expires) ?? now) < now) {
-      this.#refusals.discardExpired(delivery, input)
-    } else if (dueMs <= now) {
-      // Kept only where it is of use: a task may run for long.
-      const forwarded = this.#options.pool.forwardsEnvelopes ? envelope : undefined
-      this.#tellReceived(input)
-      const task = new ActiveTask(delivery, input, strategy, this.#tasks, forwarded)
-      const mayBeRepeated = strategy.acksLate && delivery.redeliveries > 0
-      if (this.#completed !== undefined && mayBeRepeated && endsAlone(input, this.#options.app.messages)) {
-        void this.#admitUnlessCompleted(task, this.#completed)
-      } else this.#admit(task)
-    } else if (this.#options.canPark) {
-      this.#settle(delivery, { action: { type: 'park', untilMs: dueMs } })
-    } else {
-      this.#tellReceived(input)
-      const task = new ActiveTask(delivery, input, strategy, this.#tasks, undefined)
-      this.#held.untilTime(task, dueMs - now, () => {
-        this.#admit(task)
-        this.#options.onRoom()
-      })
+    const isNews = !this.#parked.take(headers)
+    if (isNews && logger.isEnabled('info')) logger.info(`Task ${headers.task}[${headers.id}] received`)
+    const strategy = this.#strategyOf(headers.task)
+    const now = app.clock.now()
+    const dueMs = timeOf(headers.eta, now)
+    if (strategy === undefined && !this.#unknownTasks.mayWait) this.#unknownTasks.receive(delivery, input)
+    else if (delivery.redeliveries > this.#maxRedeliveries) this.#refusals.refuseReturned(delivery, input)
+    else if (timeOf(headers.expires, now) < now) this.#refusals.discardExpired(delivery, input)
+    else if (dueMs > now && canPark) {
+      if (strategy === undefined) this.#settle(delivery, { action: { type: 'park', untilMs: dueMs } })
+      else {
+        if (isNews) this.#tellReceived(input)
+        this.#park(delivery, input, dueMs)
+      }
+    } else if (dueMs > now) this.#hold(delivery, input, strategy, dueMs - now)
+    // The time in which somebody may know it begins when it is due.
+    else if (strategy === undefined) this.#unknownTasks.receive(delivery, input)
+    else {
+      if (isNews) this.#tellReceived(input)
+      this.#begin(delivery, input, strategy, envelope)
     }
+  }
+
+  /** A task that was declared later is known where this process runs it. */
+  #strategyOf(name: string): TaskStrategy | undefined {
+    const known = this.#strategies.get(name)
+    const { app, pool } = this.#options
+    if (known !== undefined || pool.runsInWorker !== true) return known
+    const task = app.tasks.get(name)
+    if (task === undefined) return undefined
+    const strategy = createStrategy(app, task, this.#options)
+    this.#strategies.set(name, strategy)
+    return strategy
+  }
+
+  /** Its time has come. */
+  #begin(delivery: ReceivedDelivery, input: TraceInput, strategy: TaskStrategy, envelope: Envelope): void {
+    const { app, pool } = this.#options
+    // Kept only where it is of use: a task may run for long.
+    const task = new ActiveTask(delivery, input, strategy, this.#tasks, pool.forwardsEnvelopes ? envelope : undefined)
+    const mayBeRepeated = strategy.acksLate && delivery.redeliveries > 0
+    if (this.#completed !== undefined && mayBeRepeated && endsAlone(input, app.messages)) {
+      void this.#admitUnlessCompleted(task, this.#completed)
+    } else this.#admit(task)
+  }
+
+  /** Leaves it to the broker until its time, when this worker or another one gets it. */
+  #park(delivery: ReceivedDelivery, { headers }: TraceInput, untilMs: number): void {
+    this.#parked.add(headers)
+    this.#settle(delivery, { action: { type: 'park', untilMs } })
+  }
+
+  #hold(delivery: ReceivedDelivery, input: TraceInput, strategy: TaskStrategy | undefined, delayMs: number): void {
+    if (strategy !== undefined) this.#tellReceived(input)
+    const task = strategy && new ActiveTask(delivery, input, strategy, this.#tasks, undefined)
+    this.#held.untilTime(delivery, delayMs, () => {
+      if (task === undefined) this.#unknownTasks.receive(delivery, input)
+      else this.#admit(task)
+      this.#options.onRoom()
+    })
   }
 
   /** Gives back what waits here for its time or its turn: the worker stops. */
@@ -189,7 +224,7 @@ export class TaskDispatcher {
       this.#options.logger.warning(`cannot ask whether task ${task.title} has succeeded already: ${String(error)}`)
       return false
     })
-    const isCompleted = await this.#held.untilAnswered(task, answer)
+    const isCompleted = await this.#held.untilAnswered(task.delivery, answer)
     if (isCompleted === undefined) return
     if (isCompleted) {
       this.#options.logger.info(`Task ${task.title} has succeeded already; its message came again and is dropped`)
@@ -252,4 +287,15 @@ export class TaskDispatcher {
         this.#options.logger.warning(`Message ${delivery.tag} had gone to another worker before it was settled`)
     })
   }
+}
+
+/** Milliseconds since 1970; `now` where nothing is said, or nothing that can be read. */
+function timeOf(text: string | null, now: number): number {
+  return text === null ? now : (parseIsoTime(text) ?? now)
+}
+
+/** A message that was requeued because nobody knew its task has told the broker nothing of how often it came back before. */
+function withAllRedeliveries(delivery: ReceivedDelivery, { headers }: WireMessage): ReceivedDelivery {
+  const before = readUnknownWait(headers)?.redeliveries ?? 0
+  return before === 0 ? delivery : { ...delivery, redeliveries: delivery.redeliveries + before }
 }

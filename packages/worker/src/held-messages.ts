@@ -1,6 +1,5 @@
 import type { ReceivedDelivery } from '@celery/messaging'
 import type { Clock } from '@celery/promises'
-import type { ActiveTask } from './active-task.ts'
 
 /**
  * Messages that are the worker's and cannot go to the pool yet: their time has not come, or something has to be there first.
@@ -8,8 +7,8 @@ import type { ActiveTask } from './active-task.ts'
  */
 export class HeldMessages {
   readonly #clock: Clock
-  /** Tasks, and how to stop waiting for them. */
-  readonly #tasks = new Map<ActiveTask, () => void>()
+  /** Messages of tasks, and how to stop waiting for them. */
+  readonly #tasks = new Map<ReceivedDelivery, () => void>()
   /** Messages that something is loaded for. */
   readonly #preparing = new Set<ReceivedDelivery>()
 
@@ -28,23 +27,23 @@ export class HeldMessages {
   }
 
   get deliveries(): readonly ReceivedDelivery[] {
-    return [...Array.from(this.#tasks.keys(), ({ delivery }) => delivery), ...this.#preparing]
+    return [...this.#tasks.keys(), ...this.#preparing]
   }
 
   /** On a broker that cannot hold a message back until its time, it is held here, as Celery does. */
-  untilTime(task: ActiveTask, delayMs: number, then: () => void): void {
+  untilTime(delivery: ReceivedDelivery, delayMs: number, then: () => void): void {
     const cancel = this.#clock.schedule(delayMs, () => {
-      this.#tasks.delete(task)
+      this.#tasks.delete(delivery)
       then()
     })
-    this.#tasks.set(task, cancel)
+    this.#tasks.set(delivery, cancel)
   }
 
-  /** Resolves to what `answer` does, or to `undefined` where the task was given back meanwhile. */
-  async untilAnswered<T>(task: ActiveTask, answer: Promise<T>): Promise<T | undefined> {
-    this.#tasks.set(task, () => {})
+  /** Resolves to what `answer` does, or to `undefined` where the message was given back meanwhile. */
+  async untilAnswered<T>(delivery: ReceivedDelivery, answer: Promise<T>): Promise<T | undefined> {
+    this.#tasks.set(delivery, () => {})
     const value = await answer
-    return this.#tasks.delete(task) ? value : undefined
+    return this.#tasks.delete(delivery) ? value : undefined
   }
 
   /** Calls `then` when what the message needs is there, unless it was given back meanwhile. `needed` never rejects. */

@@ -1,7 +1,7 @@
 export { type ConsoleLogger, type ConsoleLoggerOptions, consoleLogger, type Logger, type LogLevel } from './logger.ts'
 export { expandPath, nodeName } from './node-name.ts'
-export { isPoolName, poolNames } from './pools/create-pool.ts'
 export type { PoolFactory, PoolHost, PoolRunLimits } from './pools/custom-pool.ts'
+export { isPoolName, type PoolName, poolNames } from './pools/pool-names.ts'
 export { PoolStartError } from './pools/pool-start-error.ts'
 export type { JobResult, TaskJob, TaskPool } from './pools/task-pool.ts'
 export { createWorker, startWorker, Worker } from './worker.ts'

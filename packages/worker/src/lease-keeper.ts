@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { Worker as Thread } from 'node:worker_threads'
-import { deferred, growingPause, withDeadline } from '@celery/promises'
+import { type Clock, deferred, growingPause, systemClock, withDeadline } from '@celery/promises'
 import type { DeliveryRef, LeaseKeeperSpec } from '@celery/transport'
 import type { LeaseKeeperCommand, LeaseKeeperReport, LeaseKeeperThreadData } from './lease-keeper-thread.ts'
 import { LeaseLimits } from './lease-limits.ts'
@@ -24,6 +24,8 @@ export interface LeaseKeeperOptions {
   readonly onError: (error: Error) => void
   /** Those that are set already, and where new ones are kept. @defaultValue none */
   readonly limits?: LeaseLimits | undefined
+  /** Whose time passes before a thread that ended is replaced. @defaultValue `systemClock` */
+  readonly clock?: Clock | undefined
 }
 
 /**
@@ -40,7 +42,7 @@ export class LeaseKeeper implements AsyncDisposable {
   #stopping: Promise<void> | undefined
   /** Threads in a row that did not live for long. */
   #failures = 0
-  #restart: NodeJS.Timeout | undefined
+  #cancelRestart: (() => void) | undefined
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options
@@ -57,6 +59,8 @@ export class LeaseKeeper implements AsyncDisposable {
       workerData: { module: module.href, data, ended } satisfies LeaseKeeperThreadData,
       // User code's loaders and flags have no business here.
       execArgv: [],
+      // What it makes is small and soon forgotten; what loading its modules took would never be given back.
+      resourceLimits: { maxYoungGenerationSizeMb: 2 },
       name: 'celery-lease-keeper',
     })
     this.#thread = thread
@@ -117,7 +121,7 @@ export class LeaseKeeper implements AsyncDisposable {
   }
 
   async #end(): Promise<void> {
-    clearTimeout(this.#restart)
+    this.#cancelRestart?.()
     const thread = this.#thread
     this.#thread = undefined
     if (thread === undefined) return
@@ -141,7 +145,8 @@ export class LeaseKeeper implements AsyncDisposable {
     if (this.#stopping !== undefined) return
     // What goes wrong again comes here again.
     const begin = (): void => void this.start().catch(() => {})
-    this.#restart = setTimeout(begin, replacePauseMs(this.#failures++)).unref()
+    const { clock = systemClock } = this.#options
+    this.#cancelRestart = clock.schedule(replacePauseMs(this.#failures++), begin, { unref: true })
   }
 
   #repeatLimits(): void {

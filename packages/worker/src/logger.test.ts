@@ -24,7 +24,15 @@ describe('a logger', () => {
   test('H-32 shows control characters instead of sending them, and indents lines that follow', () => {
     const { lines, logger } = recording()
     logger.error('a\r\n[2030: ERROR] forged \u001b[2J\u0000\u007f\u009b tab\there')
-    expect(lines[0]).toContain('a\\x0d\n  [2030: ERROR] forged \\x1b[2J\\x00\\x7f\\x9b tab\there\n')
+    expect(lines[0]).toContain('a\\r\n  [2030: ERROR] forged \\x1b[2J\\x00\\x7f\\x9b tab\there\n')
+  })
+
+  test('H-32 no direction mark of a message turns what a line says', () => {
+    const { lines, logger } = recording()
+    for (const mark of ['\u202a', '\u202b', '\u202c', '\u202d', '\u202e', '\u2066', '\u2067', '\u2068', '\u2069']) {
+      logger.error(`Task add[${mark}1] succeeded`)
+      expect(lines.pop()).toContain(`Task add[\\u${mark.charCodeAt(0).toString(16)}1] succeeded\n`)
+    }
   })
 
   test('H-32 caps a message of a megabyte', () => {
@@ -42,7 +50,7 @@ describe('a logger', () => {
         expect(first).toMatch(/^\[[^\]]+: ERROR\/MainProcess\] /)
         for (const line of others) expect(line).toMatch(/^ {2}/)
         // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
-        expect(lines[0]).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)
+        expect(lines[0]).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/)
       }),
     )
   })

@@ -7,6 +7,7 @@
  *    a stale owner cannot make; else the result is stored first, and then the acknowledgement and the follow-ups leave
  *    together. A crash in between runs the task again, which stores nothing new and sends the same ids.
  */
+import { recordsOf } from '@celery/app/internal'
 import type { AtomicWrite, ResultBackend, ResultWrite } from '@celery/backend'
 import type { PendingSettlement, Settler } from '@celery/messaging'
 import type { DeliveryRef, Publication, SettleAction, Settlement, SettleResult } from '@celery/transport'
@@ -16,8 +17,12 @@ export interface OutcomeSettlerOptions {
   readonly settler: Settler<RefusableEnd>
   readonly backend: ResultBackend | undefined
   readonly storer: ResultStorer | undefined
-  /** The store refuses a record for good, or the broker what follows from it; gives the record to store instead. */
+  /** The store refuses a record for good; gives the record to store instead. */
   readonly onRefused: (write: ResultWrite, error: unknown) => ResultWrite
+  /** The broker refuses what is to be sent or settled together with a record; gives the record to store instead. */
+  readonly onUnsettled: (write: ResultWrite, error: unknown) => ResultWrite
+  /** The broker refuses messages for good; gives the records of the tasks that nobody is going to run now. */
+  readonly onUnsent: (publications: readonly Publication[], error: unknown) => readonly ResultWrite[]
   /**
    * The broker refuses even to bury this message. Nothing else can be done for it here, so its lease must end, though
    * the connection lives.
@@ -34,6 +39,8 @@ export interface TaskEnd {
   readonly action?: SettleAction | undefined
   readonly publish?: readonly Publication[] | undefined
   readonly write?: ResultWrite | undefined
+  /** Records of tasks that are not going to run, because this one did not succeed. */
+  readonly unreached?: readonly ResultWrite[] | undefined
 }
 
 type OnSettled = (result: SettleResult) => void
@@ -50,6 +57,8 @@ export class OutcomeSettler {
   readonly #storer: ResultStorer | undefined
   readonly #joint: boolean
   readonly #onRefused: OutcomeSettlerOptions['onRefused']
+  readonly #onUnsettled: OutcomeSettlerOptions['onUnsettled']
+  readonly #onUnsent: OutcomeSettlerOptions['onUnsent']
   readonly #onAbandoned: OutcomeSettlerOptions['onAbandoned']
   #closed = false
 
@@ -59,6 +68,8 @@ export class OutcomeSettler {
     this.#backend = backend
     this.#storer = options.storer
     this.#onRefused = options.onRefused
+    this.#onUnsettled = options.onUnsettled
+    this.#onUnsent = options.onUnsent
     this.#onAbandoned = options.onAbandoned
     this.#joint = backend?.prepare !== undefined && domain !== undefined && backend.domain === domain
   }
@@ -74,15 +85,16 @@ export class OutcomeSettler {
     if (this.#closed) return
     const { delivery, action, publish } = end
     // Where nothing keeps results there is nobody to wait for them.
-    const write = this.#backend === undefined ? undefined : end.write
-    if (write === undefined && publish === undefined) {
+    const found = this.#backend === undefined ? [] : recordsOf(end)
+    const records = found.length === 0 ? undefined : found
+    if (records === undefined && publish === undefined) {
       // Most tasks, where nobody asks for results: there is the message alone, or not even that.
       if (delivery !== undefined) this.#settler.add(settlementOf({ delivery, action }), onSettled)
       return
     }
     const about: RefusableEnd = { end, onSettled }
-    if (this.#joint || write === undefined) {
-      const writes = write === undefined ? undefined : this.#prepare(write)
+    if (this.#joint || records === undefined) {
+      const writes = records === undefined ? undefined : this.#prepare(records)
       if (acknowledged !== undefined && !acknowledged.sent) {
         acknowledged.settlement = settlementOf({ delivery: acknowledged.settlement.delivery, publish, writes })
         acknowledged.about = about
@@ -95,11 +107,17 @@ export class OutcomeSettler {
       // Fenced by the delivery, so that a worker which was paused past its lease neither acknowledges nor sends what
       // somebody else has sent meanwhile. A crash before it only runs the task again.
       const settlement = settlementOf({ delivery, action, publish })
-      this.#storer?.add(write, () => this.#settler.add(settlement, onSettled, publish && about))
+      const { unreached = [], write } = end
+      // Only once nobody else has the task: one that runs it may be about to send the steps after it.
+      const settled = (result: SettleResult): void => {
+        if (result === 'done') this.#store(unreached, () => {})
+        onSettled(result)
+      }
+      this.#store(write === undefined ? [] : [write], () => this.#settler.add(settlement, settled, publish && about))
     } else if (publish === undefined) {
-      this.#storer?.add(write, () => {})
+      this.#store(records, () => {})
     } else {
-      this.#settler.add({ publish }, () => this.#storer?.add(write, () => {}), about)
+      this.#settler.add({ publish }, () => this.#store(records, () => {}), about)
     }
   }
 
@@ -109,23 +127,33 @@ export class OutcomeSettler {
    */
   refused({ settlement, about }: PendingSettlement<RefusableEnd>, error: unknown): void {
     const delivery = settlement.delivery ?? about?.end.delivery
-    const isDead = settlement.action?.type === 'dead'
-    // The dead letters themselves are refused, also with nothing beside them: there is nothing left to try.
-    if (isDead && about === undefined) {
-      if (delivery !== undefined) this.#onAbandoned(delivery)
-      return
+    const { action } = settlement
+    const { publish, unreached = [], write } = about?.end ?? {}
+    const onSettled = about?.onSettled ?? (() => {})
+    const dead = { type: 'dead', reason: error instanceof Error ? error.message : String(error) } as const
+    if (action?.type !== 'dead') {
+      const record = write && this.#onUnsettled(write, error)
+      const end = { delivery, action: dead, write: record, unreached: this.#alsoUnsent(about?.end, error) }
+      this.finish(end, undefined, onSettled)
+    } else if (publish !== undefined) {
+      // It has failed already, and stays what it is.
+      this.finish({ delivery, action, write, unreached: this.#alsoUnsent(about?.end, error) }, undefined, onSettled)
+    } else if (write !== undefined || unreached.length > 0) {
+      // Without the records, and then these by themselves: the message is worth more than the word of its failure.
+      this.finish({ delivery, action: dead }, undefined, (result) => {
+        if (result === 'done') this.#store(recordsOf({ unreached, write }), () => {})
+        onSettled(result)
+      })
+    } else if (delivery !== undefined) {
+      // The dead letters themselves are refused, also with nothing beside them: there is nothing left to try.
+      this.#onAbandoned(delivery)
     }
-    const write = about?.end.write
-    this.finish(
-      {
-        delivery,
-        action: { type: 'dead', reason: error instanceof Error ? error.message : String(error) },
-        // The second time it goes without: the message is worth more than the word of its failure.
-        write: write === undefined || isDead ? undefined : this.#onRefused(write, error),
-      },
-      undefined,
-      about?.onSettled ?? (() => {}),
-    )
+  }
+
+  /** Records of all that does not run because what was to be sent was refused. */
+  #alsoUnsent({ publish = [], unreached = [], write }: TaskEnd = {}, error: unknown): readonly ResultWrite[] {
+    // The next run of a task is the task itself.
+    return [...unreached, ...this.#onUnsent(publish, error)].filter(({ taskId }) => taskId !== write?.taskId)
   }
 
   /** What is not settled or stored yet. */
@@ -152,12 +180,26 @@ export class OutcomeSettler {
     return { settlements: await this.#settler.close(0), results }
   }
 
+  /** Together: they are added to one batch. */
+  #store(records: readonly ResultWrite[], onStored: () => void): void {
+    if (records.length === 0) onStored()
+    let left = records.length
+    const stored = (): void => {
+      left--
+      if (left === 0) onStored()
+    }
+    for (const record of records) this.#storer?.add(record, stored)
+  }
+
   /** A record that the store refuses is replaced by one that says so. */
-  #prepare(write: ResultWrite): readonly AtomicWrite[] | undefined {
+  #prepare(records: readonly ResultWrite[]): readonly AtomicWrite[] {
+    const prepare = (writes: readonly ResultWrite[]): readonly AtomicWrite[] => this.#backend?.prepare?.(writes) ?? []
     try {
-      return this.#backend?.prepare?.([write])
+      return prepare(records)
     } catch (error) {
-      return this.#backend?.prepare?.([this.#onRefused(write, error)])
+      const [only] = records
+      if (records.length === 1 && only !== undefined) return prepare([this.#onRefused(only, error)])
+      return records.flatMap((record) => this.#prepare([record]))
     }
   }
 }

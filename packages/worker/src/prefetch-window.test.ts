@@ -56,6 +56,21 @@ describe('the window', () => {
     expect(window.room(13)).toBe(0)
   })
 
+  test('P-3 holds for the slots only that can be used', () => {
+    const { window } = windowAt({ base: 16, concurrency: 4, aheadMs: 25 })
+    expect(window.room(0, 1)).toBe(12)
+    expect(window.room(12, 1)).toBe(0)
+    expect(window.room(0, 3)).toBe(4)
+    expect(window.room(0, 4)).toBe(0)
+    expect(window.isOverfull(9, 2)).toBe(false)
+    expect(window.isOverfull(9, 3)).toBe(true)
+    const safe = windowAt({ base: 2, concurrency: 2, aheadMs: 0 }).window
+    expect([safe.room(0, 1), safe.room(1, 1)]).toEqual([1, 0])
+    const endless = windowAt({ base: Number.MAX_SAFE_INTEGER, concurrency: 2, aheadMs: 0 }).window
+    expect(endless.room(1_000, 1)).toBeGreaterThan(1_000_000)
+    expect(windowAt({ base: 1, concurrency: 2, aheadMs: 0 }).window.room(0, 1)).toBe(1)
+  })
+
   test('whatever happens: it is never smaller than the multiplier says, and with a free slot there is room', () => {
     const steps = fc.array(fc.record({ tasksPerMs: fc.nat(50), ms: fc.integer({ min: 1, max: 100 }) }), {
       maxLength: 20,

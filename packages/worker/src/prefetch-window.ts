@@ -43,26 +43,32 @@ export class PrefetchWindow {
     this.#ended++
   }
 
-  /** Messages that may be held now. */
+  /** Messages that may be held now, while every slot can be used. */
   get size(): number {
-    if (this.#aheadMs === 0) return this.base
-    this.#measure()
-    return Math.max(this.base, Math.min(most, Math.floor(this.#pace * this.#aheadMs)))
+    return this.#sizeWithout(0)
   }
 
   /**
-   * How many more to fetch when `held` are there. While every slot is busy it waits for room for a quarter of the
-   * window, because a message costs little in a batch and much alone.
+   * How many more to fetch when `held` are there and `stuck` slots can run nothing. While every other slot is busy it waits
+   * for room for a quarter of the window, because a message costs little in a batch and much alone.
    */
-  room(held: number): number {
-    const { size } = this
+  room(held: number, stuck: number = 0): number {
+    const size = this.#sizeWithout(stuck)
     const room = size - held
-    return held < this.#concurrency || room * 4 >= size ? room : 0
+    return held < this.#concurrency - stuck || room * 4 >= size ? room : 0
   }
 
-  /** Whether far more is held than will be done in a moment: what was short has become long. */
-  isOverfull(held: number): boolean {
-    return held > 2 * this.size
+  /** Whether far more is held than will be done in a moment: what was short has become long, or slots are `stuck`. */
+  isOverfull(held: number, stuck: number = 0): boolean {
+    return held > 2 * this.#sizeWithout(stuck)
+  }
+
+  /** What is held for each slot is held for those only that can be used. */
+  #sizeWithout(stuck: number): number {
+    const least = stuck === 0 ? this.base : Math.ceil((this.base * (this.#concurrency - stuck)) / this.#concurrency)
+    if (this.#aheadMs === 0) return least
+    this.#measure()
+    return Math.max(least, Math.min(most, Math.floor(this.#pace * this.#aheadMs)))
   }
 
   #measure(): void {

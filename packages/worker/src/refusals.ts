@@ -1,7 +1,8 @@
-import { type Celery, NotRegisteredError, TaskRevokedError } from '@celery/app'
-import { type TraceInput, taskRequest } from '@celery/app/internal'
+import { type Celery, TaskRevokedError, WorkerLostError } from '@celery/app'
+import { type TraceInput, type TraceOutcome, taskRequest } from '@celery/app/internal'
 import type { ReceivedDelivery } from '@celery/messaging'
 import { readTaskId, type WireMessage } from '@celery/protocol'
+import type { SettleAction } from '@celery/transport'
 import type { HeldMessages } from './held-messages.ts'
 import type { Logger } from './logger.ts'
 import type { TaskEnd } from './outcome-settler.ts'
@@ -39,29 +40,22 @@ export class Refusals {
 
   /** A task message that nobody here will run: it fails, and is kept with the dead letters. */
   refuse(delivery: ReceivedDelivery, input: TraceInput, error: Error): void {
-    const { app, held, logger, settle } = this.#options
+    const { app, logger } = this.#options
     const { id, task } = input.headers
     logger.error(`Refused ${task}[${id}] from queue "${delivery.queue}": ${error.message}`)
-    const action = { type: 'dead', reason: error.message } as const
-    const failed = app.tracer.failed(input, error)
-    if (failed instanceof Promise) {
-      void held.whilePreparing(delivery, failed, ({ write, publish }) => settle(delivery, { action, write, publish }))
-    } else settle(delivery, { action, write: failed.write, publish: failed.publish })
+    this.#end(delivery, app.tracer.failed(input, error), { type: 'dead', reason: error.message })
   }
 
-  /** A task that is not registered here. */
-  refuseUnknown(delivery: ReceivedDelivery, input: TraceInput): void {
-    const { app } = this.#options
-    const { id, task } = input.headers
-    const error = new NotRegisteredError(task, app.closestTask(task))
-    const { taskUnknown } = app.signals
-    if (taskUnknown.hasListeners) void taskUnknown.send({ sender: task, id, queue: delivery.queue, error })
-    this.refuse(delivery, input, error)
+  /** A message that came back more often than it may. */
+  refuseReturned(delivery: ReceivedDelivery, input: TraceInput): void {
+    const times = delivery.redeliveries
+    const problem = `the message came back ${times} times: its workers were lost, or its task timed out or gave it back`
+    this.refuse(delivery, input, new WorkerLostError(problem))
   }
 
   /** A task whose time has passed: it is done with, and not with the dead letters. */
   discardExpired(delivery: ReceivedDelivery, input: TraceInput): void {
-    const { app, logger, settle } = this.#options
+    const { app, logger } = this.#options
     const { id, task } = input.headers
     logger.info(`Discarding revoked task: ${task}[${id}] (expired)`)
     const reason = new TaskRevokedError('expired')
@@ -70,8 +64,15 @@ export class Refusals {
       const request = taskRequest(input, undefined)
       void taskRevoked.send({ sender: task, request, reason, expired: true, terminated: false })
     }
-    const { write } = app.tracer.revoked(input, reason)
-    settle(delivery, { write })
+    this.#end(delivery, app.tracer.revoked(input, reason))
+  }
+
+  #end(delivery: ReceivedDelivery, traced: TraceOutcome | Promise<TraceOutcome>, action?: SettleAction): void {
+    const { held, settle } = this.#options
+    const end = ({ publish, unreached, write }: TraceOutcome): void =>
+      settle(delivery, { action, write, unreached, publish })
+    if (traced instanceof Promise) void held.whilePreparing(delivery, traced, end)
+    else end(traced)
   }
 
   #taskId(message: WireMessage): string | undefined {

@@ -41,7 +41,12 @@ test.each<[TaskOptions, SettingsInput, boolean, string]>([
   [{}, { taskAcksOnFailureOrTimeout: false, taskAcksOnFailure: true, taskAcksOnTimeout: true }, true, 'ack'],
   [{ acksOnFailureOrTimeout: true }, { taskAcksOnFailure: false, taskAcksOnTimeout: false }, true, 'ack'],
   [{ acksOnFailureOrTimeout: false }, { taskAcksOnFailure: true, taskAcksOnTimeout: true }, false, 'dead'],
-])('CONF-024 CONF-025 CONF-026 with %j and %j', (options, settings, acksOnFailure, onTimeout) => {
+  [{ acksOnFailure: false }, {}, false, 'ack'],
+  [{ acksOnFailure: true, acksOnFailureOrTimeout: false }, {}, true, 'dead'],
+  [{ acksOnTimeout: false }, {}, true, 'requeue'],
+  [{ acksOnTimeout: true, acksOnFailureOrTimeout: false }, {}, false, 'ack'],
+  [{ acksOnTimeout: true }, { taskAcksOnTimeout: false, taskAcksOnFailureOrTimeout: false }, false, 'ack'],
+])('TASK-017 CONF-024 CONF-025 CONF-026 with %j and %j', (options, settings, acksOnFailure, onTimeout) => {
   expect(strategy(options, settings)).toMatchObject({ acksOnFailure, onTimeout })
 })
 
@@ -68,7 +73,9 @@ test('WORK-044 a rate limit is of the task, else of the settings, and none where
   expect(strategy({ rateLimit: 10 }, { workerDisableRateLimits: true }).rateLimit).toBeUndefined()
 })
 
-test('a rate limit that is none is refused, and the task named', () => {
+test('a rate limit that is none is refused where it is said', () => {
   expect(() => strategy({ rateLimit: '10/fortnight' })).toThrow(/rateLimit of the task "t" .*10\/fortnight/)
-  expect(() => strategy({}, { taskDefaultRateLimit: '10/fortnight' })).toThrow(/task t: .*10\/fortnight/)
+  expect(() => strategy({}, { taskDefaultRateLimit: '10/fortnight' })).toThrow(
+    /setting taskDefaultRateLimit .*10\/fort/,
+  )
 })

@@ -1,4 +1,4 @@
-import { type Celery, type Configuration, ImproperlyConfiguredError, type TaskOptions } from '@celery/app'
+import type { Celery, Configuration, TaskOptions } from '@celery/app'
 import type { RegisteredTask } from '@celery/app/internal'
 import { parseRate } from '@celery/promises'
 import { RequestCalls } from './request-calls.ts'
@@ -40,7 +40,7 @@ export function createStrategy(app: Celery, task: RegisteredTask, limits: Worker
     name: task.name,
     acksLate: options.acksLate ?? (safe || conf.taskAcksLate),
     rejectOnWorkerLost: options.rejectOnWorkerLost ?? (safe || conf.taskRejectOnWorkerLost),
-    acksOnFailure: options.acksOnFailureOrTimeout ?? conf.taskAcksOnFailure ?? conf.taskAcksOnFailureOrTimeout,
+    acksOnFailure: acksOnFailure(options, conf),
     onTimeout: onTimeout(options, conf),
     ignoreResult: options.ignoreResult ?? conf.taskIgnoreResult,
     storeErrorsEvenIfIgnored: options.storeErrorsEvenIfIgnored ?? conf.taskStoreErrorsEvenIfIgnored,
@@ -50,23 +50,21 @@ export function createStrategy(app: Celery, task: RegisteredTask, limits: Worker
     request: options.request === undefined ? undefined : new RequestCalls(options.request, app.taskLog),
     rateLimit: conf.workerDisableRateLimits
       ? undefined
-      : rateLimit(task.name, options.rateLimit ?? conf.taskDefaultRateLimit),
+      : (parseRate(options.rateLimit ?? conf.taskDefaultRateLimit) ?? undefined),
   }
 }
 
+function acksOnFailure(options: TaskOptions, conf: Configuration): boolean {
+  const own = options.acksOnFailure ?? options.acksOnFailureOrTimeout
+  return own ?? conf.taskAcksOnFailure ?? conf.taskAcksOnFailureOrTimeout
+}
+
+/** What is said of timeouts alone requeues, what is said of failures too dead-letters. */
 function onTimeout(options: TaskOptions, conf: Configuration): TaskStrategy['onTimeout'] {
-  const own = options.acksOnFailureOrTimeout
-  if (own === undefined && conf.taskAcksOnTimeout !== undefined) return conf.taskAcksOnTimeout ? 'ack' : 'requeue'
-  return (own ?? conf.taskAcksOnFailureOrTimeout) ? 'ack' : 'dead'
-}
-
-/** @throws ImproperlyConfiguredError that names the task */
-function rateLimit(taskName: string, rate: unknown): number | undefined {
-  try {
-    return parseRate(rate as string | number | null | undefined) ?? undefined
-  } catch (error) {
-    throw new ImproperlyConfiguredError('rateLimit', `task ${taskName}: ${(error as Error).message}`)
-  }
+  const { acksOnTimeout, acksOnFailureOrTimeout: both } = options
+  const alone = acksOnTimeout ?? (both === undefined ? conf.taskAcksOnTimeout : undefined)
+  if (alone !== undefined) return alone ? 'ack' : 'requeue'
+  return (both ?? conf.taskAcksOnFailureOrTimeout) ? 'ack' : 'dead'
 }
 
 /** As in a message: 0 is no limit, so that a task can lift the one that all others have. */

@@ -53,6 +53,12 @@ export function refusedRecord({ app, logger }: WorkerContext, { taskId }: Result
   return app.tracer.refusedRecord(taskId, error)
 }
 
+/** The record to store instead of one whose follow-ups or acknowledgement the broker refuses: nothing of it happened. */
+export function unsettledRecord({ app, logger }: WorkerContext, { taskId }: ResultWrite, error: unknown): ResultWrite {
+  logger.critical(`task ${taskId} fails, because the broker refuses what is to follow from it: ${describeError(error)}`)
+  return app.tracer.refusedRecord(taskId, error)
+}
+
 /** Logs what goes wrong again and again while a broker or a store is away, but not every time. */
 export function complain({ logger, repeated }: WorkerContext, problem: string, more = ''): void {
   if (repeated.isDue(problem)) logger.error(problem + more)

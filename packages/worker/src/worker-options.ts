@@ -1,19 +1,21 @@
 import type { SettingsInput } from '@celery/app'
 import type { Logger, LogLevel } from './logger.ts'
+import type { PoolName } from './pools/pool-names.ts'
 
 /** How a worker runs; what is left out comes from the app's settings. */
 export interface WorkerOptions {
   /** Node name, `name@host`; `%h` is the host, `%n` the name, `%d` the domain. @defaultValue `'celery@%h'` */
   readonly hostname?: string
-  /** Tasks run at the same time. @defaultValue `workerConcurrency`, else the number of processors */
+  /** Tasks run at the same time. 0 is the number of processors. @defaultValue `workerConcurrency`, else 0 */
   readonly concurrency?: number
   /**
    * Where tasks run: `prefork`, in child processes; `threads`, in threads of this process; `async`, in this process, as
    * `gevent` and `eventlet` mean too; `solo`, in this process one at a time; `./my-pool.js:createPool`, in a pool of your
-   * own, of which `PoolFactory` tells; `custom`, in that which `CELERY_CUSTOM_WORKER_POOL` names.
+   * own, of which `PoolFactory` tells; `custom`, in that which `CELERY_CUSTOM_WORKER_POOL` names. Any text is taken, as it
+   * may come from the environment, and refused when the worker starts if it is none of these.
    * @defaultValue `workerPool` where `appModule` is known, else `'async'`
    */
-  readonly pool?: string
+  readonly pool?: PoolName | (string & {})
   /** Names of the queues to consume from. @defaultValue those of `taskQueues`, else `taskDefaultQueue` alone */
   readonly queues?: readonly string[]
   /** Messages fetched ahead for each slot. @defaultValue `workerPrefetchMultiplier` */

@@ -4,7 +4,7 @@ import { Blueprint, type StepFailedError } from '@celery/bootsteps'
 import type { Queue } from '@celery/messaging'
 import { poolChildKind } from '@celery/process-pool/child-kind'
 import { CeleryError, systemClock } from '@celery/promises'
-import { checkWorkerOptions } from './check-options.ts'
+import { checkLimits, checkWorkerOptions } from './check-options.ts'
 import { consoleLogger, type Logger, type LogLevel } from './logger.ts'
 import { nodeName } from './node-name.ts'
 import { RepeatedMessages } from './repeated-messages.ts'
@@ -60,6 +60,7 @@ export class Worker implements AsyncDisposable {
     checkWorkerOptions(options)
     const { conf } = app
     if (options.settings !== undefined) conf.update(options.settings)
+    checkLimits(options, conf)
     const poolName = options.pool ?? (options.appModule === undefined ? 'async' : conf.workerPool)
     const hostname = nodeName(options.hostname)
     this.#context = {
@@ -67,8 +68,7 @@ export class Worker implements AsyncDisposable {
       options,
       hostname,
       queues: workerQueues(app, options, hostname),
-      concurrency:
-        poolName === 'solo' ? 1 : (options.concurrency ?? (conf.workerConcurrency || availableParallelism())),
+      concurrency: poolName === 'solo' ? 1 : (options.concurrency ?? conf.workerConcurrency) || availableParallelism(),
       poolName,
       logger: options.logger ?? defaultLogger(conf, options.logLevel),
       repeated: new RepeatedMessages(),

@@ -58,11 +58,13 @@ test.each([
     'fibers',
     'there is no pool "fibers"; known are prefork, processes, threads, solo, async, gevent, eventlet; one of your own is named by its module: ./my-pool.js:createPool',
   ],
+  ['tasks:pool', 'there is no pool "tasks:pool"; known are prefork, processes, '],
   ['./nowhere.js', 'cannot find the module "./nowhere.js" to import'],
   [`${module}:nothing`, `workerPool: ${module} has no export "nothing"`],
   [`${module}:notAFunction`, 'is not a function; the module of a pool exports a function that returns a TaskPool'],
   [`${module}:neverHealthy`, 'made something whose healthy is neither true nor false'],
   [`${module}:withoutSlots`, 'made something whose concurrency is no whole number from 1'],
+  [`${module}:oddlyStuck`, 'made something whose stuck is no whole number from 0'],
   [`${module}:makesNothing`, 'made something without start, recall, stop, terminate, info; the module of a pool'],
 ])('a worker with the pool %s says what is wrong with it', async (pool, message) => {
   const { start } = setUp()

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Celery } from '@celery/app'
+import { ManualClock } from '@celery/promises'
 import type { BrokerConnection, DeliveryRef, LeaseKeeperSpec, Transport } from '@celery/transport'
 import { memoryTransport } from '@celery/transport-memory'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -102,15 +103,24 @@ describe('the lease keeper', () => {
 
   test('that dies again and again says so, tries again with pauses, and can be stopped', async () => {
     const { errors, lines, onError, order, spec } = setUp()
-    const keeper = new LeaseKeeper({ spec, onError })
+    const clock = new ManualClock()
+    const keeper = new LeaseKeeper({ spec, onError, clock })
     await keeper.start()
-    const startedAt = performance.now()
     order('exit')
-    await until(() => lines().filter((line) => line === 'exit').length >= 2)
-    // 0.1 and 0.2 s, a quarter less at most.
-    expect(performance.now() - startedAt).toBeGreaterThan(220)
+    // Each twice as long as the one before, a quarter less at most.
+    for (const [deaths, longestMs] of [100, 200, 400].entries()) {
+      await until(() => clock.pending === 1)
+      expect(errors).toHaveLength(deaths + 1)
+      clock.advance(longestMs * 0.75 - 1)
+      expect(clock.pending).toBe(1)
+      clock.advance(longestMs * 0.25 + 1)
+      expect(clock.pending).toBe(0)
+    }
+    await until(() => clock.pending === 1)
+    expect(lines()).toEqual(['live', 'exit', 'exit', 'exit'])
     expect(errors.every((error) => error.includes('exit status 1'))).toBe(true)
     order('live')
+    clock.advance(5_000)
     await until(() => lines().at(-1) === 'live')
     await keeper.stop()
     expect(lines().at(-1)).toBe('stopped')

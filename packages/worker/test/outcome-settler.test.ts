@@ -76,6 +76,9 @@ async function setUp(
         }),
   } as unknown as ResultBackend
   const onRefused = (_write: ResultWrite, error: unknown): ResultWrite => write(`FAILURE ${(error as Error).name}`)
+  const onUnsettled = (_write: ResultWrite, error: unknown): ResultWrite => write(`UNSETTLED ${(error as Error).name}`)
+  const onUnsent = (unsent: readonly Publication[]): readonly ResultWrite[] =>
+    unsent.map(({ message }) => ({ ...write(`UNSENT ${String(message.body)}`), taskId: String(message.body) }))
   const onAbandoned = ({ tag }: DeliveryRef): void => void log.push(`abandon ${tag}`)
   const settler = new Settler<RefusableEnd>({
     connection,
@@ -86,7 +89,8 @@ async function setUp(
     },
   })
   const storer = new ResultStorer({ backend, clock: new ManualClock(), onError: () => failed.resolve(), onRefused })
-  const outcomes = new OutcomeSettler({ backend, domain: 'here', onAbandoned, onRefused, settler, storer })
+  const handlers = { onAbandoned, onRefused, onUnsent, onUnsettled }
+  const outcomes = new OutcomeSettler({ backend, domain: 'here', ...handlers, settler, storer })
   const settled = (result: string): void => void log.push(result)
   const idle = (): Promise<unknown> => outcomes.close(10_000)
   return { broker, idle, log, outcomes, settled, failed, delivery: await deliver(broker) }
@@ -134,9 +138,10 @@ describe('where broker and store differ', () => {
       'store 3',
       'publish follow-up + ack',
       'refused UnknownExchangeError',
-      'store FAILURE UnknownExchangeError',
+      'store UNSETTLED UnknownExchangeError',
       'dead',
       'done',
+      'store UNSENT follow-up',
     ])
     expect(await broker.declareQueue({ name: 'q' })).toMatchObject({ held: 0, ready: 0 })
   })
@@ -148,7 +153,7 @@ test('where broker and store differ and the message was acknowledged, a refused 
   outcomes.finish({ publish, write: write('3') }, outcomes.acknowledge(delivery, settled), settled)
   await idle()
   expect(log).toContain('refused UnknownExchangeError')
-  expect(log.at(-1)).toBe('store FAILURE UnknownExchangeError')
+  expect(log.slice(-2)).toEqual(['store UNSETTLED UnknownExchangeError', 'store UNSENT follow-up'])
   expect(log).not.toContain('store 3')
 })
 
@@ -202,9 +207,65 @@ describe('where they are one', () => {
     expect(log).toEqual([
       'publish follow-up + write 3 + ack',
       'refused UnknownExchangeError',
-      'write FAILURE UnknownExchangeError + dead',
+      'write UNSETTLED UnknownExchangeError + write UNSENT follow-up + dead',
       'done',
     ])
+  })
+})
+
+describe('CANV-061 the records of steps that are not going to run', () => {
+  const unreached = ['b', 'c'].map((taskId) => ({ taskId, state: 'FAILURE', record: `FAILURE ${taskId}` }))
+
+  test('are part of the one settlement', async () => {
+    const { delivery, idle, log, outcomes, settled } = await setUp('here')
+    outcomes.finish({ delivery, write: write('FAILURE a'), unreached }, undefined, settled)
+    await idle()
+    expect(log).toEqual(['write FAILURE a + write FAILURE b + write FAILURE c + ack', 'done'])
+  })
+
+  test('are stored once the message is acknowledged', async () => {
+    const { delivery, idle, log, outcomes, settled } = await setUp(undefined)
+    outcomes.finish({ delivery, write: write('FAILURE a'), unreached }, undefined, settled)
+    await idle()
+    expect(log).toEqual(['store FAILURE a', 'ack', 'done', 'store FAILURE b', 'store FAILURE c'])
+  })
+
+  test('P-7 are not stored where another worker has the message, which may be about to send them', async () => {
+    const { broker, delivery, idle, log, outcomes, settled } = await setUp(undefined)
+    await broker.settle([{ delivery, action: { type: 'requeue', counted: false } }])
+    log.length = 0
+    outcomes.finish({ delivery, write: write('REVOKED a'), unreached }, undefined, settled)
+    await idle()
+    expect(log).toEqual(['store REVOKED a', 'ack', 'stale'])
+  })
+
+  test.each([
+    ['here', 'write FAILURE a + write FAILURE b + write FAILURE c + write UNSENT follow-up + dead'],
+    [undefined, 'store FAILURE b'],
+  ])('are kept where its errbacks are refused and it is to be buried (domain %s)', async (domain, kept) => {
+    const { delivery, idle, log, outcomes, settled } = await setUp(domain, ({ publish }) => publish !== undefined)
+    const action = { type: 'dead', reason: 'unknown' } as const
+    outcomes.finish({ delivery, action, publish: follow, write: write('FAILURE a'), unreached }, undefined, settled)
+    await idle()
+    expect(log).toContain(kept)
+    expect(log).toContain('done')
+  })
+
+  test.each(['here', undefined])('are kept also where its own is not (domain %s)', async (domain) => {
+    const { delivery, idle, log, outcomes, settled } = await setUp(domain)
+    outcomes.finish({ unreached }, outcomes.acknowledge(delivery, settled), settled)
+    await idle()
+    const all =
+      domain === undefined ? ['store FAILURE b', 'store FAILURE c'] : ['write FAILURE b + write FAILURE c + ack']
+    expect(log.filter((line) => line.includes('FAILURE'))).toEqual(all)
+  })
+
+  test('one that the store refuses does not keep the others', async () => {
+    const { delivery, idle, log, outcomes, settled } = await setUp('here')
+    const large = { taskId: 'b', state: 'FAILURE', record: 'too large' }
+    outcomes.finish({ delivery, write: write('FAILURE a'), unreached: [large] }, undefined, settled)
+    await idle()
+    expect(log).toEqual(['write FAILURE a + write FAILURE ResultTooLargeError + ack', 'done'])
   })
 })
 
@@ -216,11 +277,15 @@ test.each(['here', undefined])('P-3 a message that cannot even be buried is aban
   expect(log.at(-1)).toBe(`abandon ${delivery.tag}`)
 })
 
-test('an end that is refused twice for its errbacks and its record is buried without them', async () => {
-  const { delivery, idle, log, outcomes, settled } = await setUp('here', ({ publish }) => publish !== undefined)
+test('an end that is refused for its errbacks, and then for its records, is buried without either', async () => {
+  const isMore = ({ publish, writes }: Settlement): boolean => publish !== undefined || writes !== undefined
+  const { delivery, idle, log, outcomes, settled } = await setUp('here', isMore)
   outcomes.finish({ delivery, action: { type: 'dead', reason: 'unknown' }, publish: follow }, undefined, settled)
   await idle()
-  expect(log).toEqual(['publish follow-up + dead', 'refused Error', 'dead', 'done'])
+  const refused = 'refused Error'
+  const [first, second] = ['publish follow-up + dead', 'write UNSENT follow-up + dead']
+  // The records are stored by themselves.
+  expect(log).toEqual([first, refused, second, refused, 'dead', 'done', 'store UNSENT follow-up'])
 })
 
 test('closing tries at once what waits for its next attempt, with the result first', async () => {

@@ -82,6 +82,18 @@ describe('CONF-114 the queues of a worker', () => {
     expect(other.queues).toEqual(['default'])
   })
 
+  test('CONF-121 are not those that this process has only sent to', async () => {
+    const { app, ran, transport, worker } = setUp()
+    const both = app('both', { taskQueues: ['a', 'b'] })
+    await both.sendTask('note', ['left'], { queue: 'elsewhere' })
+    await using running = await worker(both)
+    expect(running.queues).toEqual(['a', 'b'])
+    expect(await runs(both, { queue: 'a' })).toBe('both')
+    expect(ran).toEqual(['both it'])
+    await using broker = await transport.open(parseBrokerUrl('memory://'))
+    expect(await broker.declareQueue({ name: 'elsewhere' })).toMatchObject({ held: 0, ready: 1 })
+  })
+
   test('CONF-121 must be known where none are made', async () => {
     const { app, worker } = setUp()
     const consumer = app('worker', { taskQueues, taskCreateMissingQueues: false })

@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import { Celery, type SettingsInput } from '@celery/app'
 import { memory as memoryBackend } from '@celery/backend-memory'
 import { deferred } from '@celery/promises'
@@ -61,9 +62,76 @@ describe('a worker in this process', () => {
     expect(one.processed).toBe(1)
   })
 
+  test.each(['async', 'solo'] as const)(
+    '%s takes a task that was declared after its start, with its options',
+    async (pool) => {
+      const { app, logger, worker } = setUp()
+      await using one = worker({ pool })
+      await one.start()
+      const early = await app.sendTask('late', [1])
+      await expect(early.get({ timeout: 10 })).rejects.toMatchObject({ name: 'NotRegistered' })
+      const late = app.task('late', (x: number) => x + 1, { trackStarted: true, rateLimit: '1000/s' })
+      expect(await (await late.delay(1)).get({ timeout: 10 })).toBe(2)
+      expect(logger.lines.filter((line) => line.startsWith('Refused late['))).toEqual([
+        `Refused late[${early.id}] from queue "celery": no task "late" is registered in this process; is the module that declares it imported here?`,
+      ])
+    },
+  )
+
+  test('one whose pool is elsewhere says why it refuses such a task, and what to do', async () => {
+    const { app, logger, worker } = setUp()
+    await using one = worker({ pool: `${fileURLToPath(new URL('fixtures/own-pool.mjs', import.meta.url))}:createPool` })
+    await one.start()
+    const late = app.task('late', () => 1)
+    const result = await late.delay()
+    await expect(result.get({ timeout: 10 })).rejects.toMatchObject({ name: 'NotRegistered' })
+    expect(logger.lines.find((line) => line.startsWith('Refused late['))).toBe(
+      `Refused late[${result.id}] from queue "celery": the task "late" was declared after the worker had started, and ` +
+        'its pool does not know it; declare it before, in a module that the pool imports too, and start the worker again',
+    )
+  })
+
+  test('CANV-061 a chain that fails is over for whoever asks for its end, and so is one that came too late', async () => {
+    const { app, worker } = setUp()
+    const next = app.task('next', (x: unknown) => x)
+    const fails = app.task('fails', (): never => {
+      throw new RangeError('no')
+    })
+    const late = await next.si(1).pipe(next.s()).pipe(next.s()).set({ expires: -1 }).delay()
+    const failed = await fails.s().pipe(next.s()).pipe(next.s()).delay()
+    const unknown = await app.signature('nobody').pipe(app.signature('next')).delay()
+    await using one = worker()
+    await one.start()
+    for (const [{ id }, state, error] of [
+      [failed, 'FAILURE', 'RangeError'],
+      [unknown, 'FAILURE', 'NotRegistered'],
+      [late, 'REVOKED', 'TaskRevokedError'],
+    ] as const) {
+      // By its id alone, as another program would.
+      const result = app.asyncResult(id)
+      await expect(result.get({ timeout: 10 }), state).rejects.toMatchObject({ name: error })
+      expect([await result.state(), await result.ready()]).toEqual([state, true])
+    }
+  })
+
+  test('WORK-044 tells once of a task that its rate limit holds back at the broker', async () => {
+    const { app, logger, worker } = setUp()
+    const seen: string[] = []
+    app.signals.taskReceived.connect(({ request }) => void seen.push(request.id))
+    const rare = app.task('rare', () => 1, { rateLimit: '40/m' })
+    const later = app.task('later', () => 1)
+    const calls = [await rare.delay(), await rare.delay(), await later.applyAsync([], { countdown: 0.5 })]
+    await using one = worker()
+    await one.start()
+    for (const call of calls) await call.get({ timeout: 20 })
+    const ids = calls.map(({ id }) => id).sort()
+    expect(logger.lines.flatMap((line) => /\[(.*)\] received$/.exec(line)?.[1] ?? []).sort()).toEqual(ids)
+    expect(seen.sort()).toEqual(ids)
+  })
+
   test('refuses a pool that there is not, and closes what it had opened', async () => {
     const { worker } = setUp()
-    const one = worker({ pool: 'fibers' })
+    const one = worker({ pool: 'fibers' as 'async' })
     await expect(one.start()).rejects.toThrow('there is no pool "fibers"')
     await expect(one.closed).rejects.toThrow('fibers')
     await one.stop()
@@ -152,7 +220,7 @@ describe('a worker in this process', () => {
     expect(await second.get({ timeout: 10 })).toBe(5)
   })
 
-  test.each(['async', 'solo'])(
+  test.each(['async', 'solo'] as const)(
     'a slot of %s that was stuck takes tasks again when its function has settled',
     async (pool) => {
       const { app, worker } = setUp()
@@ -168,6 +236,131 @@ describe('a worker in this process', () => {
       expect(await second.get({ timeout: 10 })).toBe(5)
     },
   )
+
+  test.each([
+    ['async', 2, 'each of the 2 slots of the pool is'],
+    ['solo', 1, 'the only slot of the pool is'],
+  ] as const)(
+    'P-3 P-12 what %s has fetched goes to another worker when every slot is stuck',
+    async (pool, slots, words) => {
+      const { app, logger, worker } = setUp()
+      const [gate, running] = [deferred(), deferred()]
+      let started = 0
+      const stuck = app.task(
+        'stuck',
+        () => {
+          if (++started === slots) running.resolve()
+          return gate.promise
+        },
+        { timeLimit: 0.3 },
+      )
+      const add = app.task('add', (x: number, y: number) => x + y)
+      const doomed = await Promise.all(Array.from({ length: slots }, () => stuck.delay()))
+      // Fetched ahead with those, and so waiting behind them.
+      const ahead = await add.delay(0, 1)
+      await using one = worker({ pool, concurrency: slots, hostname: 'one@here' })
+      await one.start()
+      await running.promise
+      for (const result of doomed) await expect(result.get({ timeout: 20 })).rejects.toThrow('hard time limit')
+      expect(one.processed).toBe(slots)
+      await using two = worker({ pool, hostname: 'two@here', logger: silentLogger() })
+      await two.start()
+      expect(await ahead.get({ timeout: 20 })).toBe(1)
+      const later = await Promise.all(Array.from({ length: 6 }, (_, n) => add.delay(n, 1)))
+      expect(await Promise.all(later.map((result) => result.get({ timeout: 20 })))).toEqual([1, 2, 3, 4, 5, 6])
+      expect(two.processed).toBe(7)
+      expect(logger.lines).toContain(
+        `${words} taken by a task that ran over its hard time limit and cannot be stopped: nothing runs here until one of them ends by itself or the worker is started anew; giving back what it has and taking no more messages`,
+      )
+      await two.stop()
+      gate.resolve()
+      expect(await (await add.delay(2, 3)).get({ timeout: 20 })).toBe(5)
+      await expect
+        .poll(() => logger.lines, { timeout: 20_000 })
+        .toContain('the pool can run tasks again; taking messages')
+    },
+  )
+
+  test('P-3 for a slot that is stuck nothing is fetched', async () => {
+    const { app, worker } = setUp({ reliability: 'safe' })
+    const [gate, running] = [deferred(), deferred()]
+    const stuck = app.task('stuck', () => gate.promise, { timeLimit: 0.05 })
+    const slow = app.task('slow', () => {
+      running.resolve()
+      return gate.promise
+    })
+    const add = app.task('add', (x: number, y: number) => x + y)
+    await using one = worker({ concurrency: 2, hostname: 'one@here' })
+    await one.start()
+    await expect((await stuck.delay()).get({ timeout: 20 })).rejects.toThrow('hard time limit')
+    const last = await slow.delay()
+    await running.promise
+    // Nobody else would take them by now.
+    const results = await Promise.all(Array.from({ length: 4 }, (_, n) => add.delay(n, 1)))
+    await using two = worker({ hostname: 'two@here' })
+    await two.start()
+    expect(await Promise.all(results.map((result) => result.get({ timeout: 20 })))).toEqual([1, 2, 3, 4])
+    gate.resolve()
+    await last.get({ timeout: 20 })
+  })
+
+  test('P-2 a task whose follow-up the broker refuses fails, and the log says that and no more', async () => {
+    const { app, logger, worker } = setUp()
+    const add = app.task('add', (x: number, y: number) => x + y)
+    const link = add.si(1, 1).set({ exchange: 'nowhere', routingKey: 'nobody' })
+    await using one = worker()
+    await one.start()
+    const result = await add.applyAsync([2, 3], { link, taskId: 'linked' })
+    await expect.poll(() => result.state(), { timeout: 20_000 }).toBe('FAILURE')
+    expect(logger.lines).toContainEqual(
+      expect.stringMatching(/^task linked fails, because the broker refuses what is to follow from it: .*"?nowhere/),
+    )
+    expect(logger.lines.filter((line) => line.includes('cannot be stored'))).toEqual([])
+  })
+
+  describe('CALL-006 a task that expires while it waits here is not run', () => {
+    /** As from a client that leaves the waiting to the worker. */
+    const put = async (app: Celery, id: string, headers: Readonly<Record<string, string>>): Promise<void> => {
+      const broker = await app.connectionForRead().broker()
+      const all = { lang: 'py', task: 'note', id, root_id: id, ...headers }
+      const message = { headers: all, properties: {}, contentType: 'application/json', contentEncoding: 'utf-8' }
+      await broker.publish([
+        { exchange: '', routingKey: 'celery', message: { ...message, body: `[["${id}"], {}, {}]` } },
+      ])
+    }
+
+    test('for its time, where the broker cannot hold it', async () => {
+      const { app, faults, logger, worker } = setUp()
+      const ran: string[] = []
+      app.task('note', (id: string) => void ran.push(id))
+      faults.capabilities = { delay: false }
+      await using one = worker()
+      await one.start()
+      const at = (ms: number): string => new Date(start + ms).toISOString()
+      const start = Date.now()
+      await put(app, 'expires', { eta: at(2_000), expires: at(1_000) })
+      await put(app, 'lives', { eta: at(2_000), expires: at(60_000) })
+      expect(await app.asyncResult('lives').get({ timeout: 20 })).toBeNull()
+      await expect(app.asyncResult('expires').get({ timeout: 20 })).rejects.toMatchObject({ name: 'TaskRevokedError' })
+      expect(ran).toEqual(['lives'])
+      expect(logger.lines).toContain('Task note[expires] received')
+      expect(logger.lines).toContain('Discarding revoked task: note[expires] (expired)')
+    })
+
+    test('for its turn', async () => {
+      const { app, worker } = setUp()
+      const ran: string[] = []
+      app.task('note', (id: string) => void ran.push(id), { rateLimit: '2/s' })
+      await using one = worker()
+      await put(app, 'first', {})
+      await put(app, 'expires', { expires: new Date(Date.now() + 400).toISOString() })
+      await put(app, 'last', {})
+      await one.start()
+      expect(await app.asyncResult('last').get({ timeout: 20 })).toBeNull()
+      expect(await app.asyncResult('expires').state()).toBe('REVOKED')
+      expect(ran).toEqual(['first', 'last'])
+    })
+  })
 
   test('P-11 CONF-175 where the broker cannot hold delayed tasks, no more than the limit are held here', async () => {
     const { app, faults, logger, worker } = setUp({ workerEtaTaskLimit: 3 })

@@ -1,5 +1,5 @@
 import type { TraceInput, TraceOutcome } from '@celery/app/internal'
-import { deferred, ManualClock } from '@celery/promises'
+import { type Clock, deferred, ManualClock } from '@celery/promises'
 import { describe, expect, test } from 'vitest'
 import { AsyncPool } from './async-pool.ts'
 import type { JobResult, TaskJob } from './task-pool.ts'
@@ -7,11 +7,12 @@ import type { JobResult, TaskJob } from './task-pool.ts'
 const outcome: TraceOutcome = { state: 'SUCCESS', runtime: 0, text: '' }
 
 /** A pool whose tasks end when the test says so, and what it reported. */
-function setUp(concurrency: number) {
+function setUp(concurrency: number, clock?: Clock) {
   const ends = new Map<string, () => void>()
   const log: string[] = []
   const pool = new AsyncPool({
     concurrency,
+    ...(clock === undefined ? {} : { clock }),
     trace: async ({ queue: name }) => {
       const end = deferred()
       ends.set(name, () => end.resolve())
@@ -116,6 +117,27 @@ describe('the async pool', () => {
     expect(log.filter((line) => line.endsWith('outcome'))).toEqual(['b outcome'])
   })
 
+  test('P-12 tells how many slots are stuck, and is healthy while there is another one', async () => {
+    const clock = new ManualClock()
+    const { end, job, pool } = setUp(2, clock)
+    const state = () => ({ healthy: pool.healthy, stuck: pool.stuck })
+    for (const name of ['a', 'b']) pool.submit(job(name, { timeLimit: 1 }))
+    await turn()
+    expect(state()).toEqual({ healthy: true, stuck: 0 })
+    await end('a')
+    pool.submit(job('c', { timeLimit: 2 }))
+    clock.advance(1_000)
+    expect(state()).toEqual({ healthy: true, stuck: 1 })
+    clock.advance(1_000)
+    expect(state()).toEqual({ healthy: false, stuck: 2 })
+    expect(pool.info()).toMatchObject({ running: 2, stuck: 2 })
+    await end('b')
+    expect(state()).toEqual({ healthy: true, stuck: 1 })
+    await pool.terminate()
+    await end('c')
+    expect(state()).toEqual({ healthy: true, stuck: 0 })
+  })
+
   test('a cold end loses what runs, and what comes of it later counts no more', async () => {
     const { end, job, log, pool } = setUp(1)
     pool.submit(job('a'))
@@ -159,7 +181,7 @@ describe('the async pool', () => {
       pool.submit({ ...job(name, limits), onStarted() {}, onDone: (result) => void log.push(`${name} ${result.type}`) })
     }
     while (log.length < 2) await turn()
-    expect(log).toEqual(['a lost', 'b lost'])
+    expect(log).toEqual(['a untold', 'b untold'])
     expect(clock.pending).toBe(0)
     await pool.stop()
   })

@@ -14,19 +14,21 @@ export interface AsyncPoolOptions {
   readonly trace: (input: TraceInput, limits: SoftLimit | undefined) => TraceOutcome | Promise<TraceOutcome>
 }
 
+const lost = { type: 'lost', reason: 'it was told to end at once', ranBy: 'the worker that ran the task' } as const
+
 /** Milliseconds for which tasks that never wait may hold the event loop. */
 const turnMs = 10
 
 /**
  * Runs tasks in this process, as Celery's gevent and eventlet pools do: right for tasks that wait for I/O. Nothing
  * here can stop code that does not yield: at its hard limit a task is reported as failed, and its slot stays taken
- * until the handler settles.
+ * until the handler settles. A pool without any other slot is not healthy.
  */
 export class AsyncPool implements TaskPool {
   readonly name: 'async' | 'solo'
   readonly concurrency: number
-  readonly healthy = true
   readonly forwardsEnvelopes = false
+  readonly runsInWorker = true
   readonly #trace: AsyncPoolOptions['trace']
   readonly #clock: Clock
   readonly #onReady: (() => void) | undefined
@@ -36,6 +38,8 @@ export class AsyncPool implements TaskPool {
   #running = 0
   /** Tasks that wait for something and have not been reported yet. */
   readonly #pending = new Set<TaskJob>()
+  /** Tasks that ran over their hard limit and have not settled. */
+  readonly #stuck = new Set<TaskJob>()
   #idle: Deferred<void> | undefined
   #yielding = false
   /** On the monotonic clock; until then tasks may be started without going back to the event loop. */
@@ -47,6 +51,14 @@ export class AsyncPool implements TaskPool {
     this.#trace = options.trace
     this.#clock = options.clock ?? systemClock
     this.#onReady = options.onReady
+  }
+
+  get healthy(): boolean {
+    return this.#stuck.size < this.concurrency
+  }
+
+  get stuck(): number {
+    return this.#stuck.size
   }
 
   get isBlocking(): boolean {
@@ -78,11 +90,16 @@ export class AsyncPool implements TaskPool {
   /** The handlers run on, but nobody waits for what comes of them. */
   async terminate(): Promise<void> {
     await this.recall()
-    for (const job of this.#pending) this.#report(job, { type: 'lost', reason: 'the worker was told to end at once' })
+    for (const job of this.#pending) this.#report(job, lost)
   }
 
   info(): Readonly<Record<string, unknown>> {
-    return { implementation: this.name, 'max-concurrency': this.concurrency, running: this.#running }
+    return {
+      implementation: this.name,
+      'max-concurrency': this.concurrency,
+      running: this.#running,
+      stuck: this.stuck,
+    }
   }
 
   /** Starts what waits while there are slots, and lets the event loop breathe where tasks never wait for anything. */
@@ -116,7 +133,7 @@ export class AsyncPool implements TaskPool {
       void outcome.then(
         (later) => this.#settled(job, { type: 'outcome', outcome: later }),
         // The tracer turns everything that a task throws into an outcome: this is an error of ours.
-        (error: unknown) => this.#settled(job, { type: 'lost', reason: `its tracer failed: ${String(error)}` }),
+        (error: unknown) => this.#settled(job, { type: 'untold', reason: `its tracer failed: ${String(error)}` }),
       )
     } else {
       this.#running--
@@ -126,7 +143,7 @@ export class AsyncPool implements TaskPool {
 
   #settled(job: TaskJob, result: JobResult): void {
     this.#running--
-    const wasStuck = !this.#pending.has(job)
+    const wasStuck = this.#stuck.delete(job)
     this.#report(job, result)
     this.#fill()
     if (wasStuck) this.#onReady?.()
@@ -152,9 +169,10 @@ export class AsyncPool implements TaskPool {
           job.onSoftTimeout()
         }),
       timeLimit !== undefined &&
-        this.#clock.schedule(timeLimit * 1_000, () =>
-          this.#report(job, { type: 'timeout', limit: timeLimit, stuck: true }),
-        ),
+        this.#clock.schedule(timeLimit * 1_000, () => {
+          this.#stuck.add(job)
+          this.#report(job, { type: 'timeout', limit: timeLimit, stuck: true })
+        }),
     ]
     try {
       return await this.#trace(job.readInput(), soft)

@@ -2,39 +2,14 @@ import { ImproperlyConfiguredError } from '@celery/app'
 import { closestName } from '@celery/promises'
 import { leastLevel } from '../task-log.ts'
 import type { WorkerContext } from '../worker-context.ts'
+import { isPath, type PoolKind, poolNames, pools } from './pool-names.ts'
 import type { PreforkPoolOptions } from './prefork-pool.ts'
 import type { TaskPool } from './task-pool.ts'
-
-/** Names of pools, Celery's own among them, and what each is here. */
-const pools = {
-  prefork: 'prefork',
-  processes: 'prefork',
-  threads: 'threads',
-  solo: 'solo',
-  async: 'async',
-  gevent: 'async',
-  eventlet: 'async',
-  custom: 'custom',
-} as const
-
-/** What `pool` may be, besides the path of a module; `custom` stands for such a path in the environment. */
-export const poolNames: readonly string[] = Object.keys(pools).filter((name) => name !== 'custom')
 
 export interface PoolEvents {
   /** The pool can run tasks, maybe again. */
   readonly onReady: () => void
 }
-
-/** Whether `name` is a pool of ours or may be the path of one. */
-export function isPoolName(name: unknown): boolean {
-  return typeof name === 'string' && (Object.hasOwn(pools, name) || isPath(name))
-}
-
-function isPath(name: string): boolean {
-  return /[./\\]/.test(name)
-}
-
-type PoolKind = (typeof pools)[keyof typeof pools]
 
 function kindOf(name: string): PoolKind {
   if (Object.hasOwn(pools, name)) return pools[name as keyof typeof pools]
@@ -113,7 +88,10 @@ export async function createPool(worker: WorkerContext, events: PoolEvents): Pro
     maxMemoryPerChildBytes: maxMemoryPerChild === undefined ? undefined : maxMemoryPerChild * 1_024,
     onReady: events.onReady,
     onChildError: (error) => logger.error(`pool: ${error.message}`),
-    onChildExit: (pid, reason) => logger.debug(`pool: process ${pid} ended with ${reason}`),
+    onChildExit: ({ child, problem, status }) => {
+      if (problem === undefined) logger.debug(`pool: ${child} ended with ${status}`)
+      else logger.warning(`pool: ${child} ended with ${status}; ${problem}`)
+    },
   }
   if (kind === 'threads') return (await import('./threads-pool.ts')).createThreadsPool(poolOptions)
   const { PreforkPool } = await import('./prefork-pool.ts')

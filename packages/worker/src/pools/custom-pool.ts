@@ -37,12 +37,13 @@ export async function createCustomPool(path: string, host: PoolHost): Promise<Ta
   if (missing.length > 0) throw notAPool(path, `made something without ${missing.join(', ')}`)
   // Without these nothing would ever be fetched, and nothing would say why.
   if (typeof pool?.healthy !== 'boolean') throw notAPool(path, 'made something whose healthy is neither true nor false')
-  if (!isCount(pool.concurrency)) throw notAPool(path, 'made something whose concurrency is no whole number from 1')
+  if (!isCount(pool.concurrency, 1)) throw notAPool(path, 'made something whose concurrency is no whole number from 1')
+  if (!isCount(pool.stuck ?? 0, 0)) throw notAPool(path, 'made something whose stuck is no whole number from 0')
   return pool as TaskPool
 }
 
-function isCount(value: unknown): boolean {
-  return Number.isInteger(value) && (value as number) >= 1
+function isCount(value: unknown, least: number): boolean {
+  return Number.isInteger(value) && (value as number) >= least
 }
 
 function notAPool(path: string, problem: string): ImproperlyConfiguredError {

@@ -2,9 +2,11 @@ import { createRequire } from 'node:module'
 import type { SettingsInput } from '@celery/app'
 import type { TraceInput } from '@celery/app/internal'
 import {
+  type ChildErrorInfo,
   type ChildExit,
   type JobLost,
   type JobOutcome,
+  type JobReplied,
   type PoolJob,
   ProcessPool,
   type ProcessPoolOptions,
@@ -29,7 +31,17 @@ export interface PreforkPoolOptions {
   readonly fair: boolean
   readonly onReady: () => void
   readonly onChildError: (error: Error) => void
-  readonly onChildExit: (pid: number, reason: string) => void
+  readonly onChildExit: (end: ChildEnd) => void
+}
+
+/** That a process or a thread of the pool has ended. */
+export interface ChildEnd {
+  /** `process 123` or `thread 4`. */
+  readonly child: string
+  /** Its exit status or the signal, and the error that ended it. */
+  readonly status: string
+  /** Why that is more than how such a child ends; `undefined` where it is just that. */
+  readonly problem: string | undefined
 }
 
 /** Handed to every child before its first task. */
@@ -95,7 +107,7 @@ export class PreforkPool implements TaskPool {
       events: {
         onChildReady: options.onReady,
         onError: (error) => options.onChildError(PoolStartError.from(name, error)),
-        onChildExit: (exit) => options.onChildExit(exit.pid, describeExit(exit)),
+        onChildExit: (exit) => options.onChildExit(childEnd(exit)),
       },
     })
   }
@@ -180,9 +192,9 @@ class PreforkJob implements PoolJob {
 function jobResult(outcome: JobOutcome): JobResult {
   switch (outcome.type) {
     case 'reply':
-      return { type: 'outcome', outcome: joinOutcome(outcome.header, outcome.body) }
+      return outcomeOf(outcome)
     case 'lost':
-      return { type: 'lost', reason: describeExit(outcome) }
+      return { type: 'lost', reason: describeExit(outcome), ...ranBy(outcome) }
     case 'timeout':
       return { type: 'timeout', limit: outcome.limitMs / 1_000, stuck: outcome.stuck === true }
     case 'recalled':
@@ -190,9 +202,47 @@ function jobResult(outcome: JobOutcome): JobResult {
     case 'killed':
       return { type: 'lost', reason: 'it was killed on request' }
     case 'failed':
-      // The tracer turns everything that a task throws into an outcome: this is an error of ours.
-      return { type: 'lost', reason: `its tracer failed: ${outcome.error.message}` }
+      return { type: 'untold', reason: whyUntold(outcome.error) }
   }
+}
+
+/** Never throws: the slot of the task would stay taken. */
+function outcomeOf({ body, header }: JobReplied): JobResult {
+  try {
+    return { type: 'outcome', outcome: joinOutcome(header, body) }
+  } catch (error) {
+    return { type: 'untold', reason: whyUntold(error as Error) }
+  }
+}
+
+/** The tracer turns everything that a task throws into an outcome: what fails is the way of the outcome from there. */
+function whyUntold({ message, name }: Pick<ChildErrorInfo, 'message' | 'name'>): string {
+  switch (name) {
+    case 'MessageTooLargeError':
+      return `result and follow-ups together are too large to leave its process (${message}); return less, or a reference to where the data is`
+    case 'EncodeError':
+      return `${message}; send plain data that is less deep`
+    default:
+      return `${name}: ${message}`
+  }
+}
+
+function childEnd(exit: ChildExit): ChildEnd {
+  return { child: nameOf(exit), status: describeExit(exit), problem: problems[exit.reason] }
+}
+
+/** Of the others somebody knows already: whoever told it to end, or how the pool or the task fared. */
+const problems: Partial<Record<ChildExit['reason'], string>> = {
+  lost: 'nobody had told it to',
+  unresponsive: 'it did not answer and was killed',
+}
+
+function nameOf({ pid, threadId }: ChildExit | JobLost): string {
+  return threadId === undefined ? `process ${pid}` : `thread ${threadId}`
+}
+
+function ranBy(lost: JobLost): { readonly ranBy?: string } {
+  return lost.threadId === undefined ? {} : { ranBy: `${nameOf(lost)}, which ran the task,` }
 }
 
 function describeExit({ exitCode, signal, error }: JobLost | ChildExit): string {

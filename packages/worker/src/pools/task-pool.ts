@@ -6,10 +6,17 @@ export interface TaskPool {
   readonly name: string
   /** Tasks run at the same time. */
   readonly concurrency: number
-  /** Whether it can run tasks now. */
+  /** Whether it can run tasks now. While it cannot nothing is fetched for it, and what waits in it is recalled. */
   readonly healthy: boolean
+  /**
+   * Slots that are taken by tasks that were reported as `timeout` and run on, because nothing can stop them. As much less
+   * is fetched for the pool. @defaultValue `0`
+   */
+  readonly stuck?: number
   /** Whether nothing is to be fetched while it is at work. */
   readonly isBlocking?: boolean
+  /** Whether tasks run in the worker's own process, which knows those declared after its start. @defaultValue `false` */
+  readonly runsInWorker?: boolean
   /** Whether it makes use of `TaskJob.envelope`. @defaultValue `false` */
   readonly forwardsEnvelopes?: boolean
   /** Resolves when it can. */
@@ -47,8 +54,10 @@ export interface TaskJob {
 
 export type JobResult =
   | { readonly type: 'outcome'; readonly outcome: TraceOutcome }
-  /** The process died while running it. */
-  | { readonly type: 'lost'; readonly reason: string }
+  /** What ran it died meanwhile. `ranBy` is its name in a sentence. @defaultValue `'the process that ran the task'` */
+  | { readonly type: 'lost'; readonly reason: string; readonly ranBy?: string }
+  /** It was run, and what came of it cannot be told: it is too large to leave its process, for example. It fails. */
+  | { readonly type: 'untold'; readonly reason: string }
   | { readonly type: 'timeout'; readonly limit: number; readonly stuck: boolean }
   /** It was never started. */
   | { readonly type: 'recalled' }

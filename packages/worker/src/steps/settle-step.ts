@@ -11,6 +11,7 @@ import {
   made,
   refusedRecord,
   settleGraceMs,
+  unsettledRecord,
   type WorkerContext,
 } from '../worker-context.ts'
 
@@ -45,6 +46,8 @@ export const settleStep: Step<WorkerContext> = {
       storer,
       domain: worker.broker?.domain,
       onRefused: (write, error) => refusedRecord(worker, write, error),
+      onUnsettled: (write, error) => unsettledRecord(worker, write, error),
+      onUnsent: (publications, error) => app.tracer.unsent(publications, error),
       onAbandoned: (delivery) => abandon(worker, settler, delivery),
     })
   },

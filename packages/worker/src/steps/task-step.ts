@@ -3,6 +3,7 @@ import { Consumer } from '@celery/messaging'
 import type { BrokerConnection } from '@celery/transport'
 import { TaskDispatcher } from '../dispatcher.ts'
 import { PoolWatch } from '../pool-watch.ts'
+import type { TaskPool } from '../pools/task-pool.ts'
 import { PrefetchWindow } from '../prefetch-window.ts'
 import { complain, describeError, made, type WorkerContext } from '../worker-context.ts'
 
@@ -61,7 +62,7 @@ export function taskStep(): Step<WorkerContext> {
         onError: (error) => logger.error(`pool: ${describeError(error)}`),
         onHealth: (healthy) => {
           if (healthy) logger.warning('the pool can run tasks again; taking messages')
-          else logger.critical('the pool cannot start a process; giving back what it has and taking no more messages')
+          else logger.critical(`${whyUnhealthy(pool)}; giving back what it has and taking no more messages`)
           if (healthy) worker.consumer?.wake()
         },
       })
@@ -90,6 +91,12 @@ function follow(worker: WorkerContext, current: BrokerConnection): void {
   worker.broker = current
   worker.logger.warning(`consuming again from ${worker.app.brokerAddress}`)
   worker.leases?.keep(current).catch((error: unknown) => worker.logger.error(`leases: ${describeError(error)}`))
+}
+
+function whyUnhealthy({ concurrency, name, stuck = 0 }: TaskPool): string {
+  if (stuck < concurrency) return `the pool cannot start a ${name === 'threads' ? 'thread' : 'process'}`
+  const slots = concurrency === 1 ? 'the only slot' : `each of the ${concurrency} slots`
+  return `${slots} of the pool is taken by a task that ran over its hard time limit and cannot be stopped: nothing runs here until one of them ends by itself or the worker is started anew`
 }
 
 function prefetchWindow({ app, concurrency, options }: WorkerContext): PrefetchWindow {

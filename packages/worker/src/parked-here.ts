@@ -1,0 +1,26 @@
+import type { TaskHeaders } from '@celery/protocol'
+
+/** So many are remembered at most: others may get what was parked here, and one that was forgotten is only told of twice. */
+const most = 1_000
+
+/** Tasks that this worker has received and left to the broker until a time: they are no news when they come again. */
+export class ParkedHere {
+  readonly #runs = new Set<string>()
+
+  add(headers: TaskHeaders): void {
+    this.#runs.add(runOf(headers))
+    if (this.#runs.size <= most) return
+    const [oldest] = this.#runs
+    this.#runs.delete(oldest as string)
+  }
+
+  /** Whether it was parked here; it is forgotten by that. */
+  take(headers: TaskHeaders): boolean {
+    return this.#runs.size > 0 && this.#runs.delete(runOf(headers))
+  }
+}
+
+/** The next run of a task has its id too. */
+function runOf({ id, retries }: TaskHeaders): string {
+  return `${retries} ${id}`
+}
