@@ -1,5 +1,7 @@
 #!/usr/bin/env node
 import { main } from '@celery/cli'
-import * as celery from '../dist/index.js'
 
-await main(process.argv, { newApp: () => new celery.Celery('default'), shellNames: celery })
+/** Only when a command needs it: many load it with the app's own module, and `--help` never does. */
+const load = () => import('../dist/index.js')
+
+await main(process.argv, { newApp: async () => new (await load()).Celery('default'), shellNames: load })

@@ -30,6 +30,7 @@ export {
   OperationalError,
   parseConfigOverrides,
   QueueNotFoundError,
+  type RateLimit,
   Reject,
   type RemoteTask,
   type RequestFailure,
@@ -66,6 +67,7 @@ export {
   type TaskRoutes,
   TimeLimitExceededError,
   UnknownCallOptionError,
+  UnreadableModuleError,
   WorkerLostError,
   workerDirect,
 } from '@celery/app'

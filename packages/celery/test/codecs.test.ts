@@ -106,7 +106,7 @@ describe('TASK-123 SER-003 SER-004 SER-005 SER-012 SER-013 a client, a worker an
   })
 
   test.each([
-    ['5.6', 'DateTime', 'Decimal'],
+    ['5.6', 'Date', 'Decimal'],
     ['5.2', 'String', 'String'],
     ['4.3', 'String', 'String'],
   ] as const)('SER-002 with fleetVersion %s a time arrives as %s', async (fleetVersion, time, amount) => {

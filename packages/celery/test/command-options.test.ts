@@ -199,7 +199,7 @@ describe.concurrent('a broker URL that cannot be used: what, and where it was gi
     [
       ['-b', 'redis://localhost', 'dead', 'list'],
       {},
-      /"redis:\/\/"[\s\S]*that of -b on the command line[\s\S]*no driver for Redis in this release/,
+      /"redis:\/\/": there is no driver for Redis in this release[\s\S]*that of -b on the command line/,
     ],
     [
       ['-A', 'tasks.mjs', 'call', 'add', '-a', '[1, 2]'],

@@ -49,6 +49,14 @@ true
     expect({ log, status }).toEqual({ log: '', status: 0 })
   })
 
+  test.each([
+    ['throws later', 'await Promise.reject(new Error("oops"))\n1\n'],
+    ['is no JavaScript', 'const 1\n'],
+    ['names what is not there', 'ad(2, 2)\n'],
+  ])('ends with 1 where a line %s', async (_what, lines) => {
+    expect((await shell(lines)).status).toBe(1)
+  })
+
   test('sends tasks and reads their results', async () => {
     const worker = folder.start(['-A', 'tasks.mjs', 'worker', '-P', 'solo', '-l', 'info'])
     await worker.untilLogged('ready.')
@@ -61,7 +69,7 @@ true
   test('an error is told and the next line is read; -T leaves out the names of tasks', async () => {
     const { output, status } = await shell('throw new Error("oops")\ntypeof add\ntypeof tasks["more.twice"]\n', '-T')
     expect(output).toBe("Uncaught Error: oops\n'undefined'\n'function'\n")
-    expect(status).toBe(0)
+    expect(status).toBe(1)
   })
 })
 

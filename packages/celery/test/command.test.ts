@@ -31,6 +31,12 @@ beforeAll(() => {
 app.task('celery.inner', () => null)
 app.conf.taskQueues = ['mail', { name: 'feeds', exchange: 'media', exchangeType: 'topic', routingKey: 'feed.*' }]`,
   )
+  write(
+    'hostile.mjs',
+    `${app}
+app.task('echo', (value) => value)
+app.task('fail', (message) => { throw new TypeError(message) })`,
+  )
   write('no-app.mjs', 'export const x = 1')
   write('throws.mjs', "import './tasks.mjs'\nthrow new Error('cannot be loaded today')")
   write('imports-nothing.mjs', "import 'a-package-that-is-not-there'")
@@ -53,6 +59,8 @@ async function celery(...args: readonly string[]) {
   return { status, output: command.output, log: command.log }
 }
 
+const withoutAll = ['--without-gossip', '--without-mingle', '--without-heartbeat']
+
 describe.concurrent('a command line that cannot be carried out: status 64, and what is wrong', () => {
   test.each([
     [['-A', 'nothing', 'worker'], /cannot find the app module "nothing"[\s\S]*nothing\.ts[\s\S]*nothing\.mjs/],
@@ -60,7 +68,7 @@ describe.concurrent('a command line that cannot be carried out: status 64, and w
     [['-A', 'tasks.mjs:other', 'worker'], /no Celery app named "other"; it exports app/],
     [['worker'], /which app\?[\s\S]*-A/],
     [['-A', 'tasks.mjs', 'worker', '-P', 'fibers'], /prefork, processes, threads, solo, async/],
-    [['-A', 'tasks.mjs', 'worker', '-c', '0'], /whole number of at least 1/],
+    [['-A', 'tasks.mjs', 'worker', '-c', '1.5'], /whole number, 0 or more/],
     [['-A', 'tasks.mjs', 'worker', '-l', 'loud'], /one of DEBUG, INFO/],
     [['-A', 'tasks.mjs', 'worker', '--time-limit', '-1'], /must not be negative/],
     [['-A', 'tasks.mjs', 'worker', '-O', 'quick'], /one of default, fair/],
@@ -70,6 +78,9 @@ describe.concurrent('a command line that cannot be carried out: status 64, and w
     [['-A', 'tasks.mjs', 'worker', '--uid', 'nobody-of-that-name'], /there is no user/],
     [['-A', 'tasks.mjs', 'worker', '-E'], /--task-events: there is no support for events yet/],
     [['-A', 'tasks.mjs', 'worker', '--autoscale', '4,2'], /--autoscale: there is no support/],
+    [['-A', 'tasks.mjs', 'worker', '--heartbeat-interval', '2'], /--heartbeat-interval: there is no support/],
+    // Those that turn off what is not there are accepted: the next one is at fault.
+    [['-A', 'tasks.mjs', 'worker', ...withoutAll, '--autoscale', '4,2'], /--autoscale: there is no support/],
     [['-A', 'tasks.mjs', 'worker', '--', 'nonsense'], /NAME=VALUE/],
     [['-A', 'tasks.mjs', 'worker', '--nonsense'], /unknown option '--nonsense'/],
     [['-A', 'tasks.mjs', 'call', 'add', '-a', '{}'], /must be an array in JSON/],
@@ -146,6 +157,29 @@ describe('call and result', () => {
     expect(unknown.log).toContain('nothing is known of task unknown')
     const late = await celery('-A', 'tasks.mjs', 'result', 'unknown', '--wait', '0.1')
     expect(late.status).toBe(1)
+  })
+
+  test('H-32 prints nothing of a result or an error that a terminal would obey', async () => {
+    const call = async (name: string, value: unknown): Promise<string> => {
+      const args = ['-a', JSON.stringify([value]), '--queue', 'hostile']
+      return (await celery('-A', 'hostile.mjs', 'call', name, ...args)).output.trim()
+    }
+    const text = await call('echo', 'one\n\u001b[2Jtwo\u202e')
+    const data = await call('echo', { '\u001b[2J\u202e': ['\u009b2J\u2028'] })
+    const error = await call('fail', '\u001b]0;mine\u0007\r\nFAILURE: \u202eno')
+    const worker = start('-A', 'hostile.mjs', 'worker', '-P', 'solo', '-Q', 'hostile', '-l', 'info')
+    await worker.untilLogged('raised')
+    worker.signal('SIGTERM')
+    await worker.exit()
+    const result = (...args: readonly string[]) => celery('-A', 'hostile.mjs', 'result', ...args)
+    expect(await result(text)).toMatchObject({ status: 0, output: 'one\n\\x1b[2Jtwo\\u202e\n' })
+    const outputs = [await result(data), await result(error), await result(error, '--traceback')]
+    expect(outputs.map(({ status }) => status)).toEqual([0, 1, 1])
+    expect(outputs[1]?.output).toBe('FAILURE: TypeError: \\x1b]0;mine\\x07\\r\nFAILURE: \\u202eno\n')
+    expect(outputs[2]?.output).toContain('TypeError: \\x1b]0;mine\\x07\\r\nFAILURE: \\u202eno\n    at ')
+    const printed = outputs.map(({ output }) => output).join('')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what this is about.
+    expect(printed).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u202e]/)
   })
 })
 

@@ -90,12 +90,12 @@ test(
       others.push(await scene.send('add', n, 1))
       await sleep(20)
     }
-    expect(await scene.outcome(poison)).toMatch(/^FAILURE WorkerLostError: .*6 lost workers/)
+    expect(await scene.outcome(poison)).toMatch(/^FAILURE WorkerLostError: the message came back 6 times/)
     expect(scene.starts(poison)).toHaveLength(6)
     expect(await Promise.all(others.map((id) => scene.value(id)))).toEqual(others.map((_, n) => n + 1))
     // Where it died nothing else ran, so that nothing else runs twice (P-2).
     for (const id of others) expect(scene.starts(id)).toHaveLength(1)
-    expect((await scene.deadLetters())[0]?.deadReason).toContain('lost workers')
+    expect((await scene.deadLetters())[0]?.deadReason).toContain('came back 6 times')
     await scene.untilEmpty()
   },
   longMs,

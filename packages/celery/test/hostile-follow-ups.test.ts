@@ -56,3 +56,38 @@ describe.each([
     await hostile.expectNothingPolluted()
   })
 })
+
+describe('P-2 with reliability "safe", of a pool of processes', () => {
+  let hostile: HostileScene
+  beforeAll(async () => {
+    hostile = await HostileScene.open({ settings: { reliability: 'safe' } }, '-c', '2', '-P', 'prefork')
+  })
+  afterAll(async () => {
+    const status = await hostile.worker.stop()
+    await hostile[Symbol.asyncDispose]()
+    expect(status).toBe(0)
+  })
+
+  test('a task whose message has a header as deep as may be is tried again as often as it asks for', async () => {
+    const { scene } = hostile
+    let deep: unknown = 'down here'
+    for (let depth = 0; depth < 97; depth++) deep = { in: deep }
+    await hostile.put(envelope({ headers: { id: 'deep', task: 'once-more', deep }, body: '[[], {}, {}]' }))
+    expect(await scene.outcome('deep')).toBe('SUCCESS done')
+    expect(scene.starts('deep')).toHaveLength(2)
+    await scene.untilEmpty()
+  })
+
+  test('a task whose result is too large to leave its process is run once, and fails', async () => {
+    const { scene, worker } = hostile
+    const id = await scene.send('text', 256 * 1024 * 1024)
+    const failure = await scene.outcome(id)
+    expect(failure).toMatch(
+      /^FAILURE .*OutcomeUntoldError.* result and follow-ups together are too large to leave its process/,
+    )
+    expect(failure).toContain('return less, or a reference to where the data is')
+    expect(scene.starts(id)).toHaveLength(1)
+    expect(worker.log).not.toContain('ended before it')
+    expect(await scene.value(await scene.send('add', 2, 3))).toBe(5)
+  })
+})

@@ -5,6 +5,7 @@ import { envelope, HostileScene } from './hostile-scene.ts'
 /** What a program with access to the broker's file might write there, or a disk that forgets. */
 const contents: readonly [what: string, sql: string][] = [
   ['H-05 bytes that are not UTF-8', `x'7b2261223a22fffe227d'`],
+  ['H-05 text that is not UTF-8', `CAST(x'7b2261223a22fffe227d' AS TEXT)`],
   ['H-05 text with NUL in it', `CAST(x'7b2200226122003a317d' AS TEXT)`],
   ['H-01 bytes', `x'00ff00ff'`],
   ['H-01 a number', `12345678901234567890`],

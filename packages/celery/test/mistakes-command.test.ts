@@ -17,6 +17,7 @@ const files: Readonly<Record<string, string>> = {
   'two-apps.js': `${header}export const one = new Celery('one')\nexport const two = new Celery('two')\n`,
   'throws.js': `${app}\nthrow new Error('PAYMENT_KEY is not set')\n`,
   'starts-worker.js': `${app}await app.startWorker({ appModule: import.meta.url, pool: 'prefork', concurrency: 1 })\n`,
+  'starts-worker.ts': `${app}await app.startWorker({ appModule: import.meta.url, pool: 'prefork', concurrency: 1 })\n`,
   'syntax.ts': `${header}export const app = new Celery('shop'\n`,
   'slip.js': `${header}export const app = new Celery('shop', { settings: { taskAckLate: true } })\n`,
   'redis.js': `${header}export const app = new Celery('shop', { broker: 'redis://user:secret@localhost/0' })\n`,
@@ -26,8 +27,24 @@ const files: Readonly<Record<string, string>> = {
   'no-package.js': `import 'left-pad-but-not-there'\n${app}`,
   'common.js': "const { Celery } = require('celery')\nmodule.exports = { app: new Celery('shop') }\n",
   'twice.js': `${app}app.task('add', () => 1)\napp.task('add', () => 2)\n`,
+  // As after a build, where one path still names what it was made of.
+  'built.js': `${header}export const app = new Celery('shop', { include: ['./typed.ts'] })\n`,
+  'configured.js': `${app}await app.configFromObject('./settings.ts')\n`,
+  'imports-typed.js': `${app}import './typed.ts'\n`,
+  'typed.ts': `import { app } from './built.js'\napp.task('add', (x: number, y: number): number => x + y)\n`,
+  'settings.ts': 'export const taskTimeLimit: number = 10\n',
+  'limits.js': `${app}app.task('add', () => 1, { softTimeLimit: 5, timeLimit: 1 })\n`,
+  'common/package.json': '{ "type": "commonjs" }',
+  'common/tasks.js': app,
+  'includes-common.js': `${header}export const app = new Celery('shop', { include: ['./common/tasks.js'] })\n`,
   'rate.js': `${app}app.task('add', () => 1, { rateLimit: 'often' })\n`,
 }
+
+const commonJs =
+  'it is read as CommonJS: put "type": "module" into the nearest package.json, or name the file .mts or .mjs'
+
+/** Some versions of Node warn of it in words of their own first. */
+const withoutWarnings = { NODE_NO_WARNINGS: '1' }
 
 interface Mistake {
   readonly args: readonly string[]
@@ -107,6 +124,66 @@ const mistakes: readonly Mistake[] = [
     ],
   },
   {
+    args: ['-A', 'starts-worker.ts', 'worker'],
+    status: 1,
+    says: [
+      'celery: no broker is configured; using the embedded one in FOLDER/.celery/queue.db',
+      'celery: cannot load FOLDER/starts-worker.ts:',
+      'PoolStartError: the pool prefork cannot start: file://FOLDER/starts-worker.ts cannot be imported: ImproperlyConfigured: a pool process cannot start a worker: name a module that only creates the app and its tasks, and start the worker in another one',
+    ],
+  },
+  {
+    args: ['-A', 'tasks.js', '--config', 'nope', 'worker'],
+    status: 1,
+    says: [
+      'celery: cannot find the module "nope" to import; looked for FOLDER/nope, then for a package of that name installed in FOLDER; give its path from the working directory, or the name of an installed package',
+      'The module is that of --config on the command line.',
+    ],
+  },
+  {
+    args: ['-A', 'tasks.js', 'call', 'tasks.add'],
+    env: { CELERY_CONFIG_MODULE: './nope.js:production' },
+    status: 1,
+    says: [
+      'celery: cannot find the module "./nope.js" to import; looked for FOLDER/nope.js; give its path from the working directory, or the name of an installed package',
+      'The module is that of CELERY_CONFIG_MODULE in the environment.',
+    ],
+  },
+  {
+    args: ['-A', 'tasks.js', 'worker', '--time-limit', '1', '--soft-time-limit', '5'],
+    status: 1,
+    says: ['celery: the worker option softTimeLimit must be at most its option timeLimit, which is 1, not 5'],
+  },
+  {
+    args: ['-A', 'limits.js', 'worker'],
+    status: 1,
+    says: [
+      'celery: cannot load FOLDER/limits.js:',
+      'ImproperlyConfigured: the option softTimeLimit of the task "add" must be at most its timeLimit, which is 1, not 5',
+      '    at file://FOLDER/limits.js:3:5',
+    ],
+  },
+  {
+    args: ['-A', 'common/tasks.js', 'worker'],
+    env: withoutWarnings,
+    status: 1,
+    says: [
+      'celery: cannot load FOLDER/common/tasks.js:',
+      'FOLDER/common/tasks.js:1',
+      "import { Celery } from 'celery'",
+      '^^^^^^',
+      '',
+      'SyntaxError: Cannot use import statement outside a module',
+      commonJs,
+    ],
+  },
+  {
+    args: ['-A', 'includes-common.js', 'worker'],
+    env: withoutWarnings,
+    status: 1,
+    says: [`celery: cannot import FOLDER/common/tasks.js: Cannot use import statement outside a module; ${commonJs}`],
+  },
+  {
     args: ['-A', 'syntax.ts', 'worker'],
     status: 1,
     says: ['celery: cannot load FOLDER/syntax.ts:', /Error: /, /syntax\.ts|Expected/],
@@ -124,9 +201,8 @@ const mistakes: readonly Mistake[] = [
     args: ['-A', 'redis.js', 'worker'],
     status: 1,
     says: [
-      `celery: no transport for broker URLs that begin with "redis://"; known are memory, sqlite; correct the URL, or register a driver for it`,
+      `celery: no transport for broker URLs that begin with "redis://": there is no driver for Redis in this release; known are memory, sqlite; correct the URL, or register a driver for it`,
       'The broker URL is that of the setting brokerUrl of the app in FOLDER/redis.js.',
-      'There is no driver for Redis in this release.',
     ],
   },
   {
@@ -201,7 +277,7 @@ const mistakes: readonly Mistake[] = [
     args: ['-A', 'tasks.js', 'worker', '-c', '-2'],
     status: 64,
     says: [
-      "error: option '-c, --concurrency <number>' argument '-2' is invalid. It must be a whole number of at least 1.",
+      "error: option '-c, --concurrency <number>' argument '-2' is invalid. It must be a whole number, 0 or more.",
       '(--help shows what there is)',
     ],
   },
@@ -283,6 +359,38 @@ const mistakes: readonly Mistake[] = [
   },
 ]
 
+const javaScriptAlone = `Node ${process.version} reads JavaScript alone: name the compiled module, or start with TypeScript (npx tsx program.ts, celery -A ./tasks.ts)`
+
+/** On a Node that reads no TypeScript. */
+const ofTypeScript: readonly Mistake[] = [
+  {
+    args: ['-A', 'built.js', 'worker'],
+    status: 1,
+    says: [
+      `celery: cannot import FOLDER/typed.ts: Unknown file extension ".ts" for FOLDER/typed.ts; ${javaScriptAlone}`,
+    ],
+  },
+  {
+    args: ['-A', 'configured.js', 'worker'],
+    status: 1,
+    says: [
+      'celery: cannot load FOLDER/configured.js:',
+      `UnreadableModuleError: cannot import FOLDER/settings.ts: Unknown file extension ".ts" for FOLDER/settings.ts; ${javaScriptAlone}`,
+      '    at async file://FOLDER/configured.js:3:1',
+    ],
+  },
+  {
+    args: ['-A', 'imports-typed.js', 'worker'],
+    status: 1,
+    says: [
+      'celery: cannot load FOLDER/imports-typed.js:',
+      'TypeError [ERR_UNKNOWN_FILE_EXTENSION]: Unknown file extension ".ts" for FOLDER/typed.ts',
+      javaScriptAlone,
+    ],
+  },
+]
+const readsTypeScript = ((process.features as { typescript?: unknown }).typescript ?? false) !== false
+
 const packageFolder = fileURLToPath(new URL('..', import.meta.url))
 const workspace = fileURLToPath(new URL('../../..', import.meta.url))
 let folder: string
@@ -290,6 +398,7 @@ let folder: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'celery-mistakes-'))
   mkdirSync(join(folder, 'node_modules'))
+  mkdirSync(join(folder, 'common'))
   symlinkSync(packageFolder, join(folder, 'node_modules', 'celery'))
   for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content)
 })
@@ -297,12 +406,15 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe.concurrent('a mistake on the command line, or in the module that it names', () => {
-  test.each(mistakes)('celery $args', async ({ args, env, says, status }) => {
-    const command = new CeleryProcess(args, { ...environment(), ...env }, folder)
-    expect(await command.exit()).toBe(status)
-    const lines = told(command.log)
-    expect(lines).toEqual(says.map((line) => (line instanceof RegExp ? expect.stringMatching(line) : line)))
-  })
+  test.each([...mistakes, ...(readsTypeScript ? [] : ofTypeScript)])(
+    'celery $args',
+    async ({ args, env, says, status }) => {
+      const command = new CeleryProcess(args, { ...environment(), ...env }, folder)
+      expect(await command.exit()).toBe(status)
+      const lines = told(command.log)
+      expect(lines).toEqual(says.map((line) => (line instanceof RegExp ? expect.stringMatching(line) : line)))
+    },
+  )
 })
 
 /** Of this process, without what would say something to the command. */
@@ -313,10 +425,14 @@ function environment(): NodeJS.ProcessEnv {
 
 /** As who has installed the packages sees it: without our own lines of a stack, which lie in `node_modules` then. */
 function told(log: string): readonly string[] {
-  return log
-    .replaceAll(folder, 'FOLDER')
-    .replaceAll(`file://${workspace}`, 'WORKSPACE/')
-    .trimEnd()
-    .split('\n')
-    .filter((line) => !/^ {4}at .*WORKSPACE\//.test(line) && !line.includes('running as root'))
+  return (
+    log
+      .replaceAll(folder, 'FOLDER')
+      .replaceAll(`file://${workspace}`, 'WORKSPACE/')
+      // With the source maps of tsx.
+      .replaceAll(workspace, 'WORKSPACE/')
+      .trimEnd()
+      .split('\n')
+      .filter((line) => !/^ {4}at .*WORKSPACE\//.test(line) && !line.includes('running as root'))
+  )
 }

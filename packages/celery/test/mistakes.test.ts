@@ -4,11 +4,11 @@ import { describe, expect, test } from 'vitest'
 const mistakes: readonly (readonly [program: string, message: string])[] = [
   [
     'a broker that no package is there for',
-    'UnknownTransportError: no transport for broker URLs that begin with "redis://"; known are memory, sqlite; correct the URL, or register a driver for it',
+    'UnknownTransportError: no transport for broker URLs that begin with "redis://": there is no driver for Redis in this release; known are memory, sqlite; correct the URL, or register a driver for it',
   ],
   [
     'a result store that no package is there for',
-    'UnknownBackendError: no result backend is registered for "redis://" (registered are memory, cache+memory, sqlite), check the URL or register its driver',
+    'UnknownBackendError: no result backend is registered for "redis://": there is no driver for Redis in this release (registered are memory, cache+memory, sqlite), check the URL or register its driver',
   ],
   [
     'a slip in the scheme of the broker',
@@ -158,6 +158,7 @@ const mistakes: readonly (readonly [program: string, message: string])[] = [
     'a worker of another queue',
     'ResultTimeoutError: no result of add[ID] after 0.2 s: its state is PENDING, nothing was heard of it; is a worker running and consuming the queue "celery", and does the task keep its result?',
   ],
+  ['a slip in an option of get()', 'TypeError: get() has no option "timeot"; did you mean timeout?'],
   ['a number in place of the options of get()', 'TypeError: get() takes options: get({ timeout: 10 })'],
   [
     'waiting for a task inside a task',
@@ -182,7 +183,7 @@ const mistakes: readonly (readonly [program: string, message: string])[] = [
   ],
   [
     'a negative number of processes',
-    'ImproperlyConfigured: the worker option concurrency must be a whole number of at least 1, not -2',
+    'ImproperlyConfigured: the worker option concurrency must be a whole number, 0 or more, not -2',
   ],
   [
     'one queue that is not in a list',

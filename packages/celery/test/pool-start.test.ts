@@ -1,4 +1,5 @@
 import { pathToFileURL } from 'node:url'
+import type { PoolName } from '@celery/worker'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Celery } from '../src/index.ts'
 import { CommandFolder } from './command-folder.ts'
@@ -20,7 +21,7 @@ beforeAll(() => {
 afterAll(() => folder[Symbol.dispose]())
 
 /** What a worker says that cannot start its pool, without what differs between two runs. */
-async function told(pool: string, file: string): Promise<unknown> {
+async function told(pool: PoolName, file: string): Promise<unknown> {
   const app = new Celery('shop', { broker: `sqlite:///${folder.broker}`, notify: () => {}, setAsCurrent: false })
   onTestFinished(() => app.close())
   const appModule = pathToFileURL(`${folder.path}/${file}`).href
@@ -42,11 +43,11 @@ const cases: [file: string, says: string][] = [
 if (((process.features as { typescript?: unknown }).typescript ?? false) === false) {
   cases.push([
     'typed.ts',
-    `cannot be imported: TypeError [ERR_UNKNOWN_FILE_EXTENSION]: Unknown file extension ".ts" for FOLDER/typed.ts; Node ${process.version} reads JavaScript alone: run the program with tsx (npx tsx program.ts), or name the compiled module`,
+    `cannot be imported: TypeError [ERR_UNKNOWN_FILE_EXTENSION]: Unknown file extension ".ts" for FOLDER/typed.ts; Node ${process.version} reads JavaScript alone: name the compiled module, or start with TypeScript (npx tsx program.ts, celery -A ./tasks.ts)`,
   ])
 }
 
-describe.each(['prefork', 'threads'])(
+describe.each(['prefork', 'threads'] as const)(
   'a pool %s whose app cannot be loaded says what is wrong with the module',
   (pool) => {
     test.each(cases)('%s', { timeout: 120_000 }, async (file, says) => {

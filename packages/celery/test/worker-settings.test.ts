@@ -34,15 +34,39 @@ describe.each(pools)('the pool %s', (pool) => {
   })
 })
 
-test('CONF-026 with taskAcksOnTimeout off, what ran over its limit comes back', async () => {
-  await using scene = new Scene({ settings: { taskAcksLate: true, taskAcksOnTimeout: false } })
-  await scene.startWorker('-c', '1')
-  const { id } = await scene.client.sendTask('blocked-until-released', [], { timeLimit: 0.5 })
-  await scene.untilStarted(id, 2)
-  expect(await scene.state(id)).toBe('FAILURE')
-  scene.release()
-  await scene.untilEmpty()
-  expect(await scene.outcome(id)).toBe('SUCCESS null')
+describe('CONF-026 with taskAcksOnTimeout off, what ran over its limit comes back', () => {
+  const settings = { taskAcksLate: true, taskAcksOnTimeout: false, maxRedeliveries: 2 }
+  const slow = async ({ client }: Scene): Promise<string> => {
+    const linkError = client.signature('add', [' failed'], { taskId: 'errback' })
+    return (await client.sendTask('blocked-until-released', [], { timeLimit: 0.5, linkError })).id
+  }
+
+  test('has not failed, and calls nobody back where it ends in time after all', async () => {
+    await using scene = new Scene({ settings })
+    await scene.startWorker('-c', '1')
+    const id = await slow(scene)
+    await scene.untilStarted(id, 2)
+    expect(await scene.state(id)).toBe('PENDING')
+    scene.release()
+    expect(await scene.outcome(id)).toBe('SUCCESS null')
+    await scene.untilEmpty()
+    expect(scene.starts('errback')).toEqual([])
+  })
+
+  test('fails when it has come back too often, and calls its errbacks then and once', async () => {
+    await using scene = new Scene({ settings })
+    await scene.startWorker('-c', '1')
+    const id = await slow(scene)
+    expect(await scene.outcome(id)).toMatch(/^FAILURE WorkerLostError: the message came back 3 times/)
+    expect(scene.starts(id)).toHaveLength(3)
+    expect(await scene.value('errback')).toBe(`${id} failed`)
+    const dead = await scene.deadLetters()
+    expect(dead.map(({ deadReason }) => deadReason)).toEqual([
+      'the message came back 3 times: its workers were lost, or its task timed out or gave it back',
+    ])
+    await scene.untilEmpty()
+    expect(scene.starts('errback')).toHaveLength(1)
+  })
 })
 
 test('CONF-025 with taskAcksOnFailure off, what failed is a dead letter', async () => {

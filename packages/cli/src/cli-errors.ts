@@ -1,3 +1,4 @@
+import { moduleHint } from '@celery/app/internal'
 import { CeleryError } from '@celery/promises'
 import { ownFrames } from './own-frames.ts'
 
@@ -8,7 +9,8 @@ export class AppImportError extends CeleryError {
   readonly file: string
 
   constructor(file: string, cause: unknown) {
-    super(`cannot load ${file}:\n${ownFrames(cause)}`, { cause })
+    const lines = [`cannot load ${file}:`, ownFrames(cause), moduleHint(cause)]
+    super(lines.filter((line) => line !== undefined).join('\n'), { cause })
     this.file = file
   }
 }

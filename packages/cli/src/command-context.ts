@@ -3,21 +3,22 @@ import { applyGlobalOptions, type GlobalFlags } from './global-options.ts'
 import { type LoadedApp, loadApp } from './load-app.ts'
 import { UsageError } from './usage-error.ts'
 
-/** What the command needs from whoever runs it. */
+type ShellNames = Readonly<Record<string, unknown>>
+
+/** What the command needs from whoever runs it. Functions, as most commands need none of it. */
 export interface CommandOptions {
   /** The app that commands are about where no `-A` is given. */
   readonly app?: Celery
   /** Makes an app for commands that are about a broker only, given by its URL. @defaultValue there is none: `-A` is needed */
-  readonly newApp?: () => Celery
-  /** What `celery shell` has by name, besides the app and its tasks. */
-  readonly shellNames?: Readonly<Record<string, unknown>>
+  readonly newApp?: () => Celery | Promise<Celery>
+  /** Gives what `celery shell` has by name, besides the app and its tasks. @defaultValue nothing */
+  readonly shellNames?: () => ShellNames | Promise<ShellNames>
 }
 
 /** One run of the command: its options, the app, and how it will end. */
 export class CommandContext implements AsyncDisposable {
   /** Exit status. */
   status = 0
-  readonly shellNames: Readonly<Record<string, unknown>>
   readonly #options: CommandOptions
   readonly #flags: () => GlobalFlags
   #opened: LoadedApp | undefined
@@ -25,11 +26,14 @@ export class CommandContext implements AsyncDisposable {
   constructor(options: CommandOptions, flags: () => GlobalFlags) {
     this.#options = options
     this.#flags = flags
-    this.shellNames = options.shellNames ?? {}
   }
 
   get flags(): GlobalFlags {
     return this.#flags()
+  }
+
+  async shellNames(): Promise<ShellNames> {
+    return (await this.#options.shellNames?.()) ?? {}
   }
 
   /** What `openApp` has opened. */
@@ -57,14 +61,14 @@ export class CommandContext implements AsyncDisposable {
       // It was made before the environment was changed.
       if (broker !== undefined) given.conf.brokerUrl = broker
       if (resultBackend !== undefined) given.conf.resultBackend = resultBackend
-      return { app: given, location: undefined, execArgv: process.execArgv }
+      return { app: given, location: undefined }
     }
     const { CELERY_BROKER_URL, CELERY_CONFIG_MODULE } = process.env
     if (newApp === undefined || (broker ?? config ?? CELERY_BROKER_URL ?? CELERY_CONFIG_MODULE) === undefined) {
       throw new UsageError('which app? Name its module with -A, for example: celery -A ./tasks.ts worker')
     }
-    const app = newApp()
+    const app = await newApp()
     await app.configure()
-    return { app, location: undefined, execArgv: process.execArgv }
+    return { app, location: undefined }
   }
 }

@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline/promises'
 import { UsageError } from './usage-error.ts'
 
 /** Where to ask. */
@@ -18,6 +17,7 @@ export async function confirm(
   if (!input.isTTY || !output.isTTY) {
     throw new UsageError(`${what} There is no terminal to ask at: say -f if that is what you want`)
   }
+  const { createInterface } = await import('node:readline/promises')
   const terminal = createInterface({ input, output })
   try {
     const answer = await terminal.question(`${what} There is no undo.\nAre you sure? [yes/no] `)

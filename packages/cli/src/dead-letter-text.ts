@@ -1,5 +1,5 @@
 import type { DeadLetter } from '@celery/app'
-import { printable } from './printable.ts'
+import { printable } from '@celery/app/internal'
 
 /** Most bytes of a body that are shown. */
 const bodyBytes = 1_024

@@ -1,5 +1,6 @@
 import { CeleryError } from '@celery/promises'
 import type { CommandContext } from './command-context.ts'
+import { describeConfigOrigin } from './config-origin.ts'
 import { describeUrlOrigin } from './url-origin.ts'
 
 /** Exit statuses of `sysexits.h`, as Celery's. */
@@ -26,7 +27,10 @@ export function exitStatus(error: unknown): number {
 /** An error of ours in its own words, and where what is wrong was said; a foreign one with its stack. */
 export function describeFailure(error: unknown, context: CommandContext): string {
   if (!CeleryError.is(error)) return error instanceof Error ? (error.stack ?? error.message) : String(error)
-  const hints = chainOf(error).map((each) => describeUrlOrigin(each, context))
+  const hints = chainOf(error).flatMap((each) => [
+    describeUrlOrigin(each, context),
+    describeConfigOrigin(each, context),
+  ])
   return [error.message, ...hints.filter((hint) => hint !== undefined)].join('\n')
 }
 

@@ -1,6 +1,6 @@
 import { pathToFileURL } from 'node:url'
 import type { Celery } from '@celery/app'
-import { ambiguousApps, findApp } from '@celery/app/internal'
+import { ambiguousApps, exportNames, findApp } from '@celery/app/internal'
 import { AppImportError } from './cli-errors.ts'
 import { type AppLocation, findAppModule, findModuleBelow } from './find-module.ts'
 import { prepareFor } from './load-typescript.ts'
@@ -10,8 +10,6 @@ export interface LoadedApp {
   readonly app: Celery
   /** The module that it came from; `undefined` for one that was made without a module. */
   readonly location: AppLocation | undefined
-  /** Flags with which a child process can load the same module. */
-  readonly execArgv: readonly string[]
 }
 
 /**
@@ -26,17 +24,17 @@ export async function loadApp(spec: string, from: string = process.cwd()): Promi
   return found
 }
 
-interface LoadedModule extends Pick<LoadedApp, 'execArgv'> {
+interface LoadedModule {
   readonly location: AppLocation
   readonly module: Readonly<Record<string, unknown>>
 }
 
 async function loadModule(location: AppLocation): Promise<LoadedModule> {
-  const execArgv = await prepareFor(location.file)
-  return { location, execArgv, module: await importFile(location.file) }
+  await prepareFor(location.file)
+  return { location, module: await importFile(location.file) }
 }
 
-function findIn({ execArgv, location, module }: LoadedModule): LoadedApp | undefined {
+function findIn({ location, module }: LoadedModule): LoadedApp | undefined {
   const several = location.exportName === undefined ? ambiguousApps(module) : []
   if (several.length > 0) {
     throw new UsageError(
@@ -44,7 +42,7 @@ function findIn({ execArgv, location, module }: LoadedModule): LoadedApp | undef
     )
   }
   const app = findApp(module, location.exportName)
-  return app === undefined ? undefined : { app, location, execArgv }
+  return app === undefined ? undefined : { app, location }
 }
 
 /** As in Celery, the module `celery` below one that has no app itself. */
@@ -62,7 +60,7 @@ async function importFile(file: string): Promise<Readonly<Record<string, unknown
 }
 
 function describeMissing({ location, module }: LoadedModule): string {
-  const exports = Object.keys(module)
+  const exports = exportNames(module)
   const found = exports.length === 0 ? 'it exports nothing' : `it exports ${exports.join(', ')}`
   const wanted = location.exportName === undefined ? 'no Celery app' : `no Celery app named "${location.exportName}"`
   return `${location.file} exports ${wanted}; ${found}. Export it: export const app = new Celery('name')`

@@ -45,6 +45,13 @@ export function parseCountOption(text: string): number {
   return value
 }
 
+/** A number of which 0 means something of its own. */
+export function parseSizeOption(text: string): number {
+  const value = parseNumberOption(text)
+  if (!Number.isInteger(value) || value < 0) throw new InvalidArgumentError('It must be a whole number, 0 or more.')
+  return value
+}
+
 /** Words separated by commas. */
 export function parseListOption(text: string): readonly string[] {
   return text

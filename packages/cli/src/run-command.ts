@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { writeToStderr } from '@celery/app/internal'
+import { printableLines, writeToStderr } from '@celery/app/internal'
 import { Command, CommanderError } from 'commander'
 import { CommandContext, type CommandOptions } from './command-context.ts'
 import { callCommand } from './commands/call.ts'
@@ -41,7 +41,8 @@ export async function runCommand(args: readonly string[], options: CommandOption
     return context.status
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : exitUsage
-    writeToStderr(`celery: ${describeFailure(error, context)}\n`)
+    // It may say what a message or a stored result said.
+    writeToStderr(`celery: ${printableLines(describeFailure(error, context))}\n`)
     return exitStatus(error)
   }
 }

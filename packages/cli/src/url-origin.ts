@@ -34,23 +34,6 @@ const kinds: Readonly<Record<string, UrlKind>> = {
   ERR_CELERY_BACKEND_UNAVAILABLE: results,
 }
 
-/** Celery's brokers and stores that there is nothing for in this release, by scheme. */
-const notYet: Readonly<Record<string, string>> = {
-  amqp: 'RabbitMQ',
-  amqps: 'RabbitMQ',
-  pyamqp: 'RabbitMQ',
-  rpc: 'RabbitMQ',
-  redis: 'Redis',
-  rediss: 'Redis',
-  sentinel: 'Redis Sentinel',
-  sqs: 'Amazon SQS',
-  zookeeper: 'ZooKeeper',
-  filesystem: 'files',
-  mongodb: 'MongoDB',
-  postgresql: 'PostgreSQL',
-  mysql: 'MySQL',
-}
-
 /** Where the URL was given that an error with one of these codes is about, and which scheme could have been meant. */
 export function describeUrlOrigin(error: UrlError, context: CommandContext): string | undefined {
   const kind = kinds[error.code]
@@ -84,7 +67,6 @@ function originOf(
 }
 
 function describeScheme(scheme: string, known: readonly string[]): string | undefined {
-  if (Object.hasOwn(notYet, scheme)) return `There is no driver for ${notYet[scheme]} in this release.`
   const closest = closestName(scheme, known)
   return closest === undefined ? undefined : `Did you mean ${closest}://?`
 }

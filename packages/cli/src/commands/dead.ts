@@ -1,5 +1,5 @@
 import type { DeadLetter, DeadLetterSelection } from '@celery/app'
-import { writeToStderr } from '@celery/app/internal'
+import { printable, writeToStderr } from '@celery/app/internal'
 import type { Command } from 'commander'
 import { chooseQueues } from '../choose-queues.ts'
 import { UnknownDeadLetterError } from '../cli-errors.ts'
@@ -100,7 +100,7 @@ async function requeue(context: CommandContext, ids: readonly string[], flags: D
   }
   if (refused.length > 0) {
     const what = `${messages(refused.length)} cannot be read, so that no worker could take them, and stay`
-    writeToStderr(`celery: ${what}: ${refused.join(', ')}\n`)
+    writeToStderr(`celery: ${what}: ${refused.map((id) => printable(id)).join(', ')}\n`)
     context.status = 1
   }
   assertAllFound(ids, found)

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { NotRegisteredError } from '@celery/app'
+import { printableLines } from '@celery/app/internal'
 import type { Command } from 'commander'
 import { UnknownTaskIdError } from '../cli-errors.ts'
 import type { CommandContext } from '../command-context.ts'
@@ -23,14 +23,17 @@ export function resultCommand(program: Command, context: CommandContext): void {
       const { app } = await context.openApp()
       if (flags.task !== undefined) {
         await app.loadModules()
-        if (!app.tasks.has(flags.task)) throw new NotRegisteredError(flags.task, app.closestTask(flags.task))
+        if (!app.tasks.has(flags.task)) {
+          const { NotRegisteredError } = await import('@celery/app')
+          throw new NotRegisteredError(flags.task, app.closestTask(flags.task))
+        }
       }
       const result = app.asyncResult(id)
       if (flags.wait !== undefined) await result.get({ timeout: flags.wait, propagate: false })
       const { state, result: value, traceback } = await result.meta()
       if (state === 'PENDING') throw new UnknownTaskIdError(id)
-      if (flags.traceback === true) process.stdout.write(`${traceback ?? '(no traceback)'}\n`)
-      else process.stdout.write(`${format(state, value)}\n`)
+      const text = flags.traceback === true ? (traceback ?? '(no traceback)') : format(state, value)
+      process.stdout.write(`${printableLines(text)}\n`)
       if (state === 'FAILURE' || state === 'REVOKED') context.status = 1
     })
 }

@@ -1,7 +1,3 @@
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import { type REPLServer, start } from 'node:repl'
-import { PassThrough } from 'node:stream'
 import type { Celery } from '@celery/app'
 import { type Command, Option } from 'commander'
 import type { CommandContext } from '../command-context.ts'
@@ -30,8 +26,9 @@ export function shellCommand(program: Command, context: CommandContext): void {
     }
     const { app } = await context.openApp()
     await app.loadModules()
-    await runPrompt(app, {
-      ...context.shellNames,
+    const { runPrompt } = await import('../run-prompt.ts')
+    context.status = await runPrompt(app, {
+      ...(await context.shellNames()),
       ...(flags.withoutTasks === true ? {} : shortNames(app)),
       app,
       celery: app,
@@ -42,6 +39,8 @@ export function shellCommand(program: Command, context: CommandContext): void {
 
 const examples = `
 In it are app (also celery), tasks['proj.add'], every task by the last part of its name, and all that the package celery exports.
+
+Where the lines come from a program, the exit status is 1 if one of them threw.
 
 Examples:
   celery -A ./tasks.ts shell
@@ -56,42 +55,4 @@ function shortNames(app: Celery): Readonly<Record<string, unknown>> {
   return Object.fromEntries(
     ownTasks(app).map((name) => [name.slice(name.lastIndexOf('.') + 1), app.tasks.lookUp(name)]),
   )
-}
-
-async function runPrompt(app: Celery, names: Readonly<Record<string, unknown>>): Promise<void> {
-  const isTerminal = process.stdin.isTTY === true
-  if (isTerminal) process.stdout.write(`${app}, at ${app.brokerAddress}. Ctrl-D ends it.\n`)
-  const input = isTerminal ? process.stdin : new PassThrough()
-  const prompt = start({
-    prompt: isTerminal ? 'celery> ' : '',
-    input,
-    output: process.stdout,
-    ignoreUndefined: true,
-    terminal: isTerminal,
-    useColors: isTerminal && process.stdout.hasColors() && !process.env.NO_COLOR,
-  })
-  for (const [name, value] of Object.entries(names)) {
-    Object.defineProperty(prompt.context, name, { value, configurable: true, enumerable: true, writable: true })
-  }
-  const ended = once(prompt, 'exit')
-  if (input instanceof PassThrough) await Promise.race([feed(prompt, input), ended])
-  await ended
-}
-
-/** A program's lines, each when the one before has been answered: the prompt does not wait for what these await. */
-async function feed(prompt: REPLServer, input: PassThrough): Promise<void> {
-  let answered = (): void => {}
-  // Nobody sees it, and the dots of a second line would be taken for a part of the answer.
-  prompt.displayPrompt = () => {
-    prompt.resume()
-    answered()
-  }
-  for await (const line of createInterface({ input: process.stdin })) {
-    const answer = new Promise<void>((resolve) => {
-      answered = resolve
-    })
-    input.write(`${line}\n`)
-    await answer
-  }
-  input.end()
 }

@@ -1,13 +1,20 @@
-import { isPoolName, type LogLevel, poolNames } from '@celery/worker'
+import type { LogLevel } from '@celery/worker'
+import { isPoolName, type PoolName, poolNames } from '@celery/worker/pool-names'
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseAmountOption, parseCountOption, parseListOption, parseMaskOption } from '../parse-option.ts'
+import {
+  parseAmountOption,
+  parseCountOption,
+  parseListOption,
+  parseMaskOption,
+  parseSizeOption,
+} from '../parse-option.ts'
 import { UsageError } from '../usage-error.ts'
 
 /** What `celery worker` was told. */
 export interface WorkerFlags {
   readonly hostname?: string
   readonly concurrency?: number
-  readonly pool?: string
+  readonly pool?: PoolName
   readonly optimization?: 'default' | 'fair'
   readonly queues?: readonly string[]
   readonly excludeQueues?: readonly string[]
@@ -44,8 +51,8 @@ export function addWorkerOptions(command: Command): (flags: WorkerFlags) => Work
     )
     .option(
       '-c, --concurrency <number>',
-      'tasks run at the same time (default: number of processors)',
-      parseCountOption,
+      'tasks run at the same time; 0 is the number of processors (default: 0)',
+      parseSizeOption,
     )
     .addOption(
       new Option(
@@ -116,7 +123,7 @@ function parseLevel(text: string): LogLevel {
   return (level === 'FATAL' ? 'critical' : level.toLowerCase()) as LogLevel
 }
 
-function parsePool(text: string): string {
+function parsePool(text: string): PoolName {
   if (!isPoolName(text)) {
     throw new InvalidArgumentError(`It must be one of ${poolNames.join(', ')}, or the path of a module.`)
   }
