@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type AppOptions, Celery } from 'celery'
 
-/** Milliseconds for which the task `wait` waits. */
+/** Milliseconds for which the task `wait` waits, and `compute` computes. */
 export const waitMs = 5
 
 /** With no options, broker and result store are those that the environment names. */
@@ -16,11 +16,19 @@ export function declareTasks(options: AppOptions = {}) {
     noopWithResult: app.task('bench.noopWithResult', (_padding: string) => {}),
     /** Waits as a task does that asks somebody else, and lets its slot's processor be. */
     wait: app.task('bench.wait', () => delay(waitMs), { ignoreResult: true }),
+    /** Keeps its slot's processor busy for as long. */
+    compute: app.task('bench.compute', compute, { ignoreResult: true }),
+    /** Kills the process that runs it, whichever and how often ever. */
+    poison: app.task('bench.poison', () => process.kill(process.pid, 'SIGKILL'), { ignoreResult: true }),
     echo: app.task('bench.echo', (value: number) => value),
   }
 }
 
 export const { app } = declareTasks()
+
+function compute(): void {
+  for (const end = performance.now() + waitMs; performance.now() < end; );
+}
 
 /** Broker and result store in one file, for a client's `declareTasks` and for a worker's environment. */
 export function embeddedIn(file: string) {

@@ -1,11 +1,10 @@
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { GuardedProcess } from '@celery/test-servers'
 import { memoryOf, poolChildrenOf } from '../process-usage.ts'
 import { percentile } from '../statistics.ts'
 import type { Contestant, Readings, SuiteOptions } from '../suite.ts'
 import { declareTasks, embeddedIn } from '../tasks.ts'
+import { startCeleryWorker } from './start-celery-worker.ts'
 
 /** For the memory of a process that has just started to come to rest. */
 const idleMs = 1_000
@@ -31,7 +30,7 @@ export class CommandLineWorker implements Contestant {
 
   async run(): Promise<Readings> {
     const startedAt = performance.now()
-    await using worker = await this.#start()
+    await using worker = await startCeleryWorker('tasks', this.#file, ['--concurrency=2'])
     await worker.waitForOutput(/ ready\./)
     const readyMs = performance.now() - startedAt
     await delay(idleMs)
@@ -43,17 +42,6 @@ export class CommandLineWorker implements Contestant {
 
   async dispose(): Promise<void> {
     await this.#client.app.close()
-  }
-
-  #start(): Promise<GuardedProcess> {
-    const require = createRequire(import.meta.url)
-    const celery = join(dirname(require.resolve('celery')), '..', 'bin', 'celery.js')
-    const tasks = require.resolve('@celery-apps/bench/tasks')
-    return GuardedProcess.start(
-      process.execPath,
-      [celery, '-A', tasks, 'worker', '--concurrency=2', '--loglevel=INFO', '--quiet'],
-      { env: { ...process.env, ...embeddedIn(this.#file).environment } },
-    )
   }
 
   /** Milliseconds from the call to its result, each call after the one before. */
