@@ -13,7 +13,7 @@ export function plantBug(transport: Transport, app: Celery, { bug }: Setup): Tra
     rejections++
     if (bug === 'exit' && strikes()) process.exit(7)
     if (bug === 'unhandled' && strikes()) void Promise.reject(new Error('planted'))
-    if (bug === 'slow' && rejections === calmRejections) block(8_000)
+    if (bug === 'slow' && rejections === calmRejections) block(4_000)
     if (bug === 'leak' && strikes()) kept.push(Buffer.alloc(2 ** 20, rejections))
   })
   return {

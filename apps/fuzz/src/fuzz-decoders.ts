@@ -1,13 +1,13 @@
 /** Spoiled bytes straight at the decoders: each gives a value or one of its own errors, soon, and keeps no memory. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { CeleryError } from '@celery/promises'
 import { decodeEnvelope, decodeMessageHeaders, decodeResultRecord, decodeTaskBody } from '@celery/protocol'
 import { mutateBytes, Random } from '@celery/protocol/testkit'
 import { type Codecs, compressionNames, loadCodecs, structuredSerializers } from './codecs.ts'
 import { measure } from './cpu-time.ts'
+import { fuzzDense } from './fuzz-dense.ts'
 import { mostDecodeMs, mostRiseBytes } from './fuzz-worker.ts'
+import { collectGarbage } from './heap-bytes.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { megabytes, oneLine, type Report } from './report.ts'
 import { encodedSamples, recordedResults, recordedSeeds } from './seeds.ts'
@@ -16,6 +16,8 @@ export interface FuzzDecodersOptions {
   /** Inputs for each decoder. */
   readonly cases: number
   readonly seed: number
+  /** Also tries what is made to be slow and large, and judges how slow and large it is. @defaultValue `false` */
+  readonly dense?: boolean
 }
 
 interface Decoder {
@@ -32,7 +34,8 @@ const looks = 20
 
 /** @param onProgress is told of each decoder that is done. */
 export async function fuzzDecoders(options: FuzzDecodersOptions, onProgress: (line: string) => void): Promise<Report> {
-  const decoders = allDecoders(await loadCodecs())
+  const codecs = await loadCodecs()
+  const decoders = allDecoders(codecs)
   const reasons: string[] = []
   let slow = 0
   for (const [index, decoder] of decoders.entries()) {
@@ -62,7 +65,15 @@ export async function fuzzDecoders(options: FuzzDecodersOptions, onProgress: (li
       `${decoder.name}: ${refused} refused of ${options.cases}, slowest ${slowest.toFixed(1)} ms, memory rose by ${megabytes(memory.rise)}`,
     )
   }
-  return { cases: options.cases * decoders.length, exits: 0, unhandled: 0, slow, reasons, remarks: [] }
+  const dense = options.dense ? fuzzDense(codecs, onProgress) : { cases: 0, slow: 0, reasons: [] }
+  return {
+    cases: options.cases * decoders.length + dense.cases,
+    exits: 0,
+    unhandled: 0,
+    slow: slow + dense.slow,
+    reasons: [...reasons, ...dense.reasons],
+    remarks: [],
+  }
 }
 
 /** Resident memory without what is only waiting to be collected. */
@@ -70,9 +81,6 @@ function keptBytes(): number {
   collectGarbage()
   return process.memoryUsage.rss()
 }
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 function errorOf({ decode }: Decoder, bytes: Uint8Array): unknown {
   try {

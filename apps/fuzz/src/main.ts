@@ -23,7 +23,7 @@ async function main(): Promise<number> {
 }
 
 function run({ decoders, ...options }: FuzzOptions): Promise<Report> {
-  if (decoders) return fuzzDecoders(options, print)
+  if (decoders) return fuzzDecoders({ ...options, dense: true }, print)
   return fuzzWorker({ ...options, goodMs: 2_000, stuckMs: 15_000 }, print)
 }
 

@@ -6,6 +6,7 @@ import {
   readTaskId,
   type WireMessage,
 } from '@celery/protocol'
+import { readBody } from '@celery/serialization'
 import type { Codecs } from './codecs.ts'
 import { taskWithoutResult } from './setup.ts'
 
@@ -46,12 +47,6 @@ export function read(payload: string | Uint8Array, codecs: Codecs): Reading {
   } catch (error) {
     return { ...unreadable, id: readTaskId(message.headers), error: error as Error }
   }
-}
-
-function readBody({ body, headers, contentType, contentEncoding }: WireMessage, codecs: Codecs): unknown {
-  const { compression } = headers
-  const plain = typeof compression === 'string' ? codecs.compressions.decompress(body, compression) : body
-  return codecs.serializers.decode(plain, contentType, contentEncoding, { accept: codecs.accept })
 }
 
 function etaOf(eta: string | null): number | undefined {

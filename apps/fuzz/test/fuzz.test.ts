@@ -35,7 +35,7 @@ describe('a worker with a bug is found out', () => {
   const cases: readonly [bug: Bug, reason: RegExp, more: Partial<FuzzWorkerOptions>][] = [
     ['exit', /^exit: the worker ended/, {}],
     ['unhandled', /^unhandled: .*Error: planted/, {}],
-    ['slow', /^slow: a good task .* took/, { goodMs: 4_000 }],
+    ['slow', /^slow: a good task .* took/, { goodMs: 2_000 }],
     ['drop', /: it is gone, and /, { stuckMs: 10_000 }],
     ['hold', /: it is still in the queue/, { stuckMs: 1_000 }],
     ['silent', /: its result is missing/, { stuckMs: 10_000 }],

@@ -29,8 +29,8 @@ export function planFaults(
   const { faults, tasks, backlog } = options
   const random = new Random(seed)
   const first = tasks * calmShare
-  // After that the client has sent everything, and soon nothing is left to be hit.
-  const last = Math.max(first, tasks - 2 * backlog)
+  // When the last backlog begins the client has sent everything, and a crowded machine is seconds behind its plan.
+  const last = Math.max(first, tasks - 4 * backlog)
   const kinds = shares.flatMap(([kind, share]) => new Array<FaultKind>(Math.round(share * faults)).fill(kind))
   while (kinds.length < faults) kinds.push('child')
   const moments = Array.from({ length: faults }, () => Math.round(random.between(first, last)))
