@@ -4,10 +4,11 @@
 //
 // It must work before anything is installed, so neither it nor what it imports here has a dependency.
 
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { build } from './lib/build.mjs'
 import { installDependencies } from './lib/install.mjs'
+import { packWorkspace } from './lib/pack.mjs'
 import { root } from './lib/paths.mjs'
 import { pnpmProgram, toolEnvironment, toolEnvironmentWithPnpm } from './lib/pnpm.mjs'
 import { CommandFailed, run } from './lib/run.mjs'
@@ -28,6 +29,19 @@ const commands = {
   },
   async build() {
     await prepare()
+    return 0
+  },
+  /** For projects of one's own, as long as the packages are not on npm. */
+  async pack([folder, ...more]) {
+    if (folder === undefined || more.length > 0) {
+      console.error('usage: npm run pack -- FOLDER')
+      return 2
+    }
+    await prepare()
+    const into = resolve(callersFolder(), folder)
+    mkdirSync(into, { recursive: true })
+    const packed = await packWorkspace(root, into)
+    console.log(`${packed.length} packages; in your project: npm install ${join(into, '*.tgz')}`)
     return 0
   },
   async pnpm(args) {

@@ -2,8 +2,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { capture } from './lib/run.mjs'
 
+/** A test, the name of a group of them, or what a row of documentation consists of. */
+const proof = /\.test(-d)?\.ts|testkit\/|scripts\/check-|[\w/-]+\.md/
+
 /**
- * Looks for tests that docs/compatibility.md names and that are not there: a row is done only as long as its test is.
+ * Looks for tests that docs/compatibility.md names and that are not there, and for rows that name none: a row is done only
+ * as long as its test is.
  *
  * @param {string} root
  * @returns {Promise<string[]>} a sentence for each finding
@@ -18,6 +22,9 @@ export async function checkRows(root) {
   for (const line of (await readFile(join(root, 'docs/compatibility.md'), 'utf8')).split('\n')) {
     const [, row] = /^\| ([A-Z]+-\d+) \|/.exec(line) ?? []
     if (row === undefined) continue
+    if (/ \| done \| /.test(line) && !proof.test(line)) {
+      findings.push(`docs/compatibility.md, ${row}: it is done, and no test or document is named`)
+    }
     for (const [test] of line.matchAll(/(?:[\w.-]+\/)+[\w.-]+\.test(?:-d)?\.ts/g)) {
       if (files.some((file) => file.endsWith(`/${test}`) || file === test)) continue
       findings.push(`docs/compatibility.md, ${row}: there is no test ${test}`)
