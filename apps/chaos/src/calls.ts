@@ -19,6 +19,8 @@ export interface CallTask {
   /** Whether a record has to be in the result store at the end. */
   readonly keepsResult: boolean
   readonly expectedState: 'SUCCESS' | 'FAILURE'
+  /** The step of its chain that comes before it. */
+  readonly after?: string
 }
 
 /** In a hundred calls there are so many of each kind. */
@@ -75,7 +77,10 @@ export function tasksOf(callId: string, kind: CallKind): readonly CallTask[] {
       return [{ id: callId, keepsResult: true, expectedState: 'SUCCESS' }]
     case 'chain2':
     case 'chain3':
-      return chainTaskIds(callId, kind).map((id) => ({ id, keepsResult: true, expectedState: 'SUCCESS' }))
+      return chainTaskIds(callId, kind).map((id, index, ids) => {
+        const before = ids[index - 1]
+        return { id, keepsResult: true, expectedState: 'SUCCESS', ...(before === undefined ? {} : { after: before }) }
+      })
     case 'fail':
       return [
         { id: callId, keepsResult: true, expectedState: 'FAILURE' },

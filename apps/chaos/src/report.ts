@@ -4,6 +4,9 @@ import type { Fault } from './ledger.ts'
 /** Reasons shown; a broken broker has one for every task. */
 const mostReasons = 30
 
+/** What the processes logged of the tasks that the reasons name. */
+const mostLogLines = 50
+
 /** What a run found, for people; the last line is for programs. */
 export function describeReport(report: RunReport): string[] {
   const { verdict, rates } = report
@@ -20,6 +23,7 @@ export function describeReport(report: RunReport): string[] {
   for (const reason of report.reasons.slice(0, mostReasons)) lines.push(`FAILED ${reason}`)
   const more = report.reasons.length - mostReasons
   if (more > 0) lines.push(`FAILED and ${more} more`)
+  for (const line of report.logLines.slice(0, mostLogLines)) lines.push(`log: ${line}`)
   lines.push(summaryLine(report))
   return lines
 }

@@ -34,8 +34,8 @@ class Story {
     return this
   }
 
-  stored(task: string, attempt: string | undefined, state: string = 'SUCCESS'): this {
-    this.#records.set(task, { state, attempt })
+  stored(task: string, attempt: string | undefined, state: string = 'SUCCESS', error?: string): this {
+    this.#records.set(task, { state, attempt, ...(error === undefined ? {} : { error }) })
     return this
   }
 
@@ -51,8 +51,17 @@ class Story {
   }
 
   left(task: string, place: QueuedMessage['place']): this {
-    this.messages.push({ task, place })
+    this.messages.push({ task, place, ...(place === 'dead' ? { reason: 'it came back too often' } : {}) })
     return this
+  }
+
+  /** Hit by one fault after the other while it ran, and then given up. */
+  givenUp(task: string, faults: number): this {
+    for (let index = 0; index < faults; index++) {
+      const [pid, time] = [10 + index, 100 * (index + 1)]
+      this.started(task, `${task}-${index}`, pid, 1, time).fault('child', pid, time + 50, [task])
+    }
+    return this.left(task, 'dead')
   }
 
   verdict(): Verdict {
@@ -149,8 +158,28 @@ describe('a lost task is reported', () => {
   })
 
   test('but not when it is among the dead letters', () => {
-    const story = new Story().sent('c0').started('c0', 'a', 11, 1, 100).left('c0', 'dead')
-    expect(story.verdict()).toMatchObject({ sent: 1, done: 1, reasons: [] })
+    expect(new Story().sent('c0').givenUp('c0', 6).verdict()).toMatchObject({ sent: 1, done: 1, reasons: [] })
+  })
+
+  test('nor when a step before it in its chain is, and its record says so', () => {
+    const story = new Story().sent('c0', 'chain2').givenUp('c0.1', 6)
+    story.stored('c0.1', undefined, 'FAILURE').stored('c0.2', undefined, 'FAILURE')
+    expect(story.verdict()).toMatchObject({ sent: 2, done: 2, reasons: [] })
+  })
+})
+
+describe('a dead letter is reported', () => {
+  test('when the task came back less often than it may', () => {
+    expect(new Story().sent('c0').givenUp('c0', 5).verdict().reasons).toEqual([
+      'dead: task c0 was given up though 5 faults hit it: it came back too often',
+    ])
+  })
+
+  test('when what hit others is all there was', () => {
+    const story = new Story().sent('c0').sent('c1').givenUp('c1', 6).left('c0', 'dead')
+    expect(story.verdict().reasons).toEqual([
+      'dead: task c0 was given up though 0 faults hit it: it came back too often',
+    ])
   })
 })
 
@@ -290,6 +319,11 @@ describe('a result that went back is reported', () => {
 
   test('when a task that cannot fail has failed', () => {
     expect(reasons(ranOnce('c0').stored('c0', undefined, 'FAILURE'))).toHaveLength(1)
+  })
+
+  test('with what it failed with', () => {
+    const story = ranOnce('c0').stored('c0', undefined, 'FAILURE', 'WorkerLostError: gone')
+    expect(reasons(story)).toEqual(['result: of task c0: it ended in FAILURE (WorkerLostError: gone), not in SUCCESS'])
   })
 
   test('but not when it only went on', () => {

@@ -26,11 +26,14 @@ export interface Verdict {
 /** Milliseconds beyond the lease in which the tasks of a dead worker have to run elsewhere, and nothing may be stuck. */
 export const takeoverSlackMs = 5_000
 
+/** How often a message may come back before a worker gives it up: the default of the setting. */
+const maxRedeliveries = 5
+
 /** Judges a run that has come to its end: everything sent that ever will be, and given the time to end. */
 export function check(evidence: Evidence): Verdict {
   const { records, messages, integrity, leaseMs } = evidence
   const history = readHistory(evidence.ledger)
-  const dead = new Set(messages.filter(({ place }) => place === 'dead').map(({ task }) => task))
+  const dead = new Map(messages.filter(({ place }) => place === 'dead').map(({ task, reason }) => [task, reason]))
   const stuck = messages.filter(({ place }) => place !== 'dead')
   const waiting = new Set(stuck.map(({ task }) => task))
   const reasons: string[] = []
@@ -59,8 +62,13 @@ export function check(evidence: Evidence): Verdict {
   }
   for (const task of history.tasks.values()) {
     if (!task.keepsResult) continue
-    const fault = resultFault(task, history.sightings.get(task.id) ?? [], records.get(task.id), dead.has(task.id))
+    const mayFail = isUnrun(task, dead, history.tasks)
+    const fault = resultFault(task, history.sightings.get(task.id) ?? [], records.get(task.id), mayFail)
     if (fault !== undefined) reasons.push(`result: of task ${task.id}: ${fault}`)
+  }
+  for (const [task, reason] of dead) {
+    const hits = history.faults.filter(({ inFlight }) => inFlight.includes(task)).length
+    if (hits <= maxRedeliveries) reasons.push(`dead: task ${task} was given up though ${hits} faults hit it: ${reason}`)
   }
   for (const task of history.strays) reasons.push(`stray: task ${task} ran and no client sent it`)
   for (const problem of integrity) reasons.push(`integrity: ${problem}`)
@@ -80,6 +88,17 @@ export function check(evidence: Evidence): Verdict {
     takeoverMs,
     reasons,
   }
+}
+
+/** Whether it is among the dead letters, or a step before it in its chain is. */
+function isUnrun(
+  { after, id }: ConfirmedTask,
+  dead: ReadonlyMap<string, unknown>,
+  tasks: ReadonlyMap<string, ConfirmedTask>,
+): boolean {
+  if (dead.has(id)) return true
+  const before = after === undefined ? undefined : tasks.get(after)
+  return before !== undefined && isUnrun(before, dead, tasks)
 }
 
 function describeLoss({ attempts, keepsResult }: ConfirmedTask): string {

@@ -18,11 +18,15 @@ export interface StoredState {
   readonly state: string
   /** The attempt that the record names; `undefined` where it names none. */
   readonly attempt: string | undefined
+  /** What it failed with, where that names no attempt. */
+  readonly error?: string
 }
 
 export interface QueuedMessage {
   readonly task: string
   readonly place: 'ready' | 'delayed' | 'held' | 'dead' | 'nowhere'
+  /** Why the worker gave it up, where it is a dead letter. */
+  readonly reason?: string
 }
 
 export interface Attempt {

@@ -28,10 +28,13 @@ export class BrokerView implements Disposable {
 
   /** Every message that is in the file. */
   messages(): QueuedMessage[] {
-    return this.#messages.values([]).map(([task, queue, place]) => ({
-      task: String(task),
-      place: String(queue).endsWith('.dead') ? 'dead' : (place as QueuedMessage['place']),
-    }))
+    return this.#messages
+      .values([])
+      .map(([task, queue, place, reason]) =>
+        String(queue).endsWith('.dead')
+          ? { task: String(task), place: 'dead', reason: String(reason) }
+          : { task: String(task), place: place as QueuedMessage['place'] },
+      )
   }
 
   [Symbol.dispose](): void {
@@ -54,5 +57,5 @@ const messagesSql = `
     WHEN EXISTS (SELECT 1 FROM claim WHERE m.id BETWEEN first AND last) THEN 'held'
     WHEN EXISTS (SELECT 1 FROM ready WHERE queue = m.queue AND m.id BETWEEN first AND last) THEN 'ready'
     WHEN EXISTS (SELECT 1 FROM delayed WHERE message = m.id) THEN 'delayed'
-    ELSE 'nowhere' END
+    ELSE 'nowhere' END, m.dead_reason
   FROM message m LEFT JOIN queue q ON q.id = m.queue`

@@ -40,7 +40,7 @@ export class ResultWatch implements AsyncDisposable {
   async read(tasks: Iterable<string>): Promise<Map<string, StoredState>> {
     const states = new Map<string, StoredState>()
     for (const [task, { state, record }] of await this.#backend.fetch([...tasks])) {
-      states.set(task, { state, attempt: attemptOf(String(record)) })
+      states.set(task, { state, ...sourceOf(String(record)) })
     }
     return states
   }
@@ -51,8 +51,10 @@ export class ResultWatch implements AsyncDisposable {
 }
 
 /** Tasks return the attempt or fail with it as their message. */
-function attemptOf(record: string): string | undefined {
+function sourceOf(record: string): Pick<StoredState, 'attempt' | 'error'> {
   const { result } = JSON.parse(record) as { readonly result?: unknown }
-  const text = typeof result === 'string' ? result : (result as { exc_message?: unknown[] } | null)?.exc_message?.[0]
-  return typeof text === 'string' && /^[\w-]+$/.test(text) ? text : undefined
+  const failure = result as { readonly exc_type?: unknown; readonly exc_message?: readonly unknown[] } | null
+  const text = typeof result === 'string' ? result : failure?.exc_message?.[0]
+  if (typeof text === 'string' && /^[\w-]+$/.test(text)) return { attempt: text }
+  return { attempt: undefined, ...(text === undefined ? {} : { error: `${failure?.exc_type}: ${text}` }) }
 }

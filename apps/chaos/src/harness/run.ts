@@ -6,7 +6,8 @@
  * 3. when all is sent and the faults are done, the queue gets the time to empty;
  * 4. evidence is read while the workers still live, they are stopped, and the checker judges.
  */
-import { mkdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openDatabase } from '@celery/sqlite'
 import { openSqliteBroker } from '@celery/transport-sqlite'
@@ -47,6 +48,8 @@ export interface RunReport {
   readonly durationMs: number
   /** Why the run failed: the verdict's reasons and what went wrong besides. Empty where all is well. */
   readonly reasons: readonly string[]
+  /** What workers and clients logged of the tasks that the reasons name. */
+  readonly logLines: readonly string[]
 }
 
 /** Milliseconds. */
@@ -207,6 +210,20 @@ class Run {
     return problems
   }
 
+  /** The files are kept with a failed run, but whoever reads of it elsewhere has only the report. */
+  #logLines(reasons: readonly string[]): string[] {
+    const calls = new Set(reasons.flatMap((reason) => reason.match(callPattern) ?? []))
+    if (calls.size === 0) return []
+    const { directory } = this.#setup
+    const names = readdirSync(directory).filter((name) => name.endsWith('.log'))
+    return names.flatMap((name) =>
+      readFileSync(join(directory, name), 'utf8')
+        .split('\n')
+        .filter((line) => (line.match(callPattern) ?? []).some((call) => calls.has(call)))
+        .map((line) => `${name}: ${line}`),
+    )
+  }
+
   #report(verdict: Verdict, fleet: Fleet): RunReport {
     const faults = new Map<FaultKind, number>()
     for (const { kind } of this.#faults) faults.set(kind, (faults.get(kind) ?? 0) + 1)
@@ -217,6 +234,7 @@ class Run {
       const share = Math.round((rates.faulty / rates.calm) * 100)
       this.#troubles.push(`rate: under faults ${share} % of the speed without them, and it must be ${least * 100} %`)
     }
+    const reasons = [...verdict.reasons, ...this.#troubles]
     const minutes = ((times.at(-1) ?? 0) - (times[0] ?? 0)) / 60_000
     return {
       verdict,
@@ -225,10 +243,14 @@ class Run {
       rates,
       longestOrphanMs: fleet.longestOrphanMs,
       durationMs: performance.now() - this.#started,
-      reasons: [...verdict.reasons, ...this.#troubles],
+      reasons,
+      logLines: this.#logLines(reasons),
     }
   }
 }
+
+/** A call and what belongs to it: `c12.3` of which `c12` is found as well. */
+const callPattern = /\bc\d+\b/g
 
 /** Notices when a number has not changed for a while. */
 class Standstill {
