@@ -1,6 +1,6 @@
 import { Broadcast, Exchange, type Queue } from '@celery/messaging'
+import { RecentlyUsed } from '@celery/promises'
 import { loadExport } from './load-export.ts'
-import { RecentlyUsed } from './recently-used.ts'
 import type { Settings } from './settings.ts'
 import { ImproperlyConfiguredError } from './setup-errors.ts'
 import type { TaskQueues } from './task-queues.ts'

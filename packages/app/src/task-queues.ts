@@ -1,5 +1,5 @@
 import { Broadcast, Exchange, Queue, type QueueOptions } from '@celery/messaging'
-import { closestName } from '@celery/promises'
+import { closestName, RecentlyUsed } from '@celery/promises'
 import { QueueNotFoundError } from './call-errors.ts'
 import {
   exchangeType,
@@ -8,7 +8,6 @@ import {
   type TaskQueueOptions,
   type TaskQueuesSetting,
 } from './described-queue.ts'
-import { RecentlyUsed } from './recently-used.ts'
 import type { Settings } from './settings.ts'
 
 type QueueSettings = Readonly<

@@ -1,5 +1,6 @@
 import type { MessageReader, TraceInput } from '@celery/app/internal'
 import type { ResultBackend } from '@celery/backend'
+import { RecentlyUsed } from '@celery/promises'
 
 /** Ids that are remembered, as many as Celery's `successful_requests`. */
 const mostIds = 1_000
@@ -9,7 +10,7 @@ const mostIds = 1_000
  * that come a second time because their acknowledgement was lost.
  */
 export class CompletedTasks {
-  readonly #ids = new Set<string>()
+  readonly #ids = new RecentlyUsed<true>(mostIds)
   readonly #backend: () => Promise<ResultBackend>
 
   constructor(backend: () => Promise<ResultBackend>) {
@@ -17,12 +18,7 @@ export class CompletedTasks {
   }
 
   add(id: string): void {
-    // Again at the end: the oldest go first.
-    this.#ids.delete(id)
-    this.#ids.add(id)
-    if (this.#ids.size <= mostIds) return
-    const [oldest] = this.#ids
-    this.#ids.delete(oldest as string)
+    this.#ids.set(id, true)
   }
 
   /** @throws what the store throws where it cannot be asked */

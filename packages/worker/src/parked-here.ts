@@ -1,3 +1,4 @@
+import { RecentlyUsed } from '@celery/promises'
 import type { TaskHeaders } from '@celery/protocol'
 
 /** So many are remembered at most: others may get what was parked here, and one that was forgotten is only told of twice. */
@@ -5,13 +6,10 @@ const most = 1_000
 
 /** Tasks that this worker has received and left to the broker until a time: they are no news when they come again. */
 export class ParkedHere {
-  readonly #runs = new Set<string>()
+  readonly #runs = new RecentlyUsed<true>(most)
 
   add(headers: TaskHeaders): void {
-    this.#runs.add(runOf(headers))
-    if (this.#runs.size <= most) return
-    const [oldest] = this.#runs
-    this.#runs.delete(oldest as string)
+    this.#runs.set(runOf(headers), true)
   }
 
   /** Whether it was parked here; it is forgotten by that. */

@@ -12,6 +12,10 @@ export class RecentlyUsed<Value> {
     return [...this.#entries.keys()]
   }
 
+  get size(): number {
+    return this.#entries.size
+  }
+
   get values(): readonly Value[] {
     return [...this.#entries.values()]
   }
@@ -35,8 +39,9 @@ export class RecentlyUsed<Value> {
     this.#entries.delete(oldest as string)
   }
 
-  delete(key: string): void {
-    this.#entries.delete(key)
+  /** Whether it was kept. */
+  delete(key: string): boolean {
+    return this.#entries.delete(key)
   }
 
   clear(): void {
