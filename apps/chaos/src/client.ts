@@ -5,7 +5,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CeleryError } from '@celery/promises'
-import type { BrokerConnection } from '@celery/transport'
 import { type CallKind, chainTaskIds, type PlannedCall, planCall, rescueTaskId, taskCount } from './calls.ts'
 import { ledgerPath, openLedger, parseLedger } from './ledger.ts'
 import { readSetup, type Setup } from './setup.ts'
@@ -21,7 +20,6 @@ async function main(setup: Setup): Promise<void> {
   const progress = readProgress(setup)
   await using _app = app
   await using connection = app.connectionForRead()
-  const broker = await connection.broker()
   let underway = 0
   let room = 0
 
@@ -41,7 +39,7 @@ async function main(setup: Setup): Promise<void> {
 
   while (progress.confirmed < setup.tasks) {
     if (room <= 0) {
-      room = setup.backlog - (await ready(broker))
+      room = setup.backlog - (await ready(connection))
       if (room <= 0) await sleep(lookMs)
       continue
     }
@@ -56,8 +54,10 @@ async function main(setup: Setup): Promise<void> {
   }
 }
 
-async function ready(broker: BrokerConnection): Promise<number> {
-  const queue = await broker.declareQueue({ name: app.conf.taskDefaultQueue, durable: true })
+/** Waits while somebody has the file locked. */
+async function ready(connection: ReturnType<typeof app.connectionForRead>): Promise<number> {
+  const declaration = { name: app.conf.taskDefaultQueue, durable: true }
+  const queue = await connection.ensure((broker) => broker.declareQueue(declaration))
   return queue.ready
 }
 

@@ -221,6 +221,12 @@ describe('a task that started again is explained', () => {
     explained(story.started('c0', 'a', 11, 1, 3_600).ended('c0', 'a', 3_700).fault('pause', 1, 150, ['c0'], 3_500))
   })
 
+  test('by a pause also when further ones kept the worker from starting it for long', () => {
+    const story = new Story().sent('c0').started('c0', 'b', 21, 2, 2_300).ended('c0', 'b', 2_400).stored('c0', 'b')
+    story.started('c0', 'a', 11, 1, 14_000).ended('c0', 'a', 14_100).fault('pause', 1, 150, ['c0'], 3_500)
+    explained(story.fault('pause', 1, 3_600, [], 6_600).fault('pause', 1, 7_000, [], 10_000))
+  })
+
   test('by the kill of a worker also when an orphan of it started it just after', () => {
     const story = new Story().sent('c0').started('c0', 'a', 11, 1, 400)
     explained(
@@ -274,6 +280,12 @@ describe('a task that started again is not explained', () => {
 
   test('a second time by the same fault', () => {
     unexplained(ranAgain('c0').fault('worker', 1, 150, ['c0']).started('c0', 'c', 31, 3, 2_150))
+  })
+
+  test('by a pause that had ended long before, whatever happened to others', () => {
+    const story = new Story().sent('c0').started('c0', 'a', 21, 2, 2_100).ended('c0', 'a', 2_200).stored('c0', 'a')
+    story.started('c0', 'b', 11, 1, 14_000).fault('pause', 1, 150, ['c0'], 3_500)
+    unexplained(story.fault('pause', 2, 3_600, [], 6_600).fault('worker', 1, 7_000, [], 10_000))
   })
 
   test('by a pause that had ended long before', () => {

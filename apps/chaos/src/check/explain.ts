@@ -37,7 +37,9 @@ export function explainDuplicates(
     if (attempts.length < 2) continue
     const unused = new Set(byTask.get(id))
     for (const attempt of attempts.slice(1)) {
-      const fault = [...unused].find((candidate) => explains(candidate, attempt, attempts, leaseMs))
+      const fault = [...unused].find((candidate) =>
+        explains(candidate, attempt, attempts, lastStart(candidate, faults, leaseMs)),
+      )
       if (fault !== undefined) unused.delete(fault)
       duplicates.push({ task: id, attempt, fault })
     }
@@ -45,15 +47,21 @@ export function explainDuplicates(
   return duplicates
 }
 
-function explains(fault: Fault, extra: Attempt, attempts: readonly Attempt[], leaseMs: number): boolean {
+/** Until when the process that was hit may still start what it had been handed before. */
+function lastStart(fault: Fault, faults: readonly Fault[], leaseMs: number): number {
+  if (fault.kind === 'child') return fault.time
+  if (fault.kind !== 'pause') return fault.time + orphanMs
+  let last = fault.endTime + leaseMs + resumedMs
+  // While it is paused once more it starts nothing.
+  for (const { kind, pid, time, endTime } of faults) {
+    if (kind === 'pause' && pid === fault.pid && time >= fault.endTime && time <= last) last += endTime - time
+  }
+  return last
+}
+
+function explains(fault: Fault, extra: Attempt, attempts: readonly Attempt[], lastTime: number): boolean {
   // What a client sends nobody has in flight.
   if (fault.kind === 'client' || extra.startTime < fault.time) return false
-  const lastTime =
-    fault.kind === 'child'
-      ? fault.time
-      : fault.kind === 'pause'
-        ? fault.endTime + leaseMs + resumedMs
-        : fault.time + orphanMs
   return attempts.some((attempt) => {
     const ranThere = fault.kind === 'child' ? attempt.pid === fault.pid : attempt.workerPid === fault.pid
     return ranThere && attempt.startTime <= lastTime

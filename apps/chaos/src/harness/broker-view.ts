@@ -1,3 +1,4 @@
+import { CeleryError } from '@celery/promises'
 import { type Database, openDatabase, type Statement } from '@celery/sqlite'
 import type { QueuedMessage } from '../check/evidence.ts'
 
@@ -24,6 +25,17 @@ export class BrokerView implements Disposable {
   /** Tasks whose messages are delivered under one of these sessions and not settled. */
   heldBy(sessions: readonly string[]): string[] {
     return this.#held.values([JSON.stringify(sessions)]).map(([task]) => String(task))
+  }
+
+  /** Whether somebody could write now; waits a little for those who do. */
+  isWritable(): boolean {
+    try {
+      this.#database.transaction(() => {})
+      return true
+    } catch (error) {
+      if (CeleryError.is(error, 'ERR_CELERY_DATABASE_BUSY')) return false
+      throw error
+    }
   }
 
   /** Every message that is in the file. */

@@ -19,6 +19,10 @@ export interface InjectorOptions {
 /** Milliseconds beyond the lease for which a worker is paused, at most; half of it at least. */
 const pauseBeyondMs = 2_000
 
+/** Milliseconds after which whoever has the file locked is taken to be the one that was paused. */
+const lockedMs = 200
+const pauseTries = 20
+
 /** Milliseconds to wait for the client to be publishing. */
 const publishWaitMs = 500
 
@@ -104,7 +108,7 @@ export class FaultInjector {
     if (slot === undefined || ready.length < 2) return false
     slot.isBusy = true
     const { pid } = slot.process
-    if (!(await pauseProcess(pid))) {
+    if (!(await this.#pauseOutsideTransaction(pid))) {
       slot.isBusy = false
       return false
     }
@@ -119,6 +123,22 @@ export class FaultInjector {
     this.#pauses.add(pause)
     void pause.finally(() => this.#pauses.delete(pause))
     return true
+  }
+
+  /**
+   * One that stands still amid a transaction has the file locked for everybody, which is not what is to be seen here: its
+   * tasks would be taken over by nobody.
+   */
+  async #pauseOutsideTransaction(pid: number): Promise<boolean> {
+    for (let tries = 0; tries < pauseTries; tries++) {
+      if (!(await pauseProcess(pid))) return false
+      for (const end = performance.now() + lockedMs; performance.now() < end; await sleep(1)) {
+        if (this.#options.broker.isWritable()) return true
+      }
+      signal(pid, 'SIGCONT')
+      await sleep(lockedMs / 10)
+    }
+    return false
   }
 
   /** Half of the times in the middle of a publish, which a random moment would seldom hit. */
