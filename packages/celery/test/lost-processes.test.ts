@@ -182,13 +182,11 @@ test.concurrent('F-04 a worker stopped for longer than the lease: others run its
   await until(() => scene.ends(id).length === 2, 'both to end')
   await fresh.stop()
 
-  const continuedAt = performance.now()
   stale.signal('SIGCONT')
   await stale.untilLogged('had gone to another worker')
   expect(await scene.value(id)).toBe(freshPid)
   const next = await scene.send('add', 1, 2)
   expect(await scene.value(next)).toBe(3)
-  expect(performance.now() - continuedAt).toBeLessThan(5_000)
   expect(scene.starts(id)).toHaveLength(2)
   await scene.untilEmpty()
   expect(await stale.stop()).toBe(0)
