@@ -3,6 +3,7 @@ import { checkMessage, FrameKind, type FrameView, PROTOCOL_VERSION } from '../fr
 import { type Channel, ParentChannel } from './channel.ts'
 import { type PoolChildKind, poolChildKind } from './pool-child-kind.ts'
 import { ThreadChannel } from './thread-channel.ts'
+import { setYoungGenerationGrowth } from './young-generation.ts'
 
 /** One job as the child sees it. */
 export interface Job {
@@ -129,6 +130,7 @@ class JobServer {
       const handler = await this.#setup(header.init, { index: header.index })
       if (typeof handler !== 'function') throw new TypeError('the function given to serveJobs() returned no handler')
       this.#handler = handler
+      if (this.#kind === 'process') setYoungGenerationGrowth(2)
       writer.append(FrameKind.ready, 0, PROTOCOL_VERSION)
       writer.flush()
     } catch (error) {
