@@ -4,7 +4,7 @@ import { MissingServerError } from './errors.ts'
 import { findExecutable } from './find-executable.ts'
 
 /** What tests can use beside Node; the rows of `servers.json`. */
-export type ServerName = 'redis' | 'python-celery'
+export type ServerName = 'redis' | 'openssl' | 'python-celery'
 
 interface ServerRow {
   readonly title: string

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { describe, expect, test } from 'vitest'
 import { isMissing, type RedisServer, startRedis } from '../src/index.ts'
 
@@ -71,6 +73,27 @@ describe.skipIf(isMissing('redis'))('a private Redis', () => {
     expect(await ask(redis, 'AUTH "a b"')).toBe('+OK\r\n')
   })
 
+  test('runs commands for the tests that look into it', async () => {
+    await using redis = await startRedis({ password: 'a b' })
+    expect(await redis.send('RPUSH', 'list', 'ä', '2')).toBe(2)
+    expect(await redis.send('LRANGE', 'list', '0', '-1')).toEqual(['ä', '2'])
+    expect(await redis.send('GET', 'absent')).toBeNull()
+    await expect(redis.send('GET', 'list')).rejects.toThrow('WRONGTYPE')
+  })
+
+  test('knows the users it was given', async () => {
+    await using redis = await startRedis({ acl: ['alice on >secret ~queue* +lpush'] })
+    expect(await redis.send('ACL', 'GETUSER', 'alice')).toEqual(expect.arrayContaining(['~queue*']))
+  })
+
+  test('listens on a socket in the file system', async () => {
+    await using redis = await startRedis({ unixSocket: true })
+    const socket = connect(redis.socketPath ?? '').setEncoding('utf8')
+    socket.write('PING\r\n')
+    expect(await once(socket, 'data')).toEqual(['+PONG\r\n'])
+    socket.destroy()
+  })
+
   test('says why it does not start', async () => {
     await expect(startRedis({ args: ['--maxmemory', 'plenty'] })).rejects.toThrow('argument must be a memory value')
   })
@@ -79,5 +102,27 @@ describe.skipIf(isMissing('redis'))('a private Redis', () => {
     const servers = await Promise.all(Array.from({ length: 8 }, () => startRedis()))
     for (const server of servers) await server.close()
     expect(new Set(servers.map((server) => server.port)).size).toBe(8)
+  })
+})
+
+describe.skipIf(isMissing('redis', 'openssl'))('a private Redis with TLS', () => {
+  test('shows a certificate of its authority, for its address and no name', async () => {
+    await using redis = await startRedis({ tls: true })
+    const { url, port, certificates } = redis.tls ?? expect.fail('it has no TLS')
+    expect(url).toBe(`rediss://127.0.0.1:${port}/0`)
+    const open = async (host: string, authority: string): Promise<string> => {
+      const socket = connectTls({ host, port, ca: await readFile(authority) }).setEncoding('utf8')
+      try {
+        await once(socket, 'secureConnect')
+        socket.write('PING\r\n')
+        const [reply] = (await once(socket, 'data')) as [string]
+        return reply
+      } finally {
+        socket.destroy()
+      }
+    }
+    expect(await open('127.0.0.1', certificates.authority)).toBe('+PONG\r\n')
+    await expect(open('127.0.0.1', certificates.otherAuthority)).rejects.toThrow('certificate')
+    await expect(open('localhost', certificates.authority)).rejects.toThrow('altnames')
   })
 })
