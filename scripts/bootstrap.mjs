@@ -68,6 +68,7 @@ const commands = {
   bench: (args) => application('bench', args),
   chaos: (args) => application('chaos', args),
   fuzz: (args) => application('fuzz', args),
+  interop: (args) => application('interop', args),
 }
 
 async function prepare() {

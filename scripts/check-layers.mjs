@@ -17,7 +17,14 @@ import { workspaceFolders } from './lib/workspace.mjs'
 const layers = [
   {
     name: 'leaves',
-    packages: ['@celery/promises', '@celery/process-pool', '@celery/bootsteps', '@celery/schedules', '@celery/sqlite'],
+    packages: [
+      '@celery/promises',
+      '@celery/process-pool',
+      '@celery/bootsteps',
+      '@celery/schedules',
+      '@celery/sqlite',
+      '@celery/redis',
+    ],
   },
   { name: 'wire', packages: ['@celery/serialization', '@celery/protocol'] },
   { name: 'driver half', packages: ['@celery/transport', '@celery/backend'] },
@@ -39,6 +46,7 @@ const arrows = new Map([
   ['@celery/bootsteps', ['@celery/promises']],
   ['@celery/schedules', ['@celery/promises']],
   ['@celery/sqlite', ['@celery/promises']],
+  ['@celery/redis', ['@celery/promises']],
   ['@celery/protocol', ['@celery/serialization']],
   ['@celery/backend-rpc', ['@celery/messaging']],
   ['@celery/testing', ['@celery/worker', '@celery/transport-memory', '@celery/backend-memory']],
