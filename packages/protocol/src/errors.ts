@@ -65,3 +65,17 @@ export class InvalidResultRecordError extends CeleryError {
     this.reason = reason
   }
 }
+
+/** The URL of a broker or a result store cannot be read. The message shows nothing of it but the scheme: what is wrong may be the password. */
+export class InvalidServerUrlError extends CeleryError {
+  override readonly name = 'InvalidServerUrlError'
+  readonly code = 'ERR_CELERY_INVALID_SERVER_URL'
+  readonly scheme: string | undefined
+  readonly reason: string
+
+  constructor(scheme: string | undefined, reason: string) {
+    super(`the URL${scheme === undefined ? '' : ` "${scheme}://…"`} is not valid: ${reason}`)
+    this.scheme = scheme
+    this.reason = reason
+  }
+}

@@ -18,6 +18,7 @@ export { type ErrorMapping, ErrorRegistry } from './error-registry.ts'
 export {
   InvalidEnvelopeError,
   InvalidResultRecordError,
+  InvalidServerUrlError,
   InvalidTaskMessageError,
   TaskMessageTooLargeError,
 } from './errors.ts'
@@ -25,6 +26,7 @@ export { decodeExceptionForm, errorFromForm, exceptionForm, tracebackText } from
 export { isName, isPriority, MAX_PRIORITY } from './guards.ts'
 export { formatIsoTime, isWritableTime, parseIsoTime } from './iso-time.ts'
 export { OPTION_RULES, type OptionRule } from './option-rules.ts'
+export { parseServerUrl } from './parse-server-url.ts'
 export { argsRepr, kwargsRepr, pythonRepr, type ReprOptions } from './python-repr.ts'
 export { RemoteTaskError } from './remote-task-error.ts'
 export {
@@ -36,6 +38,7 @@ export {
 } from './result-codec.ts'
 export type { ExceptionForm, ResultRecord } from './result-record.ts'
 export { decodeResultTuple, encodeResultTuple, type ResultReference, type ResultTuple } from './result-tuple.ts'
+export type { ServerAddress } from './server-address.ts'
 export type { SignatureData, SignatureOptions } from './signature-data.ts'
 export {
   ALL_STATES,

@@ -1,6 +1,7 @@
 import { type AbortableOptions, type Clock, deferred } from '@celery/promises'
 import {
   type Binding,
+  type CloseOptions,
   ConnectionClosedError,
   type Delivery,
   type DeliveryRef,
@@ -24,6 +25,8 @@ export interface MemoryBrokerOptions {
   readonly now: () => number
   /** Tells when something is due. */
   readonly clock: Clock
+  /** Who holds what is delivered, from one connection to the next. @defaultValue each connection for itself */
+  readonly session?: string | undefined
 }
 
 /**
@@ -31,7 +34,7 @@ export interface MemoryBrokerOptions {
  * a transaction; they are asynchronous because the interface is.
  */
 export class MemoryBroker implements VirtualBroker {
-  readonly capabilities: TransportCapabilities = memoryCapabilities
+  readonly capabilities: TransportCapabilities
   readonly leaseKeeper = undefined
   readonly closed: Promise<void>
   readonly domain: string
@@ -39,6 +42,8 @@ export class MemoryBroker implements VirtualBroker {
   readonly #options: MemoryBrokerOptions
   readonly #onClosed = deferred()
   readonly #waits: FetchWaits
+  /** Holds what is delivered. */
+  readonly #owner: object
   /** Which queue has the first turn in the next fetch. */
   #turn = 0
   #isClosed = false
@@ -46,7 +51,10 @@ export class MemoryBroker implements VirtualBroker {
   constructor(store: MemoryStore, options: MemoryBrokerOptions) {
     this.#store = store
     this.#options = options
-    this.domain = options.domain
+    const { domain, session } = options
+    this.domain = domain
+    this.capabilities = session === undefined ? memoryCapabilities : { ...memoryCapabilities, sessions: true }
+    this.#owner = session === undefined ? this : store.ownerOf(session)
     this.#waits = new FetchWaits(store, options)
     this.closed = this.#onClosed.promise
   }
@@ -148,18 +156,19 @@ export class MemoryBroker implements VirtualBroker {
     })
   }
 
-  async close(): Promise<void> {
+  async close({ sessionGoesOn = false }: CloseOptions = {}): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#waits.failAll(this.#closedError())
     const nowMs = this.#options.now()
+    const isOver = !sessionGoesOn || this.#owner === this
     for (const queue of [...this.#store.queues]) {
       const wasLastConsumer = queue.consumers.delete(this) && queue.consumers.size === 0
       const { exclusive, autoDelete } = queue.declaration ?? {}
       if ((exclusive === true && queue.declaredBy === this) || (autoDelete === true && wasLastConsumer)) {
         this.#store.deleteQueue(queue.name)
-      } else {
-        queue.giveBackAll(this, nowMs)
+      } else if (isOver) {
+        queue.giveBackAll(this.#owner, nowMs)
         this.#store.wake(queue.name)
       }
     }
@@ -194,7 +203,7 @@ export class MemoryBroker implements VirtualBroker {
       const name = names[this.#turn++ % names.length] as string
       const queue = this.#store.queue(name)
       const message = queue?.hasReady
-        ? queue.take(this, this.#store.newFence(), this.#options.leaseMs, nowMs)
+        ? queue.take(this.#owner, this.#store.newFence(), this.#options.leaseMs, nowMs)
         : undefined
       if (message === undefined) {
         empty++

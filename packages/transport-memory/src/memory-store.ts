@@ -10,9 +10,17 @@ export class MemoryStore {
   readonly #queues = new Map<string, MessageQueue>()
   /** Queues declared with `expiresMs`. Nearly always none, and then nobody looks for unused ones. */
   readonly #expiring = new Set<MessageQueue>()
+  readonly #owners = new Map<string, object>()
   readonly #waiters = new Map<string, Set<() => void>>()
   #sequence = 0
   #fence = 0
+
+  /** Stands for a session as the holder of deliveries. */
+  ownerOf(session: string): object {
+    const owner = this.#owners.get(session) ?? {}
+    this.#owners.set(session, owner)
+    return owner
+  }
 
   declareExchange(exchange: ExchangeDeclaration): void {
     this.#exchanges.set(exchange.name, exchange)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { type Clock, systemClock } from '@celery/promises'
 import type { BrokerAddress, Transport } from '@celery/transport'
 import { virtualTransport } from '@celery/transport/virtual'
@@ -7,17 +8,19 @@ import { MemoryStore } from './memory-store.ts'
 export interface MemoryTransportOptions {
   /** Whose time passes in its brokers; for tests. @defaultValue `systemClock` */
   readonly clock?: Clock
+  /** Whether deliveries outlive their connection, as on Redis (`capabilities.sessions`); for tests. @defaultValue `false` */
+  readonly sessions?: boolean
 }
 
 /**
  * A transport with brokers of its own: connections to the same URL share a broker, as long as they are opened through
  * the same transport. A broker lives as long as its transport, so messages wait for whoever connects next.
  */
-export function memoryTransport({ clock = systemClock }: MemoryTransportOptions = {}): Transport {
+export function memoryTransport({ clock = systemClock, sessions = false }: MemoryTransportOptions = {}): Transport {
   const stores = new Map<string, MemoryStore>()
   return virtualTransport({
     name: 'memory',
-    capabilities: memoryCapabilities,
+    capabilities: sessions ? { ...memoryCapabilities, sessions } : memoryCapabilities,
     async open(address, options) {
       options.signal?.throwIfAborted()
       const name = brokerName(address)
@@ -29,6 +32,7 @@ export function memoryTransport({ clock = systemClock }: MemoryTransportOptions 
         leaseMs: options.leaseMs ?? 30_000,
         now: options.now ?? (() => clock.now()),
         clock,
+        session: sessions ? (options.session ?? randomUUID()) : undefined,
       })
     },
   })

@@ -1,17 +1,22 @@
 import { parseBrokerUrl, type Transport } from '@celery/transport'
 import type { BrokerUnderTest } from '@celery/transport/testkit'
-import { memoryTransport } from '../src/index.ts'
+import { type MemoryTransportOptions, memoryTransport } from '../src/index.ts'
 
 /** A memory broker of its own, or what `alter` makes of it, with a clock that can be moved ahead. */
 export function memoryUnderTest(
   alter: (transport: Transport) => Transport = (transport) => transport,
+  options: MemoryTransportOptions = {},
 ): BrokerUnderTest {
-  const transport = alter(memoryTransport())
+  const transport = alter(memoryTransport(options))
   let aheadMs = 0
   return {
     capabilities: transport.capabilities,
-    connect: ({ leaseMs }) =>
-      transport.open(parseBrokerUrl('memory://kit'), { leaseMs, now: () => Date.now() + aheadMs }),
+    connect: ({ leaseMs, session }) =>
+      transport.open(parseBrokerUrl('memory://kit'), {
+        leaseMs,
+        ...(session && { session }),
+        now: () => Date.now() + aheadMs,
+      }),
     advance(ms) {
       aheadMs += ms
     },

@@ -32,14 +32,44 @@ export interface TransportCapabilities {
   readonly durable: boolean
   /** A message can reach every queue bound to an exchange. */
   readonly fanout: boolean
+  /**
+   * Fanout exchanges are live, as PUB/SUB of Redis is: a message reaches the queues whose connections listen at that
+   * moment and is kept nowhere else, and a binding takes only what its routing key matches, `#` standing for anything.
+   * A queue listens on the connection that bound it, and for that one; what is put into it in other ways is not fetched
+   * there; `mandatory` is passed over. Deliveries need no settling: acks succeed, a requeue comes back on the same
+   * connection, a dead one is over, and what has no connection any more is gone.
+   * @defaultValue `false`: they copy messages to queues, whatever the routing key
+   */
+  readonly liveFanout?: boolean
   /** Levels of priority that change the order of delivery; 1 means first in, first out. */
   readonly priorities: number
   /** Which priority is delivered first: RabbitMQ the highest number, Celery on Redis the lowest. */
   readonly priorityOrder: 'highest-first' | 'lowest-first'
   /** Holds a message back until a given time, outside of any lease. */
   readonly delay: boolean
+  /**
+   * Whether that goes for what is published too (`Publication.notBeforeMs`), and not only for what is parked. Where it
+   * does not, a publication is delivered at once, and whoever gets it before its time parks it: Redis, whose queues
+   * Python workers share. @defaultValue as `delay`
+   */
+  readonly delayedPublish?: boolean
   /** Deliveries come back by themselves when their owner stops renewing. */
   readonly leases: boolean
+  /**
+   * Deliveries belong to a session (`OpenOptions.session`) and outlive its connections: they are settled and renewed on
+   * whichever comes next, and one that failed gives nothing back. @defaultValue `false`: they end with their connection
+   */
+  readonly sessions?: boolean
+  /**
+   * Where a message goes that comes back: to its place among those that are still ready, or in front of all of its
+   * priority. Those that come back together keep their order in any case. @defaultValue `'place'`
+   */
+  readonly returns?: 'place' | 'front'
+  /**
+   * Which repeated publications (`Publication.tag`) are known again: every one while its message is in the queue, or only
+   * one that was given up, or whose confirmation did not come. @defaultValue `'present'`
+   */
+  readonly repeats?: 'present' | 'unconfirmed'
   /** A publication, settlements and the result store's writes can share one transaction. */
   readonly transactions: boolean
 }
@@ -47,6 +77,12 @@ export interface TransportCapabilities {
 export interface OpenOptions extends AbortableOptions {
   /** Milliseconds a delivery stays ours without renewal. @defaultValue `30_000` */
   readonly leaseMs?: number
+  /**
+   * Names who holds what the connection is delivered, for brokers with `capabilities.sessions`: whoever opens again after a
+   * failure goes on with the same one. Letters, digits and `-`; no two programs may have the same.
+   * @defaultValue a new one for each connection
+   */
+  readonly session?: string
   /** Reads the time; for tests. @defaultValue `Date.now` */
   readonly now?: () => number
   /** Settings of the driver (`broker_transport_options`). */
@@ -112,8 +148,20 @@ export interface BrokerConnection extends AsyncDisposable {
   /** How to keep the leases of this connection from a thread of its own; `undefined` where there are none. */
   readonly leaseKeeper: LeaseKeeperSpec | undefined
 
-  /** Ends the connection and gives what it still holds back to the queues at once. Safe twice. */
-  close(): Promise<void>
+  /**
+   * Ends the connection and gives what it still holds back to the queues at once. Safe twice. With `capabilities.sessions` a
+   * connection that failed gives nothing back, and one that is closed gives back all that its session holds, unless
+   * that goes on.
+   */
+  close(options?: CloseOptions): Promise<void>
+}
+
+export interface CloseOptions {
+  /**
+   * Another connection takes the place of this one with the same session, so nothing is given back. Only where
+   * `capabilities.sessions` says so; others pass over it. @defaultValue `false`
+   */
+  readonly sessionGoesOn?: boolean
 }
 
 export interface ExchangeDeclaration {
@@ -166,12 +214,16 @@ export interface Publication {
   readonly message: WireMessage
   /**
    * Names this publication, for whoever may have to publish it again because no confirmation came: while a message of
-   * that tag is in the queue, the second one is not added. Only brokers that can check do. @defaultValue a new one
+   * that tag is in the queue, the second one is not added. Only brokers that can check do, and some of them only where
+   * no confirmation came (`capabilities.repeats`). @defaultValue a new one
    */
   readonly tag?: string
   /** Whether it is an error that no queue takes the message. @defaultValue `false`: it is dropped, as AMQP does */
   readonly mandatory?: boolean
-  /** Milliseconds since 1970 before which it is not delivered. Needs `capabilities.delay`. */
+  /**
+   * Milliseconds since 1970 before which it is not delivered. Needs `capabilities.delay`; passed over where
+   * `capabilities.delayedPublish` says so: then the message itself must say it too, to whoever gets it.
+   */
   readonly notBeforeMs?: number
 }
 
@@ -259,6 +311,11 @@ export function isDeadLetterQueue(queue: string): boolean {
 }
 
 const deadSuffix = '.dead'
+
+/** Whether the broker itself holds a publication back until its `notBeforeMs`. */
+export function delaysPublications({ delay, delayedPublish }: TransportCapabilities): boolean {
+  return delay && (delayedPublish ?? true)
+}
 
 /**
  * How a dead-letter queue keeps its messages, however they came there: the newest, in the order in which they came, whatever

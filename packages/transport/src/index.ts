@@ -2,6 +2,7 @@ export type {
   Binding,
   BrokerAddress,
   BrokerConnection,
+  CloseOptions,
   DeadLetterLimits,
   Delivery,
   DeliveryRef,
@@ -20,7 +21,7 @@ export type {
   Transport,
   TransportCapabilities,
 } from './broker-connection.ts'
-export { deadLetterLimits, deadLetterQueue, isDeadLetterQueue } from './broker-connection.ts'
+export { deadLetterLimits, deadLetterQueue, delaysPublications, isDeadLetterQueue } from './broker-connection.ts'
 export { deliveryTags } from './delivery-tags.ts'
 export { parseBrokerUrl } from './parse-broker-url.ts'
 export {

@@ -4,7 +4,7 @@ import type { BrokerConnection, TransportCapabilities } from '../broker-connecti
 export interface BrokerUnderTest extends AsyncDisposable {
   readonly capabilities: TransportCapabilities
   /** Opens one more connection to the same broker. */
-  connect(options: { readonly leaseMs: number }): Promise<BrokerConnection>
+  connect(options: { readonly leaseMs: number; readonly session?: string }): Promise<BrokerConnection>
   /**
    * Moves the clock that the driver reads (`OpenOptions.now`) ahead. The clock must run besides, as the machine's does.
    * Without it the kit waits in real time, for seconds.
@@ -15,6 +15,11 @@ export interface BrokerUnderTest extends AsyncDisposable {
    * connection.
    */
   crash?(connection: BrokerConnection): Promise<void>
+  /**
+   * Breaks the wire of a connection while its process lives on. Only asked for with `capabilities.sessions`. Without it
+   * the kit closes the connection and says that its session goes on.
+   */
+  cut?(connection: BrokerConnection): Promise<void>
 }
 
 /** Makes a new broker. Called for each case. */

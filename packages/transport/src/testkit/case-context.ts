@@ -11,6 +11,7 @@ import type {
   SettleAction,
   TransportCapabilities,
 } from '../broker-connection.ts'
+import { delaysPublications } from '../broker-connection.ts'
 import type { BrokerUnderTest } from './broker-under-test.ts'
 import { readBody } from './read-body.ts'
 
@@ -43,8 +44,9 @@ export class CaseContext {
   }
 
   /** Opens a connection, which is closed after the case. The lease is a minute unless the case is about leases. */
-  async open(options: { readonly leaseMs?: number } = {}): Promise<BrokerConnection> {
-    const connection = await this.#broker.connect({ leaseMs: options.leaseMs ?? 60_000 })
+  async open(options: { readonly leaseMs?: number; readonly session?: string } = {}): Promise<BrokerConnection> {
+    const { leaseMs = 60_000, session } = options
+    const connection = await this.#broker.connect(session === undefined ? { leaseMs } : { leaseMs, session })
     this.#connections.add(connection)
     return connection
   }
@@ -52,6 +54,12 @@ export class CaseContext {
   /** The owner of `connection` dies. */
   async crash(connection: BrokerConnection): Promise<void> {
     await this.#broker.crash?.(connection)
+  }
+
+  /** The wire of `connection` breaks, and its owner lives on. */
+  async cut(connection: BrokerConnection): Promise<void> {
+    if (this.#broker.cut === undefined) await connection.close({ sessionGoesOn: true })
+    else await this.#broker.cut(connection)
   }
 
   /** Whether `elapse` moves a clock instead of waiting. */
@@ -77,6 +85,16 @@ export class CaseContext {
   /** Publishes text messages to a queue in one call. */
   async publish(connection: BrokerConnection, queue: string, ...bodies: readonly string[]): Promise<void> {
     await connection.publish(bodies.map((body) => publication(queue, body)))
+  }
+
+  /**
+   * Puts a message into an otherwise empty queue that is held back until a time on the broker's clock: published so, or
+   * fetched and parked where that is the only way.
+   */
+  async delay(connection: BrokerConnection, queue: string, body: string, untilMs: number): Promise<void> {
+    await connection.publish([publication(queue, body, { notBeforeMs: untilMs })])
+    if (delaysPublications(this.capabilities)) return
+    await this.settle(connection, [await this.takeOne(connection, queue)], { type: 'park', untilMs })
   }
 
   /** Fetches until there are `count` messages. */

@@ -1,5 +1,7 @@
+export { kombuTopicExpression, kombuTopicMatches } from './kombu-topic.ts'
 export type { ListItem, ListStore } from './list-store.ts'
 export { type ListTransportDefinition, listTransport } from './list-transport.ts'
-export { topicMatches } from './topic-pattern.ts'
+export type { LiveFanout, LiveMessage, OnLiveMessage } from './live-fanout.ts'
+export { type TopicMatches, topicMatches } from './topic-pattern.ts'
 export type { QueueMessage, VirtualBroker, VirtualSettlement } from './virtual-broker.ts'
 export { type VirtualTransportDefinition, virtualTransport } from './virtual-transport.ts'

@@ -1,7 +1,7 @@
 import type { AbortableOptions } from '@celery/promises'
 import type { Binding, ExchangeDeclaration, Publication } from '../broker-connection.ts'
 import { UnknownExchangeError, UnroutableError } from '../transport-errors.ts'
-import { topicMatches } from './topic-pattern.ts'
+import type { TopicMatches } from './topic-pattern.ts'
 import type { VirtualBroker } from './virtual-broker.ts'
 
 /** What the publisher needs to know of the exchanges that one call names. */
@@ -42,19 +42,29 @@ export async function readRoutes(
  * @throws UnknownExchangeError
  * @throws UnroutableError
  */
-export function matchingQueues(publication: Publication, routes: Routes, index: number): readonly string[] {
+export function matchingQueues(
+  publication: Publication,
+  routes: Routes,
+  index: number,
+  topicMatches: TopicMatches,
+): readonly string[] {
   const { exchange, routingKey } = publication
   const route = routes.get(exchange)
   if (route === undefined) throw new UnknownExchangeError(exchange, index)
   const queues = new Set<string>()
   for (const binding of route.bindings) {
-    if (bindingMatches(route.type, binding.routingKey, routingKey)) queues.add(binding.queue)
+    if (bindingMatches(route.type, binding.routingKey, routingKey, topicMatches)) queues.add(binding.queue)
   }
   if (queues.size === 0 && publication.mandatory === true) throw new UnroutableError(exchange, routingKey, index)
   return [...queues]
 }
 
-function bindingMatches(type: ExchangeDeclaration['type'], pattern: string, routingKey: string): boolean {
+function bindingMatches(
+  type: ExchangeDeclaration['type'],
+  pattern: string,
+  routingKey: string,
+  topicMatches: TopicMatches,
+): boolean {
   if (type === 'fanout') return true
   return type === 'topic' ? topicMatches(pattern, routingKey) : pattern === routingKey
 }

@@ -1,3 +1,6 @@
+/** Whether a topic binding with this pattern takes this routing key. */
+export type TopicMatches = (pattern: string, routingKey: string) => boolean
+
 /**
  * Whether a topic binding matches a routing key, as AMQP defines it: words between dots, `*` is any one word, `#` any
  * number of words, also none. Takes time proportional to pattern times key at worst, whatever either looks like.

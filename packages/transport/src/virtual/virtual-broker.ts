@@ -2,6 +2,7 @@ import type { AbortableOptions } from '@celery/promises'
 import type { AtomicWrite } from '@celery/protocol'
 import type {
   Binding,
+  CloseOptions,
   Delivery,
   DeliveryRef,
   ExchangeDeclaration,
@@ -13,6 +14,7 @@ import type {
   SettleResult,
   TransportCapabilities,
 } from '../broker-connection.ts'
+import type { LiveFanout, OnLiveMessage } from './live-fanout.ts'
 
 /**
  * A store of queues: all that a driver for a list-like store implements. Exchanges, routing and envelopes are put
@@ -43,7 +45,13 @@ export interface VirtualBroker extends AsyncDisposable {
   fetch(queues: readonly string[], options: FetchOptions): Promise<readonly Delivery[]>
   settle(settlements: readonly VirtualSettlement[], options?: AbortableOptions): Promise<readonly SettleResult[]>
   renew(deliveries: readonly DeliveryRef[], options?: AbortableOptions): Promise<readonly SettleResult[]>
-  close(): Promise<void>
+  close(options?: CloseOptions): Promise<void>
+
+  /**
+   * Makes what carries fanout exchanges, once for each connection, which closes it too. Needed where
+   * `capabilities.liveFanout` says so, and not called elsewhere: there messages of fanout exchanges are put into queues.
+   */
+  liveFanout?(onMessage: OnLiveMessage): LiveFanout
 }
 
 /** A message whose queue is known. */

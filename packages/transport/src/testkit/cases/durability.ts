@@ -42,7 +42,7 @@ export const durabilityCases: readonly TransportCase[] = withDurability([
     needs: ({ delay }) => delay,
     async run(context) {
       const connection = await context.open()
-      await connection.publish([publication(context.queue, 'a', { notBeforeMs: context.now() + 3_000 })])
+      await context.delay(connection, context.queue, 'a', context.now() + 3_000)
       await context.closeAll()
       const again = await context.open()
       await context.expectNothing(again, context.queue)

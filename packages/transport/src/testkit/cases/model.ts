@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomInt } from 'node:crypto'
 import type { BrokerConnection, Delivery, SettleAction } from '../../broker-connection.ts'
-import { deadLetterQueue } from '../../broker-connection.ts'
+import { deadLetterQueue, delaysPublications } from '../../broker-connection.ts'
 import { type CaseContext, publication, textMessage } from '../case-context.ts'
 import { readBody } from '../read-body.ts'
 import type { TransportCase } from '../transport-case.ts'
@@ -41,8 +41,11 @@ interface ModelMessage {
   /** When a delayed message becomes ready, or the lease of a held one ends. */
   untilMs: number
   redeliveries: number
-  /** It was delayed once; a broker may line it up by when that ended, so nothing is said about its place. */
-  wasDelayed: boolean
+  /**
+   * It was delayed once, or came back to the front; a broker may line it up by when that was, so nothing is said about its
+   * place.
+   */
+  isOutOfPlace: boolean
   delivery: Delivery | undefined
   connection: BrokerConnection | undefined
 }
@@ -72,7 +75,7 @@ class Comparison {
 
   async #publish(): Promise<void> {
     const priority = this.#random(this.#context.capabilities.priorities > 1 ? 4 : 1) * 3
-    const isDelayed = this.#random(5) === 0
+    const isDelayed = delaysPublications(this.#context.capabilities) && this.#random(5) === 0
     const place = this.#messages.length
     const body = String(place)
     this.history.push(`publish ${body} with priority ${priority}${isDelayed ? ' delayed' : ''}`)
@@ -87,7 +90,7 @@ class Comparison {
       place,
       state,
       untilMs,
-      wasDelayed: isDelayed,
+      isOutOfPlace: isDelayed,
       redeliveries: 0,
       delivery: undefined,
       connection: undefined,
@@ -108,8 +111,8 @@ class Comparison {
       'what was fetched was not ready',
     )
     assert.deepEqual(taken.map(this.#urgency), ready.slice(0, count).map(this.#urgency), 'a less urgent one came first')
-    const inPlace = taken.filter(({ wasDelayed }) => !wasDelayed)
-    const expected = ready.filter(({ wasDelayed }) => !wasDelayed).slice(0, inPlace.length)
+    const inPlace = taken.filter(({ isOutOfPlace }) => !isOutOfPlace)
+    const expected = ready.filter(({ isOutOfPlace }) => !isOutOfPlace).slice(0, inPlace.length)
     assert.deepEqual(
       inPlace.map(({ body }) => body),
       expected.map(({ body }) => body),
@@ -120,6 +123,8 @@ class Comparison {
       assert.equal(delivery.redeliveries, message.redeliveries, `redeliveries of ${message.body}`)
       Object.assign(message, { state: 'held', untilMs: this.#context.now() + leaseMs, delivery, connection })
     }
+    // A driver whose leases belong to the connection has renewed all that it holds.
+    await this.#renewAll(connection)
   }
 
   async #settle(): Promise<void> {
@@ -138,7 +143,7 @@ class Comparison {
     this.history.push(`${action.type} ${message.body}`)
     await this.#context.settle(message.connection, [message.delivery], action)
     if ((action.type === 'requeue' || action.type === 'park') && action.counted === true) message.redeliveries++
-    if (action.type === 'park') Object.assign(message, { untilMs, wasDelayed: true })
+    if (action.type === 'park') Object.assign(message, { untilMs, isOutOfPlace: true })
     this.#letGo(message, ({ ack: 'done', requeue: 'ready', park: 'delayed', dead: 'dead' } as const)[action.type])
   }
 
@@ -148,11 +153,14 @@ class Comparison {
     this.history.push(`renew ${message.body}`)
     assert.deepEqual(await message.connection.renew([message.delivery]), ['done'])
     // A driver may renew all that a connection holds at once; it must renew at least this one.
+    await this.#renewAll(message.connection)
+  }
+
+  async #renewAll(connection: BrokerConnection): Promise<void> {
     const untilMs = this.#context.now() + leaseMs
-    const others = this.#in('held').filter(({ connection }) => connection === message.connection)
-    const deliveries = others.flatMap(({ delivery }) => delivery ?? [])
-    await message.connection.renew(deliveries)
-    for (const other of others) other.untilMs = untilMs
+    const held = this.#in('held').filter((message) => message.connection === connection)
+    await connection.renew(held.flatMap(({ delivery }) => delivery ?? []))
+    for (const message of held) message.untilMs = untilMs
   }
 
   async #settleOutdated(): Promise<void> {
@@ -200,6 +208,7 @@ class Comparison {
   #letGo(message: ModelMessage, state: ModelMessage['state']): void {
     if (message.delivery !== undefined) this.#outdated.push(message.delivery)
     Object.assign(message, { state, delivery: undefined, connection: undefined })
+    if (state === 'ready' && this.#context.capabilities.returns === 'front') message.isOutOfPlace = true
   }
 
   #in(state: ModelMessage['state']): ModelMessage[] {

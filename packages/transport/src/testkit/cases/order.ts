@@ -207,7 +207,7 @@ export const orderCases: readonly TransportCase[] = [
   },
   {
     name: 'takes a publication in once when it is repeated under its tag',
-    needs: ({ leases }) => leases,
+    needs: ({ leases, repeats }) => leases && repeats !== 'unconfirmed',
     async run(context) {
       const connection = await context.open()
       const repeated = publication(context.queue, 'once', { tag: context.name('tag') })
@@ -219,7 +219,7 @@ export const orderCases: readonly TransportCase[] = [
   },
   {
     name: 'takes a repeated publication in once also while its message is held',
-    needs: ({ leases }) => leases,
+    needs: ({ leases, repeats }) => leases && repeats !== 'unconfirmed',
     async run(context) {
       const connection = await context.open()
       const repeated = publication(context.queue, 'once', { tag: context.name('tag') })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { publication } from '../case-context.ts'
-import { readBody, readBytes, readEnvelope } from '../read-body.ts'
+import { type Envelope, readBody, readBytes, readEnvelope } from '../read-body.ts'
 import type { TransportCase } from '../transport-case.ts'
 
 const texts: readonly { readonly name: string; readonly text: string }[] = [
@@ -83,10 +83,10 @@ export const payloadCases: readonly TransportCase[] = [
       const first = await context.takeOne(connection, context.queue)
       await context.settle(connection, [first], { type: 'requeue', counted: true })
       const second = await context.takeOne(connection, context.queue)
-      assert.deepEqual(second.payload, first.payload)
+      assert.deepEqual(withoutMarks(readEnvelope(second)), readEnvelope(first))
       await context.settle(connection, [second], { type: 'dead', reason: 'enough' })
       const dead = await context.takeOne(connection, `${context.queue}.dead`)
-      assert.deepEqual([readBody(dead), dead.tag], ['a\u0000💥', first.tag])
+      assert.equal(readBody(dead), 'a\u0000💥')
     },
   },
   {
@@ -136,3 +136,13 @@ export const payloadCases: readonly TransportCase[] = [
     },
   },
 ]
+
+/** Without what a broker may note in a message that comes again: a count of its own, and the flags that kombu sets. */
+function withoutMarks(envelope: Envelope): unknown {
+  const { 'x-redeliveries': _count, ...rest } = { 'x-redeliveries': 0, ...envelope }
+  const { redelivered: _inHeaders, ...headers } = rest.headers
+  const info = rest.properties['delivery_info']
+  if (typeof info !== 'object' || info === null) return { ...rest, headers }
+  const { redelivered: _inInfo, ...deliveryInfo } = { redelivered: true, ...info }
+  return { ...rest, headers, properties: { ...rest.properties, delivery_info: deliveryInfo } }
+}

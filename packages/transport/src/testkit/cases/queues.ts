@@ -61,10 +61,8 @@ export const queueCases: readonly TransportCase[] = [
     needs: ({ delay }) => delay,
     async run(context) {
       const connection = await context.open()
-      await connection.publish([
-        publication(context.queue, 'later', { notBeforeMs: context.now() + 60_000 }),
-        publication(context.queue, 'now'),
-      ])
+      await context.delay(connection, context.queue, 'later', context.now() + 60_000)
+      await context.publish(connection, context.queue, 'now')
       assert.equal(await connection.purgeQueue(context.queue), 1)
       assert.deepEqual(await context.info(connection, context.queue), { ready: 0, delayed: 1, held: 0 })
     },

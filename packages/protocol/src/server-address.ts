@@ -1,19 +1,32 @@
 import { inspect } from 'node:util'
-import type { BrokerAddress } from './broker-connection.ts'
 
-/** What stands in the URL of one broker, decoded. */
-export type BrokerUrlParts = Pick<
-  BrokerAddress,
-  'scheme' | 'host' | 'port' | 'username' | 'password' | 'path' | 'query'
->
+/** Where a broker or a result store is, read from its URL by `parseServerUrl`. Shows no password when printed. */
+export interface ServerAddress extends ServerUrlParts {
+  /** The other servers of the same URL (`redis://a;redis://b`): where to go when this one fails, or further sentinels. */
+  readonly alternates: readonly ServerAddress[]
+  /** The URL with the password as `**`. */
+  toString(): string
+}
+
+/** What stands in the URL of one server, decoded. */
+export interface ServerUrlParts {
+  readonly scheme: string
+  readonly host: string | undefined
+  readonly port: number | undefined
+  readonly username: string | undefined
+  readonly password: string | undefined
+  /** What follows the host, without the first slash: an AMQP virtual host, a Redis database, a file's path. */
+  readonly path: string
+  readonly query: Readonly<Record<string, string>>
+}
 
 /** An address that shows no password, however it is printed. */
-export function brokerAddress(parts: BrokerUrlParts, alternates: readonly BrokerAddress[]): BrokerAddress {
-  return new ParsedBrokerAddress(parts, alternates)
+export function serverAddress(parts: ServerUrlParts, alternates: readonly ServerAddress[]): ServerAddress {
+  return new ParsedServerAddress(parts, alternates)
 }
 
 /** The password is not a property of its own, so that copying, logging and `JSON.stringify` do not carry it away. */
-class ParsedBrokerAddress implements BrokerAddress {
+class ParsedServerAddress implements ServerAddress {
   readonly scheme: string
   readonly host: string | undefined
   readonly port: number | undefined
@@ -21,9 +34,9 @@ class ParsedBrokerAddress implements BrokerAddress {
   readonly #password: string | undefined
   readonly path: string
   readonly #query: Readonly<Record<string, string>>
-  readonly alternates: readonly BrokerAddress[]
+  readonly alternates: readonly ServerAddress[]
 
-  constructor(parts: BrokerUrlParts, alternates: readonly BrokerAddress[]) {
+  constructor(parts: ServerUrlParts, alternates: readonly ServerAddress[]) {
     this.scheme = parts.scheme
     this.host = parts.host
     this.port = parts.port
@@ -58,7 +71,7 @@ class ParsedBrokerAddress implements BrokerAddress {
   }
 
   [inspect.custom](): string {
-    return `BrokerAddress ${this.toString()}`
+    return `ServerAddress ${this.toString()}`
   }
 }
 
