@@ -1,0 +1,225 @@
+import { type AbortableOptions, CeleryError } from '@celery/promises'
+import { type RedisArgument, type RedisClient, RedisReplyError, RedisWrite } from '@celery/redis'
+import type { SettleAction, SettleResult } from '@celery/transport'
+import type { QueueMessage, VirtualSettlement } from '@celery/transport/virtual'
+import { BatchLane } from './batch-lane.ts'
+import { type Keys, makeTag, parseTag } from './keys.ts'
+import { replyList, replyText, replyTexts } from './reply.ts'
+import { SentCall } from './sent-call.ts'
+import type { Session } from './session.ts'
+import { ackScript, settleScript } from './settle-script.ts'
+import { redeliveredPayloads } from './takeover.ts'
+import { publicationName, unanswered } from './unanswered.ts'
+
+export interface SettlerOptions {
+  /** `<session>.<any>` */
+  readonly connection: string
+  readonly session: Session
+  readonly now: () => number
+  /** Age in the index at which Python puts messages back. */
+  readonly visibilityMs: number
+}
+
+/** Settles deliveries in batches; one whose answer was lost gives the same results when it is repeated. */
+export class Settler {
+  readonly #client: RedisClient
+  readonly #keys: Keys
+  readonly #options: SettlerOptions
+  readonly #lane: BatchLane<VirtualSettlement, SettleResult | Error>
+
+  constructor(client: RedisClient, keys: Keys, options: SettlerOptions) {
+    this.#client = client
+    this.#keys = keys
+    this.#options = options
+    this.#lane = new BatchLane({
+      maxItems: maxSettlements,
+      begin: (number) => new SentCall(options.connection, 'settle', number),
+      run: (settlements, call, number) => this.#send(settlements, call, number),
+    })
+  }
+
+  async settle(
+    settlements: readonly VirtualSettlement[],
+    options: AbortableOptions = {},
+  ): Promise<readonly SettleResult[]> {
+    const known = unanswered.isEmpty ? [] : await this.#knownResults(settlements)
+    const open = known.length === 0 ? settlements : settlements.filter((_, index) => known[index] === undefined)
+    const results = open.length === 0 ? [] : await this.#settleOpen(open, options)
+    for (const { delivery } of settlements) if (delivery !== undefined) this.#options.session.held.delete(delivery.tag)
+    if (known.length === 0) return results
+    let at = 0
+    return settlements.map((_, index) => known[index] ?? results[at++] ?? 'stale')
+  }
+
+  /** Rejects what was not sent. */
+  fail(error: Error): void {
+    this.#lane.fail(error)
+  }
+
+  async #settleOpen(
+    settlements: readonly VirtualSettlement[],
+    options: AbortableOptions,
+  ): Promise<readonly SettleResult[]> {
+    let place: { readonly call: SentCall; readonly first: number } | undefined
+    const onSent = (call: SentCall, first: number): void => {
+      place = { call, first }
+    }
+    try {
+      const results = await this.#lane.submit(settlements, onSent, options)
+      return results.map((result) => {
+        if (result instanceof Error) throw result
+        return result
+      })
+    } catch (error) {
+      if (place !== undefined) {
+        for (const [index, { delivery, put }] of settlements.entries()) {
+          const at = { call: place.call, index: place.first + index }
+          if (delivery !== undefined) unanswered.add(delivery.tag, at)
+          // Where there is no delivery, only what it publishes can be known again.
+          else for (const { tag, queue } of put ?? []) unanswered.add(publicationName(tag, queue), at)
+        }
+      }
+      throw error
+    }
+  }
+
+  /** What an earlier attempt has done, by index; nothing where that is unknown or was nothing. */
+  async #knownResults(settlements: readonly VirtualSettlement[]): Promise<(SettleResult | undefined)[]> {
+    const known: (SettleResult | undefined)[] = []
+    for (const [index, settlement] of settlements.entries()) {
+      const name = nameOf(settlement)
+      const place = name === undefined ? undefined : unanswered.get(name)
+      if (name === undefined || place === undefined) continue
+      const outcome = await place.call.outcome(this.#client, this.#keys)
+      unanswered.delete(name)
+      const letter = outcome?.[place.index]
+      if (letter === 'd' || letter === 's') known[index] = letter === 'd' ? 'done' : 'stale'
+    }
+    return known
+  }
+
+  async #send(
+    settlements: readonly VirtualSettlement[],
+    call: SentCall,
+    number: number,
+  ): Promise<readonly (SettleResult | Error)[]> {
+    try {
+      const [letters, problems] = settlements.every(isPlainAck)
+        ? [await this.#ack(settlements, number), []]
+        : await this.#settleEach(settlements, number)
+      if (letters === 'closed') throw new Error('another connection of this process has given up this one')
+      call.answered(letters)
+      let problem = 0
+      return Array.from(letters, (letter) => {
+        if (letter === 'e') return new RedisReplyError(this.#client.address, 'ERR', problems[problem++] ?? '', 'settle')
+        return letter === 'd' ? 'done' : 'stale'
+      })
+    } catch (error) {
+      if (CeleryError.is(error, 'ERR_CELERY_REDIS_UNAVAILABLE')) call.lost()
+      else call.answered(undefined)
+      throw error
+    }
+  }
+
+  async #ack(settlements: readonly VirtualSettlement[], number: number): Promise<string> {
+    const { prefix, separator, unacked, index } = this.#keys
+    const tags = settlements.map(({ delivery }) => delivery?.tag ?? '')
+    const { connection, session } = this.#options
+    const keys = [unacked, index, this.#keys.settled(connection), this.#keys.held(session.id)]
+    const args = [prefix, separator, number, `${session.id}.`, ...tags]
+    return replyText(await this.#client.script(ackScript, keys, args))
+  }
+
+  async #settleEach(settlements: readonly VirtualSettlement[], number: number): Promise<[string, readonly string[]]> {
+    const { prefix, separator, unacked, index, eta, delayed, queues } = this.#keys
+    const counted = settlements.flatMap(({ delivery, action }) =>
+      delivery !== undefined && isCounted(action) ? [delivery.tag] : [],
+    )
+    const payloads = counted.length === 0 ? [] : await redeliveredPayloads(this.#client, this.#keys, counted)
+    const replacements = new Map(counted.map((tag, at) => [tag, payloads[at] ?? '']))
+    const writes = new Map<string, number>()
+    const args: RedisArgument[] = [prefix, separator, number, this.#options.visibilityMs]
+    for (const settlement of settlements) this.#encode(settlement, replacements, writes, args)
+    const keys = [unacked, index, eta, delayed, this.#keys.settled(this.#options.connection), queues]
+    const reply = await this.#client.script(settleScript([...writes.keys()]), keys, args)
+    if (reply === 'closed') return ['closed', []]
+    const [letters, ...problems] = replyList(reply)
+    return [replyText(letters), replyTexts(problems)]
+  }
+
+  /** As `settleScript` reads it. */
+  #encode(
+    { delivery, action, put, writes }: VirtualSettlement,
+    replacements: ReadonlyMap<string, string | Buffer>,
+    kinds: Map<string, number>,
+    args: RedisArgument[],
+  ): void {
+    const tag = delivery?.tag ?? ''
+    const parts = parseTag(tag)
+    // A tag that is none of ours belongs to no delivery; asked for by itself, it is found to be stale.
+    args.push(tag)
+    switch (action?.type) {
+      case 'requeue':
+        args.push('r', replacements.get(tag) ?? '')
+        break
+      case 'park': {
+        const session = this.#options.session
+        const parked = parts === undefined ? tag : makeTag({ ...parts, session: session.id, count: session.reserve(1) })
+        const waitMs = Math.ceil(action.untilMs - this.#options.now())
+        args.push('p', waitMs, parked, replacements.get(tag) ?? '')
+        break
+      }
+      case 'dead':
+        args.push('d', JSON.stringify(action.reason))
+        break
+      default:
+        args.push('a')
+    }
+    args.push(writes?.length ?? 0)
+    for (const { statement } of writes ?? []) {
+      const { lua, keys, args: values } = statement as RedisWrite
+      if (!kinds.has(lua)) kinds.set(lua, kinds.size + 1)
+      args.push(kinds.get(lua) ?? 0, keys.length, ...keys, values.length, ...values)
+    }
+    args.push(put?.length ?? 0)
+    for (const message of put ?? []) args.push(listOf(message, this.#keys), message.queue, message.payload)
+  }
+}
+
+const maxSettlements = 1_000
+
+function nameOf({ delivery, put }: VirtualSettlement): string | undefined {
+  if (delivery !== undefined) return delivery.tag
+  const first = put?.[0]
+  return first === undefined ? undefined : publicationName(first.tag, first.queue)
+}
+
+function isPlainAck({ delivery, action, put, writes }: VirtualSettlement): boolean {
+  if (delivery === undefined || (action !== undefined && action.type !== 'ack')) return false
+  return (put === undefined || put.length === 0) && (writes === undefined || writes.length === 0)
+}
+
+function isCounted(action: SettleAction | undefined): boolean {
+  return (action?.type === 'requeue' || action?.type === 'park') && action.counted === true
+}
+
+function listOf({ queue, priority }: QueueMessage, keys: Keys): string {
+  return keys.list(queue, keys.step(queue, priority))
+}
+
+/** @throws TypeError before anything happens, rather than in the middle of a batch. */
+export function checkWrites(settlements: readonly VirtualSettlement[]): void {
+  for (const { writes } of settlements) {
+    for (const { statement } of writes ?? []) {
+      if (!isRedisWrite(statement)) throw new TypeError('a write to a Redis broker must be a RedisWrite')
+    }
+  }
+}
+
+/** By shape: the store may have been built with another copy of `@celery/redis`. */
+function isRedisWrite(value: unknown): value is RedisWrite {
+  if (value instanceof RedisWrite) return true
+  if (typeof value !== 'object' || value === null) return false
+  const { lua, keys, args } = value as Partial<RedisWrite>
+  return typeof lua === 'string' && Array.isArray(keys) && Array.isArray(args)
+}

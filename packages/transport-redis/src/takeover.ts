@@ -1,0 +1,83 @@
+import type { RedisClient } from '@celery/redis'
+import { type Keys, parseTag } from './keys.ts'
+import { asRedelivered } from './redelivered.ts'
+import { replyList, replyNumber, replyTexts } from './reply.ts'
+import { expiredScript, forgetScript, giveBackRewrittenScript, takeOverScript } from './session-scripts.ts'
+import { Topology } from './topology.ts'
+
+export interface TakeoverOptions {
+  readonly leaseMs: number
+  readonly graceMs: number
+}
+
+/**
+ * Puts back what owners held whose leases have ended, counted as redelivered, and ends what was theirs. Any number of
+ * connections may do so at the same time.
+ */
+export async function takeOver(client: RedisClient, keys: Keys, options: TakeoverOptions): Promise<void> {
+  const { leaseMs, graceMs } = options
+  const expired = await client.script(
+    expiredScript,
+    [keys.owners, keys.renewed],
+    [keys.prefix, keys.separator, leaseMs, graceMs],
+  )
+  for (const session of replyTexts(expired)) await takeOverSession(client, keys, session)
+}
+
+async function takeOverSession(client: RedisClient, keys: Keys, session: string): Promise<void> {
+  const { prefix, separator, unacked, index, owners } = keys
+  const tags = youngestFirst(replyTexts(await client.send('SMEMBERS', keys.held(session))))
+  for (let first = 0; first < tags.length; first += portion) {
+    const items = await rewritten(client, keys, tags.slice(first, first + portion))
+    const moved = await client.script(
+      takeOverScript,
+      [unacked, index, owners, keys.held(session)],
+      [prefix, separator, session, ...items],
+    )
+    if (replyNumber(moved) < 0) return
+  }
+  const topology = new Topology(client, keys)
+  await topology.leave(session)
+  await client.script(
+    forgetScript,
+    [owners, keys.held(session), keys.exclusive(session)],
+    [prefix, separator, session, 0],
+  )
+}
+
+/** Gives deliveries back, counted as redelivered, whoever of ours holds them. */
+export async function giveBackCounted(client: RedisClient, keys: Keys, tags: readonly string[]): Promise<void> {
+  const items = await rewritten(client, keys, youngestFirst(tags))
+  await client.script(giveBackRewrittenScript, [keys.unacked, keys.index], [keys.prefix, keys.separator, ...items])
+}
+
+/** Tag and payload of each, the payload as that of a message that was delivered before. */
+async function rewritten(client: RedisClient, keys: Keys, tags: readonly string[]): Promise<(string | Buffer)[]> {
+  if (tags.length === 0) return []
+  const payloads = await redeliveredPayloads(client, keys, tags)
+  // What has no payload any more was settled; the script then removes what is left of it.
+  return tags.flatMap((tag, at) => [tag, payloads[at] ?? ''])
+}
+
+/** The payloads of held deliveries, as those of messages that were delivered before; `undefined` for what is not held. */
+export async function redeliveredPayloads(
+  client: RedisClient,
+  keys: Keys,
+  tags: readonly string[],
+): Promise<readonly (string | Buffer | undefined)[]> {
+  const values = replyList(await client.sendBuffer('HMGET', keys.unacked, ...tags))
+  return values.map((value) => (Buffer.isBuffer(value) ? asRedelivered(unwrapUnacked(value)) : undefined))
+}
+
+/** The envelope in `[envelope, "", "queue"]`, byte for byte. */
+function unwrapUnacked(value: Buffer): Buffer {
+  const end = value.lastIndexOf(', "", "')
+  return end < 0 ? value : value.subarray(1, end)
+}
+
+function youngestFirst(tags: readonly string[]): string[] {
+  return [...tags].sort((a, b) => (parseTag(b)?.count ?? 0) - (parseTag(a)?.count ?? 0))
+}
+
+/** Few enough that messages of a megabyte go through. */
+const portion = 32
