@@ -1,6 +1,15 @@
-import type { AtomicWrite, KeyValueEntry, KeyValueStore, KeyValueWrite, StateWrite } from '@celery/backend'
+import type {
+  AtomicWrite,
+  ChordCounter,
+  KeyValueEntry,
+  KeyValueStore,
+  KeyValueWrite,
+  StateWrite,
+} from '@celery/backend'
 import type { AbortableOptions } from '@celery/promises'
-import { expiry, MemoryTable } from './memory-table.ts'
+import { expiry } from './expiry.ts'
+import { countChords } from './memory-chords.ts'
+import { MemoryTable } from './memory-table.ts'
 
 /**
  * The statement of an `AtomicWrite` with a `memory:` domain: the broker calls `apply()`, which neither waits nor
@@ -74,6 +83,10 @@ export class MemoryStore implements KeyValueStore {
     options?.signal?.throwIfAborted()
     const unsubscribe = this.#table.subscribe(keys, onChange)
     return { [Symbol.asyncDispose]: async () => unsubscribe() }
+  }
+
+  countChords(groupKeyPrefix: string): ChordCounter {
+    return countChords(this.#table.chords, groupKeyPrefix, this.#now)
   }
 
   async cleanup(options?: AbortableOptions): Promise<number> {

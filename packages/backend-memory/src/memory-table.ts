@@ -1,7 +1,10 @@
 import { mayReplace, type StateWrite } from '@celery/backend'
+import { expiry } from './expiry.ts'
+import type { MemoryChords } from './memory-chords.ts'
 
 /** What all connections to one named store share. Synchronous, so every operation is atomic. */
 export class MemoryTable {
+  readonly chords: MemoryChords = new Map()
   readonly #rows = new Map<string, Row>()
   readonly #listeners = new Map<string, Set<Listener>>()
   #sweep: Iterator<[string, Row]> = this.#rows.entries()
@@ -34,6 +37,9 @@ export class MemoryTable {
     const before = this.#rows.size
     for (const [key, row] of this.#rows) {
       if (row.expiresAt <= now) this.#rows.delete(key)
+    }
+    for (const [key, chord] of this.chords) {
+      if (chord.expiresAt <= now) this.chords.delete(key)
     }
     return before - this.#rows.size
   }
@@ -76,11 +82,6 @@ export class MemoryTable {
       if (row.expiresAt <= now) this.#rows.delete(key)
     }
   }
-}
-
-/** When a record written at `now` expires, in milliseconds since 1970. */
-export function expiry(ttlMs: number | undefined, now: number): number {
-  return ttlMs === undefined ? Number.POSITIVE_INFINITY : now + ttlMs
 }
 
 interface Row {

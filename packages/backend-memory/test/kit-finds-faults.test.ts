@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { mayReplace, type ResultBackend, type StateWrite } from '@celery/backend'
+import { type ChordCounter, mayReplace, type ResultBackend, type StateWrite } from '@celery/backend'
 import { type BackendUnderTest, backendCases, runBackendCase } from '@celery/backend/testkit'
 import { describe, expect, test } from 'vitest'
 import { MemoryStore, type MemoryStoreOptions, type MemoryWrite } from '../src/index.ts'
@@ -226,6 +226,53 @@ class ForgetsOnClose extends MemoryStore {
   }
 }
 
+class CountsEveryRecordingOfAPart extends MemoryStore {
+  #count = 0
+
+  override countChords(groupKeyPrefix: string): ChordCounter {
+    const chords = super.countChords(groupKeyPrefix)
+    return {
+      ...chords,
+      recordPart: (part, options) => {
+        this.#count += 1
+        return chords.recordPart({ ...part, taskId: `${part.taskId}${this.#count}` }, options)
+      },
+    }
+  }
+}
+
+class ForgetsAFinishedChord extends MemoryStore {
+  override countChords(groupKeyPrefix: string): ChordCounter {
+    const chords = super.countChords(groupKeyPrefix)
+    return { ...chords, recordPart: (part) => chords.recordPart(part, { ttlMs: 0 }) }
+  }
+}
+
+class GivesPartsAsTheyCame extends MemoryStore {
+  override countChords(groupKeyPrefix: string): ChordCounter {
+    const chords = super.countChords(groupKeyPrefix)
+    return { ...chords, recordPart: (part, options) => chords.recordPart({ ...part, index: undefined }, options) }
+  }
+}
+
+class AddsATaskTwice extends MemoryStore {
+  #count = 0
+
+  override countChords(groupKeyPrefix: string): ChordCounter {
+    const chords = super.countChords(groupKeyPrefix)
+    return {
+      ...chords,
+      extend: (groupId, taskIds) => {
+        this.#count += 1
+        return chords.extend(
+          groupId,
+          taskIds.map((taskId) => `${taskId}${this.#count}`),
+        )
+      },
+    }
+  }
+}
+
 /** Each with a case that has to find it. */
 const brokenStores: readonly (readonly [new (name: string, options?: MemoryStoreOptions) => MemoryStore, string])[] = [
   [LosesOneWriteInFiveHundred, 'stores and reads a thousand records in one call each'],
@@ -246,6 +293,10 @@ const brokenStores: readonly (readonly [new (name: string, options?: MemoryStore
   [EndsTextAtNul, 'keeps text of every script, control characters and an empty record as they are'],
   [CleansUpWhatIsAlive, 'removes on cleanup what has expired, says how much, and leaves the rest'],
   [NeverCloses, 'closes while it is watching'],
+  [CountsEveryRecordingOfAPart, 'counts a part once, however often it is recorded'],
+  [ForgetsAFinishedChord, 'does not complete a chord of one part again after its completion was disposed'],
+  [GivesPartsAsTheyCame, 'completes a chord with its last part, and gives all parts in order of index'],
+  [AddsATaskTwice, 'waits for parts that others have added, each of which counts once'],
   [ForgetsOnClose, 'leaves other connections alone when one is closed'],
 ]
 

@@ -7,7 +7,7 @@ import { type MemoryWrite, memory } from '../src/index.ts'
 export async function openMemoryStore(): Promise<BackendUnderTest> {
   const name = randomUUID()
   return {
-    traits: { durable: true, clock: true, prepares: true },
+    traits: { durable: true, clock: true, prepares: true, chords: true },
     connect: (options) => memory.open(`memory://${name}`, options),
     commit: async (writes) => {
       for (const { statement } of writes) (statement as MemoryWrite).apply()
@@ -24,10 +24,12 @@ export function openStoreOf(
   return async () => {
     const plain = await openMemoryStore()
     const name = randomUUID()
-    const prepares = make(name, undefined).preparePutUnlessTerminal !== undefined
+    const store = make(name, undefined)
+    const prepares = store.preparePutUnlessTerminal !== undefined
+    const chords = store.countChords !== undefined
     return {
       ...plain,
-      traits: { ...plain.traits, prepares },
+      traits: { ...plain.traits, prepares, chords },
       connect: async ({ now } = {}) => keyValueBackend(make(name, now), options),
     }
   }

@@ -43,9 +43,6 @@ export class UnknownBackendError extends CeleryError {
 /** Celery's result stores that there is no driver of ours for in this release, by scheme. */
 const notYet: Readonly<Record<string, string>> = {
   rpc: 'RabbitMQ',
-  redis: 'Redis',
-  rediss: 'Redis',
-  sentinel: 'Redis Sentinel',
   file: 'files',
   mongodb: 'MongoDB',
   postgresql: 'PostgreSQL',

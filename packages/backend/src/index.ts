@@ -15,6 +15,7 @@ export type {
   BackendDriver,
   ChordCompletion,
   ChordCounter,
+  ChordOptions,
   ChordPart,
   OpenBackendOptions,
   ResultBackend,

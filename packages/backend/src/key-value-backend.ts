@@ -4,8 +4,8 @@ import { ChangePoller } from './change-poller.ts'
 import { BackendClosedError, UnreadableRecordError } from './errors.ts'
 import type { KeyValueStore, StateWrite } from './key-value-store.ts'
 import { assertRecordSize, DEFAULT_MAX_RECORD_BYTES } from './record-size.ts'
-import type { ResultBackend, ResultWrite, StoredRecord } from './result-backend.ts'
-import { assertTaskId, taskKeyPrefix } from './task-key.ts'
+import type { ChordCounter, ResultBackend, ResultWrite, StoredRecord } from './result-backend.ts'
+import { assertTaskId, groupKeyPrefix, taskKeyPrefix } from './task-key.ts'
 
 export interface KeyValueBackendOptions {
   /**
@@ -29,6 +29,7 @@ export function keyValueBackend(store: KeyValueStore, options: KeyValueBackendOp
 class KeyValueBackend implements ResultBackend {
   readonly domain: string | undefined
   readonly prepare?: (writes: readonly ResultWrite[]) => readonly AtomicWrite[]
+  readonly chords?: ChordCounter
   readonly #store: KeyValueStore
   readonly #prefix: string
   readonly #maxRecordBytes: number
@@ -52,6 +53,8 @@ class KeyValueBackend implements ResultBackend {
         return prepare(this.#entries(writes))
       }
     }
+    const chords = store.countChords?.(groupKeyPrefix(options.keyPrefix))
+    if (chords !== undefined) this.chords = this.#checked(chords)
   }
 
   async store(writes: readonly ResultWrite[], options?: AbortableOptions): Promise<void> {
@@ -145,6 +148,30 @@ class KeyValueBackend implements ResultBackend {
       // Aborted, or the store failed. In the first case the watch still begins, and nobody is left to stop it.
       watching.then((stop) => stop()).catch(() => undefined)
       throw error
+    }
+  }
+
+  /** The counter of the store, for ids that can be kept apart and parts that are not too large. */
+  #checked(chords: ChordCounter): ChordCounter {
+    const check = (ids: readonly string[], options: AbortableOptions | undefined): void => {
+      this.#assertUsable(options)
+      for (const id of ids) assertTaskId(id)
+    }
+    return {
+      begin: async (groupId, size, options) => {
+        check([groupId], options)
+        if (!Number.isSafeInteger(size) || size < 1) throw new RangeError(`a chord of ${size} parts cannot be counted`)
+        await chords.begin(groupId, size, options)
+      },
+      extend: async (groupId, taskIds, options) => {
+        check([groupId, ...taskIds], options)
+        if (taskIds.length > 0) await chords.extend(groupId, taskIds, options)
+      },
+      recordPart: async (part, options) => {
+        check([part.groupId, part.taskId], options)
+        assertRecordSize(part.taskId, part.member, this.#maxRecordBytes)
+        return await chords.recordPart(part, options)
+      },
     }
   }
 

@@ -1,5 +1,6 @@
 import type { AbortableOptions } from '@celery/promises'
 import type { AtomicWrite } from '@celery/protocol'
+import type { ChordCounter } from './result-backend.ts'
 
 /** All that a simple store implements; `keyValueBackend()` makes a `ResultBackend` of it, with Celery's key names. */
 export interface KeyValueStore extends AsyncDisposable {
@@ -17,6 +18,11 @@ export interface KeyValueStore extends AsyncDisposable {
     onChange: (key: string) => void,
     options?: AbortableOptions,
   ): Promise<AsyncDisposable>
+  /**
+   * Counts chords, where the store can do that atomically. Ids are checked by then.
+   * @param groupKeyPrefix - What Celery's keys of a group begin with; its id follows, and `.j`, `.s` or `.t`.
+   */
+  countChords?(groupKeyPrefix: string): ChordCounter
   /** Removes what has expired, where the store does not do so by itself. */
   cleanup?(options?: AbortableOptions): Promise<number>
   close(): Promise<void>

@@ -67,24 +67,40 @@ export interface StoredRecord {
   readonly record: string | Uint8Array
 }
 
-/** Counts the finished parts of a chord's header by distinct member. */
+/** Counts the finished parts of a chord's header. A part that is recorded again, under the id of its task, counts once. */
 export interface ChordCounter {
-  /** Says how many parts there are. */
-  begin(groupId: string, size: number, options?: AbortableOptions): Promise<void>
-  /** Resolves to all parts, in order of `index`, for the one call that completed the count, else to `undefined`. */
-  recordPart(part: ChordPart, options?: AbortableOptions): Promise<ChordCompletion | undefined>
+  /** Says how many parts there are, before the first of them is sent. */
+  begin(groupId: string, size: number, options?: ChordOptions): Promise<void>
+  /** Says that a running part adds these tasks (`add_to_chord`), before they are sent. Saying it again adds nothing. */
+  extend(groupId: string, taskIds: readonly string[], options?: ChordOptions): Promise<void>
+  /**
+   * Resolves to all parts for the one call that completed the count, else to `undefined`. The part that completed it does
+   * so again when it is recorded again, because whoever did it first may have died before the body was sent; after the
+   * completion was disposed nothing does.
+   */
+  recordPart(part: ChordPart, options?: ChordOptions): Promise<ChordCompletion | undefined>
+}
+
+export interface ChordOptions extends AbortableOptions {
+  /** Milliseconds, counted from each part anew, after which the counters may be forgotten. @defaultValue never */
+  readonly ttlMs?: number | undefined
 }
 
 export interface ChordPart {
   readonly groupId: string
   readonly taskId: string
+  /** Its place in the header (`group_index`); `undefined` comes after all others. */
   readonly index: number | undefined
+  /** A final one. A FAILURE gives way to a SUCCESS of the same task, as with results; otherwise the first one stays. */
   readonly state: string
-  /** The encoded value or exception. */
-  readonly value: string
+  /** What is kept of it for the body, encoded: `[1, taskId, state, value]` in Celery. The counter does not look inside. */
+  readonly member: string | Uint8Array
+  /** How many parts there are, where the sender did not say so with `begin`, as Celery before 5.1 (`chord_size`). */
+  readonly size?: number | undefined
 }
 
-/** Disposing it deletes the counters. */
+/** Disposing it, after the body was sent, deletes the counters. */
 export interface ChordCompletion extends AsyncDisposable {
-  readonly parts: readonly ChordPart[]
+  /** `member` of each part, in order of `index`; text may come back as its bytes in UTF-8. */
+  readonly members: readonly (string | Uint8Array)[]
 }

@@ -30,9 +30,18 @@ const LONE_SURROGATE = /\p{Surrogate}/u
 
 /** `celery-task-meta-`, after the application's own prefix if it has one. */
 export function taskKeyPrefix(globalPrefix: string | undefined): string {
-  if (globalPrefix === undefined || globalPrefix === '') return 'celery-task-meta-'
-  // As Celery 5.3 and later: an underscore sets the prefix apart unless it already ends with a separator.
-  return `${globalPrefix}${/[:_.-]$/.test(globalPrefix) ? '' : '_'}celery-task-meta-`
+  return `${setApart(globalPrefix)}celery-task-meta-`
+}
+
+/** `celery-taskset-meta-`, likewise. */
+export function groupKeyPrefix(globalPrefix: string | undefined): string {
+  return `${setApart(globalPrefix)}celery-taskset-meta-`
+}
+
+/** As Celery 5.3 and later: an underscore sets the prefix apart unless it already ends with a separator. */
+function setApart(globalPrefix: string | undefined): string {
+  if (globalPrefix === undefined || globalPrefix === '') return ''
+  return /[:_.-]$/.test(globalPrefix) ? globalPrefix : `${globalPrefix}_`
 }
 
 /** The prefix that `result_backend_transport_options` asks for, in either spelling. */

@@ -1,4 +1,5 @@
 import type { BackendCase } from './backend-under-test.ts'
+import { chordCases } from './chord-cases.ts'
 import { closingCases } from './closing-cases.ts'
 import { expiryCases } from './expiry-cases.ts'
 import { idCases } from './id-cases.ts'
@@ -13,5 +14,6 @@ export const backendCases: readonly BackendCase[] = [
   ...expiryCases,
   ...watchCases,
   ...idCases,
+  ...chordCases,
   ...closingCases,
 ]

@@ -17,6 +17,8 @@ export interface BackendTraits {
   readonly clock: boolean
   /** The backend has `prepare`. */
   readonly prepares: boolean
+  /** The backend has `chords`. @defaultValue `false` */
+  readonly chords?: boolean
 }
 
 /** One thing that every result backend must do. */

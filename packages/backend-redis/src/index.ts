@@ -1,0 +1,2 @@
+export { redis } from './redis.ts'
+export { RedisStore, type RedisStoreOptions } from './redis-store.ts'
