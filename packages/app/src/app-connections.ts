@@ -5,6 +5,7 @@ import type { AppConfiguration } from './app-configuration.ts'
 import { listOf } from './list-of.ts'
 import { localQueueUrl } from './local-queue.ts'
 import { publishPolicy } from './publish-policy.ts'
+import { resultStoreOptions } from './result-store-options.ts'
 import { NoBackendError } from './setup-errors.ts'
 
 export interface AppConnectionsOptions {
@@ -74,7 +75,7 @@ export class AppConnections {
       const url = this.#backendUrl
       if (url === undefined) throw new NoBackendError()
       this.#backend ??= backends
-        .open(url, { transportOptions: configuration.settings.resultBackendTransportOptions })
+        .open(url, { transportOptions: resultStoreOptions(url, configuration.settings) })
         .catch((error: unknown) => {
           this.#backend = undefined
           throw error

@@ -10,12 +10,20 @@ import { DriverMissingError } from './setup-errors.ts'
 export const transportPackages: Readonly<Record<string, DriverPackage>> = {
   memory: { package: '@celery/transport-memory', export: 'memory' },
   sqlite: { package: '@celery/transport-sqlite', export: 'sqlite' },
+  ...redisSchemes('@celery/transport-redis'),
 }
 
 export const backendPackages: Readonly<Record<string, DriverPackage>> = {
   memory: { package: '@celery/backend-memory', export: 'memory' },
   'cache+memory': { package: '@celery/backend-memory', export: 'memory' },
   sqlite: { package: '@celery/backend-sqlite', export: 'sqlite' },
+  ...redisSchemes('@celery/backend-redis'),
+}
+
+/** One server, one behind sentinels, a cluster, and a socket in the file system; the same for messages and results. */
+function redisSchemes(name: string): Record<string, DriverPackage> {
+  const schemes = ['redis', 'rediss', 'sentinel', 'redis+cluster', 'rediss+cluster', 'redis+socket', 'socket', 'unix']
+  return Object.fromEntries(schemes.map((scheme) => [scheme, { package: name, export: 'redis' }]))
 }
 
 export interface DriverPackage {

@@ -142,33 +142,37 @@ const settingTable = {
   /** `database`, `taskmeta_collection`, `groupmeta_collection`, `max_pool_size`, `options`. */
   mongodbBackendSettings: { kind: 'options', default: undefined, later: true },
   /** TLS to Redis: `ssl_cert_reqs`, `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`. */
-  redisBackendUseSsl: { kind: 'tls', default: undefined, later: true },
+  redisBackendUseSsl: { kind: 'tls', default: undefined },
   /** Seconds between health checks. */
-  redisBackendHealthCheckInterval: { kind: 'seconds', default: undefined, later: true },
+  redisBackendHealthCheckInterval: { kind: 'seconds', default: undefined },
   /** Gives user name and password. */
   redisBackendCredentialProvider: { kind: 'any', default: undefined, later: true },
   /** Host of Redis, where no URL is given. */
   redisHost: { kind: 'text', default: undefined, later: true },
   /** Its port. */
   redisPort: { kind: 'count', default: undefined, later: true },
-  /** Its database. */
-  redisDb: { kind: 'any', default: undefined, later: true },
-  /** Its password. */
-  redisPassword: { kind: 'text', default: undefined, later: true },
-  /** Its user. */
-  redisUsername: { kind: 'text', default: undefined, later: true },
+  /** Database of Redis, where the URL has none. */
+  redisDb: { kind: 'any', default: undefined },
+  /** Password for Redis, where the URL has none. */
+  redisPassword: { kind: 'text', default: undefined },
+  /** User of Redis, where the URL has none. */
+  redisUsername: { kind: 'text', default: undefined },
   /** Most connections to Redis. */
-  redisMaxConnections: { kind: 'count', default: undefined, later: true },
+  redisMaxConnections: {
+    kind: 'count',
+    default: undefined,
+    declined: 'a program has one connection for what it asks and one for what it waits for',
+  },
   /** Seconds until a connection to Redis must be there. */
-  redisSocketConnectTimeout: { kind: 'seconds', default: undefined, later: true },
-  /** Seconds for a read or write. */
-  redisSocketTimeout: { kind: 'seconds', default: 120, later: true },
+  redisSocketConnectTimeout: { kind: 'seconds', default: undefined },
+  /** Seconds within which Redis must answer; then the connection is given up and the call repeated. 120 in Celery. */
+  redisSocketTimeout: { kind: 'seconds', default: 10 },
   /** Tries again after such a timeout. */
-  redisRetryOnTimeout: { kind: 'boolean', default: false, later: true },
+  redisRetryOnTimeout: { kind: 'boolean', default: false, declined: 'it is always tried again' },
   /** TCP keep-alive. */
-  redisSocketKeepalive: { kind: 'boolean', default: false, later: true },
+  redisSocketKeepalive: { kind: 'boolean', default: false, declined: 'it is always on' },
   /** Name that Redis shows. */
-  redisClientName: { kind: 'text', default: undefined, later: true },
+  redisClientName: { kind: 'text', default: undefined },
   /** Hosts. */
   cassandraServers: { kind: 'list', default: undefined, later: true },
   /** Secure bundle of Astra DB. */
@@ -447,6 +451,12 @@ const settingTable = {
   workerUmask: { kind: 'text', default: undefined },
   /** Interpreter of a detached `celery worker`. */
   workerExecutable: { kind: 'text', default: undefined, declined: 'a worker does not detach' },
+  /** `celery worker` answers `celery health`. */
+  workerHealth: { kind: 'boolean', default: true, ours: true },
+  /** Port that answers HTTP requests for `/live`, `/ready` and `/metrics`. */
+  workerHealthPort: { kind: 'count', default: undefined, ours: true },
+  /** Address that this port is bound to. */
+  workerHealthHost: { kind: 'text', default: '127.0.0.1', ours: true },
 
   // Events and control
   /** Clients send an event for each task. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import {
   type AbortableOptions,
   abortable,
@@ -13,12 +14,14 @@ import {
 import {
   type BrokerAddress,
   type BrokerConnection,
+  type CloseOptions,
   ConnectionClosedError,
   type OpenOptions,
   parseBrokerUrl,
 } from '@celery/transport'
 import { CloseTimeoutError } from './close-timeout-error.ts'
 import { Failover, type FailoverStrategy } from './failover.ts'
+import { answered } from './no-answer.ts'
 import { retryPauseMs } from './retry-pause.ts'
 import { isConnectionLost, isTemporary } from './temporary-errors.ts'
 import type { TransportRegistry } from './transport-registry.ts'
@@ -29,8 +32,10 @@ export interface ConnectionOptions {
   readonly transports: TransportRegistry
   /** Which one is next (`broker_failover_strategy`). @defaultValue `'round-robin'` */
   readonly failoverStrategy?: FailoverStrategy | undefined
-  /** Handed to the driver. */
-  readonly open?: OpenOptions
+  /** Handed to the driver. The session is the connection's own, and the same each time. */
+  readonly open?: Omit<OpenOptions, 'session' | 'signal'>
+  /** Milliseconds that a driver has to open a connection to one broker before the next one is tried. @defaultValue `30_000` */
+  readonly openTimeoutMs?: number | undefined
   /** Milliseconds that a driver has to close a connection before it is left behind. @defaultValue `5_000` */
   readonly closeTimeoutMs?: number | undefined
   /** Called for every failed attempt and every lost connection, before the next attempt. */
@@ -60,6 +65,8 @@ export class Connection implements AsyncDisposable {
   readonly #options: ConnectionOptions
   readonly #clock: Clock
   readonly #failover: Failover
+  /** What was delivered stays ours from one connection of the driver to the next, where the broker knows sessions. */
+  readonly #session = randomUUID()
   readonly #closing = new AbortController()
   #current: Promise<BrokerConnection> | undefined
   /** What `#current` has come to. */
@@ -168,7 +175,7 @@ export class Connection implements AsyncDisposable {
     this.#current = undefined
     const { signal } = options
     // It failed already: that it cannot even close tells nothing new.
-    const closed = this.#closeDriver(broker).catch((error: unknown) =>
+    const closed = this.#closeDriver(broker, { sessionGoesOn: true }).catch((error: unknown) =>
       this.#options.onError?.(error, { attempt: 0, retryInMs: undefined }),
     )
     await (signal === undefined ? closed : abortable(closed, signal).catch(unlessAborted(signal)))
@@ -193,9 +200,13 @@ export class Connection implements AsyncDisposable {
   }
 
   /** By the machine's own time: how long a driver takes is no part of what a test's clock measures. */
-  #closeDriver(broker: BrokerConnection): Promise<void> {
+  #closeDriver(broker: BrokerConnection, options?: CloseOptions): Promise<void> {
     const { closeTimeoutMs = 5_000 } = this.#options
-    return withDeadline(broker.close(), closeTimeoutMs, () => new CloseTimeoutError(this.address, closeTimeoutMs))
+    return withDeadline(
+      broker.close(options),
+      closeTimeoutMs,
+      () => new CloseTimeoutError(this.address, closeTimeoutMs),
+    )
   }
 
   async #open(): Promise<BrokerConnection> {
@@ -213,7 +224,7 @@ export class Connection implements AsyncDisposable {
     for (let tries = 0; tries < this.#failover.servers.length; tries++) {
       try {
         const { current } = this.#failover
-        const broker = await this.#options.transports.openAddress(current, { ...this.#options.open, signal })
+        const broker = await this.#openAddress(current, { ...this.#options.open, session: this.#session, signal })
         if (!signal.aborted) return broker
         await this.#closeDriver(broker)
         throw signal.reason
@@ -224,6 +235,18 @@ export class Connection implements AsyncDisposable {
       }
     }
     throw failures[0]
+  }
+
+  async #openAddress(address: BrokerAddress, options: OpenOptions): Promise<BrokerConnection> {
+    const opening = this.#options.transports.openAddress(address, options)
+    const { openTimeoutMs } = this.#options
+    try {
+      return await answered('opening', opening, { address: address.toString(), timeoutMs: openTimeoutMs })
+    } catch (error) {
+      // One that opens after all is nobody's. What fails is told already.
+      opening.then((late) => this.#closeDriver(late, { sessionGoesOn: true })).catch(() => {})
+      throw error
+    }
   }
 }
 

@@ -1,8 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { type AbortableOptions, type Clock, type Deferred, deferred, sleep, unlessAborted } from '@celery/promises'
+import {
+  type AbortableOptions,
+  type Clock,
+  type Deferred,
+  deferred,
+  onAbort,
+  sleep,
+  systemClock,
+  unlessAborted,
+} from '@celery/promises'
 import { decodeEnvelope, type WireMessage } from '@celery/protocol'
 import type { BrokerConnection, Delivery, QueueDeclaration } from '@celery/transport'
 import type { Connection } from './connection.ts'
+import { answered, defaultAnswerTimeoutMs, noAnswer, schedulePatiently } from './no-answer.ts'
 import { retryPauseMs } from './retry-pause.ts'
 import { isConnectionClosed, isConnectionLost, isTemporary } from './temporary-errors.ts'
 
@@ -20,7 +30,15 @@ export interface ConsumerOptions {
   readonly onError: (error: unknown) => void
   /** A connection is up and its queues are declared; also after every reconnect. */
   readonly onConsuming?: (broker: BrokerConnection) => void
-  /** Whose time passes between two attempts. @defaultValue `systemClock` */
+  /**
+   * Milliseconds after which what is consumed is declared again, also amid a wait for messages, and the wait begun anew: so
+   * a wake-up that was lost, a queue or a binding that somebody removed, and a connection that has died in silence do not
+   * go unnoticed for longer. `Infinity` checks nothing. @defaultValue `30_000`
+   */
+  readonly checkMs?: number | undefined
+  /** Milliseconds without an answer after which the connection counts as lost. @defaultValue `30_000` */
+  readonly answerTimeoutMs?: number | undefined
+  /** Whose time passes between two attempts and two checks. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined
 }
 
@@ -50,6 +68,8 @@ export class Consumer {
    */
   readonly closed: Promise<void>
   readonly #options: ConsumerOptions
+  readonly #clock: Clock
+  readonly #answerTimeoutMs: number
   readonly #stop = new AbortController()
   readonly #onClosed = deferred()
   #started: Deferred<void> | undefined
@@ -64,6 +84,8 @@ export class Consumer {
   constructor(options: ConsumerOptions) {
     this.#options = options
     this.#queues = options.queues
+    this.#clock = options.clock ?? systemClock
+    this.#answerTimeoutMs = options.answerTimeoutMs ?? defaultAnswerTimeoutMs
     this.closed = this.#onClosed.promise
   }
 
@@ -126,25 +148,35 @@ export class Consumer {
         // The first time at once; a broker that goes on failing is not asked without pause.
         const pauseMs = this.#failures === 0 ? 0 : retryPauseMs(this.#failures - 1)
         this.#failures++
-        await sleep(pauseMs, { signal, clock: this.#options.clock }).catch(unlessAborted(signal))
+        await sleep(pauseMs, { signal, clock: this.#clock }).catch(unlessAborted(signal))
       }
     }
     ready.resolve()
   }
 
-  async #declare(broker: BrokerConnection, options: AbortableOptions): Promise<void> {
+  #declare(broker: BrokerConnection, options: AbortableOptions): Promise<void> {
+    return answered('a declaration', this.#declareAll(broker, options), {
+      address: this.#options.connection.address,
+      timeoutMs: this.#answerTimeoutMs,
+      ...options,
+    })
+  }
+
+  async #declareAll(broker: BrokerConnection, options: AbortableOptions): Promise<void> {
     if (this.#options.declare !== undefined) await this.#options.declare(broker, options)
     else for (const queue of this.#queues) await broker.declareQueue(queue, options)
   }
 
   async #consume(broker: BrokerConnection): Promise<void> {
     const { signal } = this.#stop
-    let names = this.#queues.map(({ name }) => name)
+    const { checkMs = defaultCheckMs } = this.#options
+    let names: readonly string[] = this.#queues.map(({ name }) => name)
+    let checkAtMs = this.#clock.monotonic() + checkMs
     while (!signal.aborted) {
+      if (this.#clock.monotonic() >= checkAtMs) this.#round.abort(checkDue)
       if (this.#round.signal.aborted) {
-        this.#round = new AbortController()
-        names = this.#queues.map(({ name }) => name)
-        await this.#declare(broker, { signal })
+        names = await this.#nextRound(broker)
+        checkAtMs = this.#clock.monotonic() + checkMs
       }
       const max = this.#capacity()
       if (max <= 0) {
@@ -155,15 +187,73 @@ export class Consumer {
         continue
       }
       try {
-        const deliveries = await broker.fetch(names, { max, signal: this.#round.signal })
+        const deliveries = await this.#fetch(broker, names, max, checkAtMs)
         this.#failures = 0
         this.#options.onMessages(deliveries.map(decodeDelivery))
       } catch (error) {
-        if (error !== queuesChanged) throw error
+        if (error !== queuesChanged && error !== checkDue) throw error
       }
       // A fetch that need not wait must not starve sockets and timers.
       await nextTurn()
     }
+  }
+
+  /** Declares what is to be consumed now, and says which queues these are. */
+  async #nextRound(broker: BrokerConnection): Promise<readonly string[]> {
+    const isCheck = this.#round.signal.reason === checkDue
+    this.#round = new AbortController()
+    const names = this.#queues.map(({ name }) => name)
+    try {
+      await this.#declare(broker, { signal: this.#stop.signal })
+    } catch (error) {
+      // What was declared before is still consumed, whatever keeps it from being declared again.
+      if (!isCheck || this.#stop.signal.aborted || isConnectionLost(error) || isConnectionClosed(error)) throw error
+      this.#options.onError(error)
+    }
+    return names
+  }
+
+  /** Waits until the next check at most. A driver that does not even end a wait that was aborted has lost its connection. */
+  async #fetch(
+    broker: BrokerConnection,
+    names: readonly string[],
+    max: number,
+    checkAtMs: number,
+  ): Promise<readonly Delivery[]> {
+    const round = this.#round
+    const deaf = deferred<never>()
+    let cancelDeaf: (() => void) | undefined
+    const expectEnd = (): void => {
+      cancelDeaf = schedulePatiently(this.#clock, this.#answerTimeoutMs, () => {
+        deaf.reject(noAnswer('the end of a fetch', this.#options.connection.address, this.#answerTimeoutMs))
+        this.#giveBackLate(fetching)
+      })
+    }
+    const checkInMs = checkAtMs - this.#clock.monotonic()
+    const cancelCheck = Number.isFinite(checkInMs)
+      ? this.#clock.schedule(checkInMs, () => round.abort(checkDue), { unref: true })
+      : noop
+    const forget = onAbort(round.signal, expectEnd)
+    if (round.signal.aborted) expectEnd()
+    const fetching = broker.fetch(names, { max, signal: round.signal })
+    try {
+      return await Promise.race([fetching, deaf.promise])
+    } finally {
+      cancelCheck()
+      forget()
+      cancelDeaf?.()
+    }
+  }
+
+  /** What a fetch brings after it was given up is held by nobody. */
+  #giveBackLate(fetching: Promise<readonly Delivery[]>): void {
+    const giveBack = async (deliveries: readonly Delivery[]): Promise<void> => {
+      const broker = await this.#options.connection.broker()
+      const action = { type: 'requeue', counted: false } as const
+      await broker.settle(deliveries.map(({ fence, queue, tag }) => ({ delivery: { fence, queue, tag }, action })))
+    }
+    // One that fails in the end has brought nothing.
+    fetching.then((deliveries) => giveBack(deliveries).catch(this.#options.onError), noop)
   }
 
   #capacity(): number {
@@ -172,7 +262,12 @@ export class Consumer {
 }
 
 const stopped = new Error('the consumer was stopped')
+const checkDue = new Error('what the consumer has is checked now')
 const queuesChanged = new Error('the consumer has other queues now')
+
+const defaultCheckMs = 30_000
+
+function noop(): void {}
 
 /** The one guarded decode. */
 export function decodeDelivery({ deadReason, fence, payload, queue, redeliveries, tag }: Delivery): IncomingMessage {

@@ -4,6 +4,7 @@ import type { BodyCodec } from './codecs.ts'
 import type { Connection } from './connection.ts'
 import type { IncomingMessage } from './consumer.ts'
 import { Message, type MessageOwner } from './message.ts'
+import { answered } from './no-answer.ts'
 import { Settler } from './settler.ts'
 
 export interface HeldMessagesOptions {
@@ -88,6 +89,20 @@ export class HeldMessages implements MessageOwner {
     }
   }
 
+  /** Whether a message is neither settled nor lost. */
+  has(message: Message): boolean {
+    return this.#held.has(message)
+  }
+
+  /** Asks the broker which of them are still ours, and drops the others: a new connection may be to another broker. */
+  async check(): Promise<void> {
+    const held = [...this.#held]
+    const results = await this.#renewAll(held.map(([, delivery]) => delivery))
+    held.forEach(([message, delivery], index) => {
+      if (results[index] === 'stale' && this.#held.get(message) === delivery) this.#drop(message)
+    })
+  }
+
   /** The connection that delivered them is gone, and they are somebody else's by now or soon. */
   loseAll(): void {
     this.#held.clear()
@@ -126,21 +141,20 @@ export class HeldMessages implements MessageOwner {
   async #renew(): Promise<void> {
     this.#cancelRenewal = undefined
     this.#isRenewing = true
-    const held = [...this.#held]
-    const results = await this.#renewAll(held.map(([, delivery]) => delivery))
-    held.forEach(([message, delivery], index) => {
-      if (results[index] === 'stale' && this.#held.get(message) === delivery) this.#drop(message)
-    })
+    await this.check()
     this.#isRenewing = false
     this.#scheduleRenewal()
   }
 
   async #renewAll(deliveries: readonly DeliveryRef[]): Promise<readonly SettleResult[]> {
-    // Without a connection nothing is ours any more; whoever fetches opens the next one.
-    const { live } = this.#options.connection
-    if (live === undefined || !live.capabilities.leases) return []
+    // Without a connection nothing can be renewed; whoever fetches opens the next one.
+    const { address, leaseMs, live } = this.#options.connection
+    if (live === undefined || deliveries.length === 0 || !live.capabilities.leases) return []
     try {
-      return await live.renew(deliveries)
+      return await answered('a renewal', live.renew(deliveries), {
+        address,
+        timeoutMs: leaseMs / 3,
+      })
     } catch (error) {
       this.#options.onError(error)
       return []

@@ -53,6 +53,8 @@ export class MessageConsumer implements AsyncIterable<Message>, AsyncDisposable 
   #held: HeldMessages | undefined
   #consumer: Consumer | undefined
   #broker: BrokerConnection | undefined
+  /** After a reconnect: until it is known which of the messages are still ours. */
+  #checking: Promise<void> | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
 
@@ -83,12 +85,13 @@ export class MessageConsumer implements AsyncIterable<Message>, AsyncDisposable 
     await abortable(this.start(), options.signal)
     for (;;) {
       options.signal?.throwIfAborted()
+      if (this.#checking !== undefined) await abortable(this.#checking, options.signal)
       if (this.#stopping !== undefined) return undefined
       const message = this.#buffer.shift()
       if (message === undefined) {
         this.#arrival ??= deferred()
         await abortable(this.#arrival.promise, options.signal)
-      } else if (await this.#isReadable(message)) {
+      } else if (this.#held?.has(message) === true && (await this.#isReadable(message))) {
         if (this.#options.noAck ?? this.#queues.get(message.queue)?.noAck ?? false) void message.ack()
         return message
       }
@@ -228,10 +231,22 @@ export class MessageConsumer implements AsyncIterable<Message>, AsyncDisposable 
     this.#consumer?.setQueues(this.#declarations())
   }
 
-  /** What another connection delivered is delivered again, so it must not be handed out. */
+  /**
+   * What another connection delivered is delivered again, so it must not be handed out, except where deliveries outlive
+   * their connection: there they are still ours, unless the broker says otherwise.
+   */
   #consuming(broker: BrokerConnection): void {
-    if (this.#broker !== undefined && this.#broker !== broker) this.#lose()
+    const isFirst = this.#broker === undefined || this.#broker === broker
     this.#broker = broker
+    if (isFirst) return
+    if (broker.capabilities.sessions !== true) {
+      this.#lose()
+      return
+    }
+    const checking = this.#held?.check().then(() => {
+      if (this.#checking === checking) this.#checking = undefined
+    })
+    this.#checking = checking
   }
 
   #lose(): void {

@@ -1,12 +1,17 @@
-import { defaultRetryPolicy, type RetryPolicy } from '@celery/promises'
+import { defaultRetryPolicy, type RetryPolicy, withDeadline } from '@celery/promises'
 import type { MessageProperties } from '@celery/protocol'
-import type { Publication } from '@celery/transport'
+import {
+  type BrokerConnection,
+  delaysPublications,
+  type Publication,
+  UnsupportedByTransportError,
+} from '@celery/transport'
 import { checkPriority } from './check-priority.ts'
 import { BodyCodec, type CodecOptions } from './codecs.ts'
 import type { Connection } from './connection.ts'
 import type { DeliveryMode, Exchange } from './exchange.ts'
 import type { Message } from './message.ts'
-import { Producer, type PublishRetryPolicy } from './producer.ts'
+import { Producer, type PublishRetryPolicy, PublishTimeoutError } from './producer.ts'
 import type { Queue } from './queue.ts'
 
 /** Options that a message takes from its producer where it does not say otherwise. */
@@ -53,7 +58,11 @@ export interface MessageOptions extends MessageDefaults {
   readonly properties?: MessageProperties | undefined
   /** Declared before the message is published, once for each connection: a queue nobody has declared gets nothing. */
   readonly declare?: readonly (Exchange | Queue)[] | undefined
-  /** Milliseconds since 1970 before which it is not delivered. Needs `capabilities.delay`. */
+  /**
+   * Milliseconds since 1970 before which it is not delivered. Rejects with an `UnsupportedByTransportError` where the broker
+   * cannot hold back what is published (`capabilities.delay`, `delayedPublish`): Redis, for example, leaves that to workers,
+   * and knows nothing of when any other message is due.
+   */
   readonly notBeforeMs?: number | undefined
   /** Milliseconds after which it rejects. @defaultValue the producer's */
   readonly timeoutMs?: number | undefined
@@ -90,6 +99,7 @@ export class MessageProducer implements AsyncDisposable {
     const exchange = options.exchange ?? this.#options.exchange ?? ''
     const publication = await this.#publication(body, exchange, options)
     const { retryPolicy, timeoutMs } = options
+    if (options.notBeforeMs !== undefined) await this.#checkDelay(publication, timeoutMs)
     await this.#producer.publish(publication, {
       timeoutMs,
       retryPolicy: retryPolicy === undefined ? undefined : completePolicy(retryPolicy),
@@ -121,6 +131,23 @@ export class MessageProducer implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** Whoever gets the message knows of no time but the broker's. */
+  #checkDelay(publication: Publication, timeoutMs = this.#options.publishTimeoutMs ?? 10_000): Promise<void> {
+    const { connection } = this.#options
+    const check = async ({ capabilities }: BrokerConnection): Promise<void> => {
+      if (delaysPublications(capabilities)) return
+      throw new UnsupportedByTransportError(
+        connection.server.scheme,
+        'publishing messages that are held back until a time',
+      )
+    }
+    return withDeadline(
+      (signal) => connection.ensure(check, { signal }),
+      timeoutMs,
+      () => new PublishTimeoutError(timeoutMs, publication),
+    )
   }
 
   async #publication(body: unknown, exchange: Exchange | string, options: MessageOptions): Promise<Publication> {

@@ -1,9 +1,18 @@
-import { type AbortableOptions, abortable, CeleryError, type Deferred, deferred, sleep } from '@celery/promises'
+import {
+  type AbortableOptions,
+  abortable,
+  CeleryError,
+  type Deferred,
+  deferred,
+  sleep,
+  systemClock,
+} from '@celery/promises'
 import { type BrokerConnection, deliveryTags, type Publication } from '@celery/transport'
 import { Batcher } from './batcher.ts'
 import type { Connection } from './connection.ts'
 import { Declarations } from './declarations.ts'
 import type { Exchange } from './exchange.ts'
+import { defaultAnswerTimeoutMs, schedulePatiently } from './no-answer.ts'
 import type { Queue } from './queue.ts'
 import { isConnectionLost, isTemporary } from './temporary-errors.ts'
 
@@ -13,6 +22,11 @@ export interface ProducerOptions {
   readonly publishTimeoutMs?: number
   /** How often and when to try again after a lost connection; `undefined` does not (`task_publish_retry_policy`, seconds). */
   readonly retryPolicy?: PublishRetryPolicy | undefined
+  /**
+   * Milliseconds in which the driver must have let go of a message that is not waited for any more; else its connection counts
+   * as lost, and the next message gets another one. @defaultValue `30_000`
+   */
+  readonly answerTimeoutMs?: number | undefined
 }
 
 /** Celery's names and units, seconds. `maxRetries: null` tries until the publish timeout. */
@@ -56,6 +70,7 @@ interface Waiting {
 export class Producer {
   readonly #connection: Connection
   readonly #limits: Limits
+  readonly #answerTimeoutMs: number
   /** Messages under way with limits of their own, which no batch can have. */
   readonly #single = new Set<Promise<void>>()
   readonly #newTag = deliveryTags()
@@ -65,6 +80,7 @@ export class Producer {
   constructor(options: ProducerOptions) {
     this.#connection = options.connection
     this.#limits = { timeoutMs: options.publishTimeoutMs ?? 10_000, retryPolicy: options.retryPolicy }
+    this.#answerTimeoutMs = options.answerTimeoutMs ?? defaultAnswerTimeoutMs
     // What is sent in one go comes in one turn; a message alone need not wait for the end of it.
     this.#batcher = new Batcher({
       run: (batch) => this.#publishAll(batch),
@@ -192,8 +208,24 @@ export class Producer {
   }
 
   /** Bounded here too: it must not depend on a driver that listens. */
-  #publishOn(broker: BrokerConnection, publications: readonly Publication[], options: AbortableOptions): Promise<void> {
-    return abortable(broker.publish(publications, options), options.signal)
+  async #publishOn(
+    broker: BrokerConnection,
+    publications: readonly Publication[],
+    options: AbortableOptions,
+  ): Promise<void> {
+    const publishing = broker.publish(publications, options)
+    try {
+      await abortable(publishing, options.signal)
+    } catch (error) {
+      if (options.signal?.aborted === true) this.#expectEnd(broker, publishing)
+      throw error
+    }
+  }
+
+  #expectEnd(broker: BrokerConnection, publishing: Promise<void>): void {
+    const discard = (): void => void this.#connection.discard(broker)
+    const cancel = schedulePatiently(systemClock, this.#answerTimeoutMs, discard, { unref: true })
+    publishing.then(cancel, cancel)
   }
 }
 

@@ -1,8 +1,9 @@
-import { abortable, type Clock } from '@celery/promises'
+import type { Clock } from '@celery/promises'
 import { type BrokerConnection, deliveryTags, type Settlement, type SettleResult } from '@celery/transport'
 import { Attempts } from './attempts.ts'
 import { Batcher } from './batcher.ts'
 import type { Connection } from './connection.ts'
+import { answered } from './no-answer.ts'
 import { isConnectionClosed, isConnectionLost, isTemporary } from './temporary-errors.ts'
 
 export interface SettlerOptions<About> {
@@ -18,6 +19,8 @@ export interface SettlerOptions<About> {
    * have taken effect. Must not throw.
    */
   readonly onGivenUp?: ((givenUp: PendingSettlement<About>) => void) | undefined
+  /** Milliseconds without an answer after which the connection counts as lost, and the batch is repeated. @defaultValue `30_000` */
+  readonly answerTimeoutMs?: number | undefined
   /** Whose time passes between two attempts, and until the end of the grace. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined
 }
@@ -104,7 +107,11 @@ export class Settler<About = unknown> {
       try {
         const settlements = batch.map((entry) => entry.settlement)
         // A driver that is deaf to the signal must not hold up the stop.
-        results = await abortable(broker.settle(settlements, { signal }), signal)
+        results = await answered('a settlement', broker.settle(settlements, { signal }), {
+          address: connection.address,
+          timeoutMs: this.#options.answerTimeoutMs,
+          signal,
+        })
       } catch (error) {
         if (signal.aborted) break
         // Closed: whoever else uses the connection has discarded it meanwhile.

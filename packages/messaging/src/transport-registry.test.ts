@@ -35,14 +35,14 @@ describe('the registry', () => {
   test('says which schemes it knows when asked for another one', async () => {
     const { registry } = setUp()
     registry.register('amqp', async () => memoryTransport())
-    const error = await registry.open('rediss://user:secret@host/0').catch((caught: unknown) => caught)
+    const error = await registry.open('sqs://user:secret@host/0').catch((caught: unknown) => caught)
     expect(error).toBeInstanceOf(UnknownTransportError)
     expect(error).toMatchObject({
       code: 'ERR_CELERY_UNKNOWN_TRANSPORT',
-      scheme: 'rediss',
+      scheme: 'sqs',
       known: ['fake', 'amqp'],
       message:
-        'no transport for broker URLs that begin with "rediss://": there is no driver for Redis in this release; known are amqp, fake; correct the URL, or register a driver for it',
+        'no transport for broker URLs that begin with "sqs://": there is no driver for Amazon SQS in this release; known are amqp, fake; correct the URL, or register a driver for it',
     })
   })
 

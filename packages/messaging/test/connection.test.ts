@@ -1,6 +1,6 @@
 import { deferred, ManualClock } from '@celery/promises'
 import { BrokerBusyError, ConnectionClosedError, ConnectionLostError, InvalidBrokerUrlError } from '@celery/transport'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   CloseTimeoutError,
   Connection,
@@ -9,7 +9,7 @@ import {
   type ReconnectInfo,
   TransportRegistry,
 } from '../src/index.ts'
-import { ready, setUp } from './set-up.ts'
+import { publication, ready, setUp } from './set-up.ts'
 
 describe('a connection', () => {
   test('needs a URL that can be read', () => {
@@ -53,6 +53,51 @@ describe('a connection', () => {
     expect(await ready(broker)).toBe(0)
     clock.now += 101
     expect(await ready(broker)).toBe(1)
+  })
+
+  test('F-24 goes on to the next URL where a driver does not come to an end of opening', async () => {
+    const { transport, connection } = setUp({ urls: ['faulty://a', 'faulty://b'], openTimeoutMs: 20 })
+    transport.inject('open', { type: 'hang' })
+    await connection.broker()
+    expect(transport.calls.map(({ host }) => host)).toEqual(['a', 'b'])
+  })
+
+  test('leaves none behind that opened after its time', async () => {
+    const { transport, connection } = setUp({ openTimeoutMs: 20 })
+    const opening = deferred()
+    transport.inject('open', { type: 'late', until: opening.promise })
+    await expect(connection.broker()).rejects.toMatchObject({ code: 'ERR_CELERY_CONNECTION_LOST' })
+    expect(transport.openConnections).toBe(1)
+    opening.resolve()
+    await transport.called('close')
+    expect(transport.openConnections).toBe(0)
+  })
+
+  test('is one session, whatever becomes of its connections; a clone is another one', async () => {
+    const { transport, connection } = setUp()
+    await connection.discard(await connection.broker())
+    await connection.broker()
+    const clone = connection.clone()
+    onTestFinished(() => clone.close())
+    await clone.broker()
+    const [first, second, ofClone] = transport.sessions
+    expect(first).toMatch(/^[A-Za-z0-9-]+$/)
+    expect(second).toBe(first)
+    expect(ofClone).not.toBe(first)
+  })
+
+  test('says when a connection is given up that its session goes on, and when it is closed that it does not', async () => {
+    const { connection } = setUp({ sessions: true })
+    const other = connection.clone()
+    onTestFinished(() => other.close())
+    const first = await connection.broker()
+    await first.publish([publication('1')])
+    await first.fetch(['q'], { max: 1, signal: AbortSignal.timeout(60_000) })
+    await connection.discard(first)
+    expect(await ready(await other.broker())).toBe(0)
+    await connection.broker()
+    await connection.close()
+    expect(await ready(await other.broker())).toBe(1)
   })
 
   test('goes through its URLs in order and takes the first that can be reached', async () => {

@@ -6,9 +6,15 @@ import { held, passPause, publication, ready, setUp as setUpConnection } from '.
 
 const lost = new ConnectionLostError('faulty://')
 
+interface SetUpOptions {
+  readonly room?: number
+  /** Deliveries outlive their connection. */
+  readonly sessions?: boolean
+}
+
 /** A consumer with room for `room` messages, and all it was given. */
-function setUp(options: Partial<ConsumerOptions> & { readonly room?: number } = {}) {
-  const { transport, connection } = setUpConnection()
+function setUp({ sessions = false, ...options }: Partial<ConsumerOptions> & SetUpOptions = {}) {
+  const { transport, connection } = setUpConnection({ sessions })
   const received: IncomingMessage[] = []
   const errors: unknown[] = []
   const state = { room: options.room ?? 100 }
@@ -308,7 +314,8 @@ describe('when the connection is lost', () => {
 
   test('F-17 a broker that accepts and fails at once is asked again at once, then less and less often', async () => {
     const clock = new ManualClock()
-    const { transport, bodies, consumer, errors, publish, until } = setUp({ clock })
+    // Nothing but its pauses is to be timed.
+    const { transport, bodies, consumer, errors, publish, until } = setUp({ clock, checkMs: Infinity })
     const longest = [0, 100, 200, 400, 800, 1_500, 1_500]
     transport.inject('fetch', ...longest.map(() => ({ type: 'refuse', error: lost }) as const))
     await consumer.start()
@@ -328,6 +335,100 @@ describe('when the connection is lost', () => {
     await publish('2')
     expect(await passPause(clock)).toBeLessThanOrEqual(1)
     await until(2)
+  })
+})
+
+describe('a check of what it has', () => {
+  const checkMs = 30_000
+
+  test('declares its queues again and goes on waiting, on the same connection', async () => {
+    const clock = new ManualClock()
+    const { transport, bodies, consumer, errors, publish, until } = setUp({ clock })
+    await consumer.start()
+    await transport.called('fetch')
+    const broker = await transport.direct()
+    await broker.deleteQueue('q')
+    await clock.advanceAsync(checkMs)
+    await transport.called('fetch', 2)
+    expect(transport.sizes('declareQueue')).toHaveLength(2)
+    await publish('1')
+    await until(1)
+    expect(bodies()).toEqual(['1'])
+    expect(errors).toEqual([])
+    expect(transport.sizes('open')).toHaveLength(1)
+  })
+
+  test('comes also while there is always something to fetch', async () => {
+    const clock = new ManualClock()
+    const { transport, consumer, publish, until } = setUp({ clock })
+    await consumer.start()
+    for (let message = 1; message <= 4; message++) {
+      await transport.called('fetch', message)
+      await publish(String(message))
+      await until(message)
+      await clock.advanceAsync(checkMs / 3)
+    }
+    await transport.called('declareQueue', 2)
+  })
+
+  test('that the broker does not like is told of, and what was declared before is still consumed', async () => {
+    const clock = new ManualClock()
+    const { transport, bodies, consumer, errors, publish, until } = setUp({ clock })
+    await consumer.start()
+    await transport.called('fetch')
+    const refusal = new Error('it is declared otherwise now')
+    transport.inject('declareQueue', { type: 'refuse', error: refusal })
+    await clock.advanceAsync(checkMs)
+    await publish('1')
+    await until(1)
+    expect(bodies()).toEqual(['1'])
+    expect(errors).toEqual([refusal])
+    expect(transport.sizes('open')).toHaveLength(1)
+  })
+
+  test('F-32 finds a driver that does not even end its wait: the connection is given up', async () => {
+    const clock = new ManualClock()
+    const { transport, bodies, consumer, errors, publish, until } = setUp({ clock })
+    transport.inject('fetch', { type: 'hang' })
+    await consumer.start()
+    await transport.called('fetch')
+    await clock.advanceAsync(checkMs)
+    expect(transport.sizes('open')).toHaveLength(1)
+    await clock.advanceAsync(30_000)
+    await transport.called('fetch', 2)
+    expect(transport.sizes('open')).toHaveLength(2)
+    expect(errors).toMatchObject([{ code: 'ERR_CELERY_CONNECTION_LOST', message: expect.stringContaining('30000 ms') }])
+    await publish('1')
+    await until(1)
+    expect(bodies()).toEqual(['1'])
+  })
+
+  test('F-32 finds a driver that does not answer a declaration', async () => {
+    const { transport, bodies, consumer, errors, publish, until } = setUp({ answerTimeoutMs: 50 })
+    transport.inject('declareQueue', { type: 'hang' })
+    await consumer.start()
+    await publish('1')
+    await until(1)
+    expect(bodies()).toEqual(['1'])
+    expect(errors).toMatchObject([{ code: 'ERR_CELERY_CONNECTION_LOST' }])
+    expect(transport.sizes('open')).toHaveLength(2)
+  })
+
+  test('gives back what a wait brings that was given up, over the connection there is then', async () => {
+    const clock = new ManualClock()
+    const { transport, consumer, publish, until, bodies } = setUp({ clock, sessions: true })
+    const late = deferred()
+    await publish('1')
+    transport.inject('fetch', { type: 'late', until: late.promise })
+    await consumer.start()
+    await transport.called('fetch')
+    await clock.advanceAsync(checkMs)
+    await clock.advanceAsync(30_000)
+    await transport.called('fetch', 2)
+    expect(bodies()).toEqual([])
+    late.resolve()
+    await until(1)
+    expect(bodies()).toEqual(['1'])
   })
 })
 

@@ -2,6 +2,7 @@ import { type AbortableOptions, abortable } from '@celery/promises'
 import {
   type BrokerAddress,
   type BrokerConnection,
+  type CloseOptions,
   ConnectionLostError,
   type Delivery,
   type OpenOptions,
@@ -11,7 +12,7 @@ import {
 import { memoryTransport } from '@celery/transport-memory'
 
 /** What can be made to fail. */
-export type Operation = 'open' | 'declareQueue' | 'publish' | 'fetch' | 'settle' | 'close'
+export type Operation = 'open' | 'declareQueue' | 'publish' | 'fetch' | 'settle' | 'renew' | 'close'
 
 export type Fault =
   /** The broker does not do it and says why; a `ConnectionLostError` ends the connection too. */
@@ -20,6 +21,8 @@ export type Fault =
   | { readonly type: 'lose answer' }
   /** The broker does it once `until` resolves, unless it is aborted before. */
   | { readonly type: 'delay'; readonly until: Promise<void> }
+  /** The broker does it; the answer comes once `until` resolves, whether anybody waits for it or not. */
+  | { readonly type: 'late'; readonly until: Promise<void> }
   /** As `delay`, without an end, and deaf to `signal`: a driver with a fault of its own. */
   | { readonly type: 'hang' }
 
@@ -39,15 +42,24 @@ export interface Call {
 export class FaultyTransport implements Transport {
   readonly name = 'faulty'
   readonly calls: Call[] = []
+  /** Of the connections that were opened, in order. */
+  readonly sessions: (string | undefined)[] = []
   /** Changes what a fetch delivers. */
   rewrite: (payload: Delivery['payload']) => Delivery['payload'] = (payload) => payload
   /** Most connections that were open at the same time. */
   mostOpen = 0
-  readonly #memory = memoryTransport()
+  readonly #options: { readonly sessions?: boolean }
+  #memory: Transport
   readonly #open = new Set<Wire>()
   readonly #faults = new Map<Operation, Fault[]>()
   readonly #unreachable = new Set<string>()
   readonly #watchers = new Set<() => void>()
+
+  /** @param options - `sessions`: deliveries outlive their connection, as on Redis */
+  constructor(options: { readonly sessions?: boolean } = {}) {
+    this.#options = options
+    this.#memory = memoryTransport(options)
+  }
 
   get capabilities(): Transport['capabilities'] {
     return this.#memory.capabilities
@@ -61,6 +73,7 @@ export class FaultyTransport implements Transport {
   async open(address: BrokerAddress, options: OpenOptions = {}): Promise<BrokerConnection> {
     return this.#perform('open', address.host, 1, options, undefined, async () => {
       if (this.#unreachable.has(address.host ?? '')) throw new ConnectionLostError(address.toString())
+      this.sessions.push(options.session)
       const wire = new Wire(await this.#memory.open(address, options), address.toString())
       this.#open.add(wire)
       this.mostOpen = Math.max(this.mostOpen, this.#open.size)
@@ -80,9 +93,15 @@ export class FaultyTransport implements Transport {
     else this.#unreachable.add(host)
   }
 
-  /** Ends all connections, as a broken wire does. What they held goes back to the queues. */
+  /** Ends all connections, as a broken wire does. What they held goes back to the queues, except with sessions. */
   async cut(): Promise<void> {
     await Promise.all([...this.#open].map((wire) => wire.lose()))
+  }
+
+  /** Ends all connections, and with them the broker: the next ones are to another one, which is empty. */
+  async reset(): Promise<void> {
+    this.#memory = memoryTransport(this.#options)
+    await this.cut()
   }
 
   /** A connection past the faults, to look behind the scenes. */
@@ -127,6 +146,11 @@ export class FaultyTransport implements Transport {
       case 'delay':
         await abortable(fault.until, signal)
         break
+      case 'late': {
+        const answer = await run()
+        await fault.until
+        return answer
+      }
       case 'hang':
         await new Promise(() => undefined)
     }
@@ -151,7 +175,9 @@ export class FaultyTransport implements Transport {
         this.#perform('settle', undefined, settlements.length, options, wire, () =>
           broker.settle(settlements, options),
         ),
-      close: () => this.#perform('close', undefined, 1, {}, undefined, () => wire.end()),
+      renew: (deliveries, options = {}) =>
+        this.#perform('renew', undefined, deliveries.length, options, wire, () => broker.renew(deliveries, options)),
+      close: (options) => this.#perform('close', undefined, 1, {}, undefined, () => wire.end(options)),
     }
     return new Proxy(broker, {
       get(target, name) {
@@ -181,11 +207,11 @@ class Wire {
 
   async lose(): Promise<void> {
     this.#lost.abort(new ConnectionLostError(this.#address))
-    await this.end()
+    await this.end({ sessionGoesOn: true })
   }
 
-  async end(): Promise<void> {
+  async end(options?: CloseOptions): Promise<void> {
     this.onEnd()
-    await this.broker.close()
+    await this.broker.close(options)
   }
 }

@@ -27,8 +27,8 @@ async function take(consumer: MessageConsumer, count: number): Promise<readonly 
 }
 
 /** A consumer of `q` on a broker that fails on command. */
-function setUp(options: Partial<MessageConsumerOptions> = {}) {
-  const { transport, connection } = setUpFaulty()
+function setUp({ sessions = false, ...options }: Partial<MessageConsumerOptions> & { sessions?: boolean } = {}) {
+  const { transport, connection } = setUpFaulty({ sessions })
   const errors: unknown[] = []
   const consumer = new MessageConsumer({
     connection,
@@ -282,6 +282,35 @@ describe('a message consumer', () => {
     expect(await q.info(connection)).toMatchObject({ ready: 0, held: 0 })
   })
 
+  test('where deliveries outlive their connection, keeps what it has, and hands each out once', async () => {
+    const { transport, connection, consumer, errors } = setUp({ sessions: true, prefetch: 10 })
+    await consumer.start()
+    await publish(connection, 1, 2, 3)
+    const [first] = await take(consumer, 1)
+    const renewed = transport.called('renew')
+    await transport.cut()
+    await renewed
+    const rest = await take(consumer, 2)
+    expect(rest.map(({ payload }) => payload)).toEqual([2, 3])
+    expect(await q.info(connection)).toMatchObject({ ready: 0, held: 3 })
+    for (const message of [first!, ...rest]) expect(await message.ack()).toBe(true)
+    expect(await q.info(connection)).toMatchObject({ ready: 0, held: 0 })
+    expect(errors).toHaveLength(1)
+  })
+
+  test('and hands nothing out that somebody else has got meanwhile', async () => {
+    const { transport, connection, consumer } = setUp({ sessions: true, prefetch: 10 })
+    await consumer.start()
+    await publish(connection, 1, 2)
+    const [first] = await take(consumer, 1)
+    await transport.reset()
+    const published = new MessageProducer({ connection: connection.clone(), routingKey: 'q' })
+    await published.publish(3)
+    const [next] = await take(consumer, 1)
+    expect(next?.payload).toBe(3)
+    expect(await first!.ack()).toBe(false)
+  })
+
   test('repeats an acknowledgement whose answer was lost', async () => {
     const { transport, connection, consumer } = setUp()
     await publish(connection, 1)
@@ -306,7 +335,8 @@ describe('a message consumer', () => {
     }
     expect(await q.info(connection)).toMatchObject({ ready: 0, held: 1 })
     expect(await message!.ack()).toBe(true)
-    expect(clock.pending).toBe(0)
+    // Nothing but the next check of its connection.
+    expect(clock.pending).toBe(1)
   })
 
   test('lets go of a message whose lease was lost', async () => {

@@ -1,14 +1,16 @@
 import { ManualClock } from '@celery/promises'
 import { decodeEnvelope, type WireMessage } from '@celery/protocol'
 import { ConnectionLostError } from '@celery/transport'
-import { describe, expect, test } from 'vitest'
+import { memoryTransport } from '@celery/transport-memory'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import {
-  type Connection,
+  Connection,
   Exchange,
   MessageConsumer,
   MessageProducer,
   type MessageProducerOptions,
   Queue,
+  TransportRegistry,
 } from '../src/index.ts'
 import { brokers } from './brokers.ts'
 import { setUp as setUpFaulty } from './set-up.ts'
@@ -170,5 +172,48 @@ describe('a message producer', () => {
     transport.inject('publish', { type: 'hang' })
     const publishing = producer.publish('1', { routingKey: 'q', declare: [new Queue('q')], timeoutMs: 200 })
     await expect(publishing).rejects.toMatchObject({ code: 'ERR_CELERY_PUBLISH_TIMEOUT', timeoutMs: 200 })
+  })
+})
+
+describe('a message that is held back until a time', () => {
+  /** A connection to a broker that cannot hold back what is published. */
+  function withoutDelays(): Connection {
+    const memory = memoryTransport()
+    const transports = new TransportRegistry().register('memory', async () => ({
+      ...memory,
+      async open(address, options) {
+        const broker = await memory.open(address, options)
+        return Object.assign(broker, { capabilities: { ...broker.capabilities, delayedPublish: false } })
+      },
+    }))
+    const connection = new Connection({ urls: ['memory://'], transports })
+    onTestFinished(() => connection.close())
+    return connection
+  }
+
+  test('is refused where nobody would hold it back, and nothing is published', async () => {
+    const connection = withoutDelays()
+    const producer = new MessageProducer({ connection, routingKey: 'q' })
+    await expect(producer.publish(1, { notBeforeMs: Date.now() + 60_000 })).rejects.toMatchObject({
+      code: 'ERR_CELERY_UNSUPPORTED_BY_TRANSPORT',
+      transport: 'memory',
+    })
+    expect(await new Queue('q').info(connection)).toMatchObject({ ready: 0, delayed: 0 })
+    await producer.publish(2)
+    expect(await new Queue('q').info(connection)).toMatchObject({ ready: 1 })
+  })
+
+  test('is held back by a broker that can', async () => {
+    const { connection, producer } = setUp({ routingKey: 'q' })
+    await producer.publish(1, { notBeforeMs: Date.now() + 3_600_000 })
+    expect(await new Queue('q').info(connection)).toMatchObject({ ready: 0, delayed: 1 })
+  })
+
+  test('P-5 rejects in time where no connection comes about', async () => {
+    const { producer, transport } = setUp({ publishTimeoutMs: 50 })
+    transport.inject('open', { type: 'hang' })
+    await expect(producer.publish(1, { notBeforeMs: Date.now() + 60_000 })).rejects.toMatchObject({
+      code: 'ERR_CELERY_PUBLISH_TIMEOUT',
+    })
   })
 })

@@ -89,6 +89,16 @@ describe('a publish is bounded (P-5)', () => {
     expect(await ready(await transport.direct())).toBe(1)
   })
 
+  test('F-32 a driver that does not let go of it loses its connection, and the next message gets another one', async () => {
+    const { transport, connection } = setUp()
+    const producer = new Producer({ connection, publishTimeoutMs: 20, answerTimeoutMs: 20 })
+    transport.inject('publish', { type: 'hang' })
+    await expect(producer.publish(publication('1'))).rejects.toMatchObject({ code: 'ERR_CELERY_PUBLISH_TIMEOUT' })
+    await transport.called('close')
+    await new Producer({ connection }).publish(publication('2'))
+    expect(transport.sizes('open')).toHaveLength(2)
+  })
+
   test('it rejects when no connection comes about', async () => {
     const { transport, producer } = setUp({ publishTimeoutMs: 20 })
     transport.inject('open', { type: 'delay', until: deferred().promise })

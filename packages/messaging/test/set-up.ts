@@ -5,8 +5,11 @@ import { Connection, type ConnectionOptions, TransportRegistry } from '../src/in
 import { FaultyTransport } from './faulty-transport.ts'
 
 /** A connection to a broker that fails on command, closed when the test ends. */
-export function setUp(options: Partial<ConnectionOptions> = {}) {
-  const transport = new FaultyTransport()
+export function setUp({
+  sessions = false,
+  ...options
+}: Partial<ConnectionOptions> & { readonly sessions?: boolean } = {}) {
+  const transport = new FaultyTransport({ sessions })
   const transports = new TransportRegistry().register('faulty', async () => transport)
   const connection = new Connection({ urls: ['faulty://'], transports, ...options })
   onTestFinished(() => connection.close())

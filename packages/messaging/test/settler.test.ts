@@ -16,14 +16,20 @@ const lost = new ConnectionLostError('faulty://')
 const busy = new BrokerBusyError('faulty://', 'locked')
 
 /** A settler, and `count` deliveries to settle. */
-async function setUp(count: number, clock?: Clock) {
-  const { transport, connection } = setUpConnection()
+async function setUp(
+  count: number,
+  clock?: Clock,
+  options: { readonly answerTimeoutMs?: number; readonly sessions?: boolean } = {},
+) {
+  const { answerTimeoutMs, sessions = false } = options
+  const { transport, connection } = setUpConnection({ sessions })
   const errors: unknown[] = []
   const refused: { readonly settlement: Settlement; readonly error: unknown }[] = []
   const givenUp: Settlement[] = []
   const settler = new Settler({
     connection,
     clock,
+    answerTimeoutMs,
     onGivenUp: ({ settlement }) => void givenUp.push(settlement),
     onError: (error) => void errors.push(error),
     onRefused: ({ settlement }, error) => void refused.push({ settlement, error }),
@@ -190,6 +196,14 @@ describe('a batch that fails', () => {
     transport.inject('settle', { type: 'lose answer' })
     await settle({ delivery: deliveries[0]!, publish: [publication('1', 'follow-up')] })
     expect([await ready(other), await ready(other, 'follow-up')]).toEqual([0, 1])
+  })
+
+  test('F-32 is repeated on a new connection where the driver does not answer', async () => {
+    const { transport, settle, deliveries, errors } = await setUp(1, undefined, { answerTimeoutMs: 50, sessions: true })
+    transport.inject('settle', { type: 'hang' })
+    expect(await settle({ delivery: deliveries[0]! })).toBe('done')
+    expect(errors).toMatchObject([{ code: 'ERR_CELERY_CONNECTION_LOST' }])
+    expect(transport.sizes('open')).toHaveLength(2)
   })
 
   test('sends nothing twice where there is no delivery to tell by', async () => {
