@@ -59,7 +59,12 @@ export class CommandFolder implements Disposable {
   }
 
   #environment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-    return { ...withoutRunner(process.env), CELERY_LOCAL: this.broker, ...env }
+    return {
+      ...withoutRunner(process.env),
+      CELERY_LOCAL: this.broker,
+      CELERY_RUNTIME_DIR: join(this.path, 'run'),
+      ...env,
+    }
   }
 
   [Symbol.dispose](): void {

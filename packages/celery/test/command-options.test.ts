@@ -128,7 +128,7 @@ describe.concurrent('CLI-003 CLI-005 help, versions and mistakes', { timeout: 12
     expect({ log, status }).toEqual({ log: '', status: 0 })
     const commands = output.slice(output.indexOf('Commands:'), output.indexOf('Examples:'))
     const names = [...commands.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name)
-    expect(names).toEqual(['worker', 'call', 'result', 'shell', 'purge', 'dead', 'report', 'help'])
+    expect(names).toEqual(['worker', 'call', 'result', 'shell', 'purge', 'dead', 'health', 'report', 'help'])
     for (const option of ['-A, --app', '-b, --broker', '--result-backend', '--config', '--workdir', '-q, --quiet'])
       expect(output).toContain(option)
     expect(output).toContain('-C, --no-color')
@@ -197,9 +197,9 @@ describe.concurrent('CLI-006 an option in the environment', { timeout: 120_000 }
 describe.concurrent('a broker URL that cannot be used: what, and where it was given', { timeout: 120_000 }, () => {
   test.each([
     [
-      ['-b', 'redis://localhost', 'dead', 'list'],
+      ['-b', 'amqp://localhost', 'dead', 'list'],
       {},
-      /"redis:\/\/": there is no driver for Redis in this release[\s\S]*that of -b on the command line/,
+      /"amqp:\/\/": there is no driver for RabbitMQ in this release[\s\S]*that of -b on the command line/,
     ],
     [
       ['-A', 'tasks.mjs', 'call', 'add', '-a', '[1, 2]'],

@@ -20,7 +20,7 @@ const files: Readonly<Record<string, string>> = {
   'starts-worker.ts': `${app}await app.startWorker({ appModule: import.meta.url, pool: 'prefork', concurrency: 1 })\n`,
   'syntax.ts': `${header}export const app = new Celery('shop'\n`,
   'slip.js': `${header}export const app = new Celery('shop', { settings: { taskAckLate: true } })\n`,
-  'redis.js': `${header}export const app = new Celery('shop', { broker: 'redis://user:secret@localhost/0' })\n`,
+  'rabbit.js': `${header}export const app = new Celery('shop', { broker: 'amqp://user:secret@localhost//' })\n`,
   'file.js': `${header}export const app = new Celery('shop', { broker: 'sqlite:////proc/nowhere/queue.db' })\n`,
   'include.js': `${header}export const app = new Celery('shop', { include: ['./taks.js'] })\n`,
   'no-module.js': `import './databse.js'\n${app}`,
@@ -198,11 +198,11 @@ const mistakes: readonly Mistake[] = [
     ],
   },
   {
-    args: ['-A', 'redis.js', 'worker'],
+    args: ['-A', 'rabbit.js', 'worker'],
     status: 1,
     says: [
-      `celery: no transport for broker URLs that begin with "redis://": there is no driver for Redis in this release; known are memory, sqlite; correct the URL, or register a driver for it`,
-      'The broker URL is that of the setting brokerUrl of the app in FOLDER/redis.js.',
+      `celery: no transport for broker URLs that begin with "amqp://": there is no driver for RabbitMQ in this release; known are memory, redis, redis+cluster, redis+socket, rediss, rediss+cluster, sentinel, socket, sqlite, unix; correct the URL, or register a driver for it`,
+      'The broker URL is that of the setting brokerUrl of the app in FOLDER/rabbit.js.',
     ],
   },
   {
@@ -344,8 +344,9 @@ const mistakes: readonly Mistake[] = [
     env: { CELERY_BROKER_URL: 'redi://x' },
     status: 1,
     says: [
-      'celery: no transport for broker URLs that begin with "redi://"; known are memory, sqlite; correct the URL, or register a driver for it',
+      'celery: no transport for broker URLs that begin with "redi://"; known are memory, redis, redis+cluster, redis+socket, rediss, rediss+cluster, sentinel, socket, sqlite, unix; correct the URL, or register a driver for it',
       'The broker URL is that of CELERY_BROKER_URL in the environment.',
+      'Did you mean redis://?',
     ],
   },
   {

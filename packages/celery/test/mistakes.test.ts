@@ -1,18 +1,20 @@
 import { describe, expect, test } from 'vitest'
 
+const transports = 'memory, redis, redis+cluster, redis+socket, rediss, rediss+cluster, sentinel, socket, sqlite, unix'
+
 /** What somebody new to it does wrong, and the one message that says what, where and what to do about it. */
 const mistakes: readonly (readonly [program: string, message: string])[] = [
   [
     'a broker that no package is there for',
-    'UnknownTransportError: no transport for broker URLs that begin with "redis://": there is no driver for Redis in this release; known are memory, sqlite; correct the URL, or register a driver for it',
+    `UnknownTransportError: no transport for broker URLs that begin with "amqp://": there is no driver for RabbitMQ in this release; known are ${transports}; correct the URL, or register a driver for it`,
   ],
   [
     'a result store that no package is there for',
-    'UnknownBackendError: no result backend is registered for "redis://": there is no driver for Redis in this release (registered are memory, cache+memory, sqlite), check the URL or register its driver',
+    'UnknownBackendError: no result backend is registered for "mongodb://": there is no driver for MongoDB in this release (registered are memory, cache+memory, sqlite, redis, rediss, sentinel, redis+cluster, rediss+cluster, redis+socket, socket, unix), check the URL or register its driver',
   ],
   [
     'a slip in the scheme of the broker',
-    'UnknownTransportError: no transport for broker URLs that begin with "sqlit://"; known are memory, sqlite; correct the URL, or register a driver for it',
+    `UnknownTransportError: no transport for broker URLs that begin with "sqlit://"; known are ${transports}; correct the URL, or register a driver for it`,
   ],
   [
     'a broker without a scheme',

@@ -9,6 +9,7 @@ const packages = new URL('../../', import.meta.url)
 
 /** Their examples need more than a folder to run in. */
 const elsewhere: Readonly<Record<string, string>> = {
+  'backend-redis': 'packages/backend-redis/test/readme.test.ts',
   cli: 'the commands are those of the first steps, in readme.test.ts',
   messaging: 'packages/messaging/test/readme.test.ts',
   testing: 'packages/testing/test/guide.test.ts',

@@ -62,6 +62,7 @@ export class Scene implements AsyncDisposable {
     const env = {
       ...process.env,
       CELERY_LOCAL: this.broker,
+      CELERY_RUNTIME_DIR: join(this.folder, 'run'),
       FIXTURE_LEDGER: this.ledgerFile,
       FIXTURE_FOLDER: this.folder,
       FIXTURE_SETTINGS: JSON.stringify(settings ?? {}),

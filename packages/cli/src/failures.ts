@@ -5,12 +5,15 @@ import { describeUrlOrigin } from './url-origin.ts'
 
 /** Exit statuses of `sysexits.h`, as Celery's. */
 export const exitUsage = 64
+/** Ours: of those who ask for a worker on this machine. */
+export const exitNoWorker = 2
 const exitFailure = 1
 const exitUnavailable = 69
 const exitCannotCreate = 73
 
 const statuses: Readonly<Record<string, number>> = {
   ERR_CELERY_USAGE: exitUsage,
+  ERR_CELERY_HEALTH_ADDRESS: exitNoWorker,
   ERR_CELERY_PID_FILE: exitCannotCreate,
   ERR_CELERY_CONNECTION_LOST: exitUnavailable,
   ERR_CELERY_BACKEND_UNAVAILABLE: exitUnavailable,

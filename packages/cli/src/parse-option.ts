@@ -52,6 +52,13 @@ export function parseSizeOption(text: string): number {
   return value
 }
 
+/** A port to listen on; 0 is any that is free. */
+export function parsePortOption(text: string): number {
+  const value = parseSizeOption(text)
+  if (value > 65_535) throw new InvalidArgumentError('It must be at most 65535.')
+  return value
+}
+
 /** Words separated by commas. */
 export function parseListOption(text: string): readonly string[] {
   return text

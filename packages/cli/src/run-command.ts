@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { CommandContext, type CommandOptions } from './command-context.ts'
 import { callCommand } from './commands/call.ts'
 import { deadCommand } from './commands/dead.ts'
+import { healthCommand } from './commands/health.ts'
 import { laterCommands } from './commands/later.ts'
 import { purgeCommand } from './commands/purge.ts'
 import { reportCommand } from './commands/report.ts'
@@ -31,6 +32,7 @@ export async function runCommand(args: readonly string[], options: CommandOption
   shellCommand(program, context)
   purgeCommand(program, context)
   deadCommand(program, context)
+  healthCommand(program, context)
   reportCommand(program, context)
   laterCommands(program)
   program.addHelpText('after', examples)

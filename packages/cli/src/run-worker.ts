@@ -62,6 +62,7 @@ export async function runWorker(context: CommandContext, words: readonly string[
     execArgv: process.execArgv,
     settings,
     logger,
+    health: conf.workerHealth,
     ...(logPath === undefined ? {} : { logFile: resolve(logPath) }),
     // Without either it is left to the worker.
     ...((queues ?? excludeQueues) === undefined ? {} : { queues: chooseQueues(app, queues, excludeQueues) }),

@@ -7,6 +7,7 @@ import type { SettleAction, SettleResult } from '@celery/transport'
 import type { ActiveTask, ActiveTaskOwner } from './active-task.ts'
 import type { BrokerLeases } from './broker-leases.ts'
 import type { CompletedTasks } from './completed-tasks.ts'
+import type { WorkerVitals } from './health/worker-vitals.ts'
 import type { Logger } from './logger.ts'
 import type { OutcomeSettler, TaskEnd } from './outcome-settler.ts'
 import type { JobResult, TaskPool } from './pools/task-pool.ts'
@@ -32,6 +33,8 @@ export interface ActiveTasksOptions {
   readonly canPark: boolean
   /** A slot is free and nothing waits for it. */
   readonly onRoom: () => void
+  /** Where things are counted, if anyone may ask. */
+  readonly vitals?: WorkerVitals | undefined
   /** Says what is to become of a message. */
   readonly settle: (delivery: ReceivedDelivery, end: Omit<TaskEnd, 'delivery'>) => void
 }
@@ -51,6 +54,7 @@ export class ActiveTasks implements ActiveTaskOwner {
     this.#options = options
     this.#endings = new TaskEndings({
       ...options,
+      metrics: options.vitals?.tasks,
       finish: (task, end) => this.#finish(task, end),
       release: (task, action) => this.#release(task, action),
     })
@@ -97,6 +101,11 @@ export class ActiveTasks implements ActiveTaskOwner {
   started(task: ActiveTask, pid: number): void {
     task.pid = pid
     task.startedAt = performance.now()
+    const { vitals } = this.#options
+    if (vitals !== undefined) {
+      vitals.tasks.started(task.name)
+      vitals.lastTask?.set(task.title)
+    }
     const { strategy, timeLimit } = task
     if (!strategy.acksLate) {
       task.acknowledged = this.#options.settler.acknowledge(task.delivery, (result) => this.#answered(task, result))

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type Deferred, deferred } from '@celery/promises'
 import type { BrokerConnection, DeliveryRef } from '@celery/transport'
 import { LeaseKeeper } from './lease-keeper.ts'
@@ -35,11 +36,11 @@ export class BrokerLeases {
   }
 
   /**
-   * Keeps the leases of `broker`, and of no other. Resolves when it does, or when it is told meanwhile to keep those of
+   * Keeps the leases of `broker`, and of no other; a keeper that does goes on, where deliveries outlive their connection. Resolves when it does, or when it is told meanwhile to keep those of
    * another or to stop; where that fails at first it goes on trying until then.
    */
   keep(broker: BrokerConnection): Promise<void> {
-    return this.#change(async (outdated) => {
+    const keep = async (outdated: Promise<void>): Promise<void> => {
       if (this.#stopped || !broker.capabilities.leases) return
       const { leaseMs, onError } = this.#options
       const spec = broker.leaseKeeper
@@ -50,7 +51,8 @@ export class BrokerLeases {
       this.#keeper = new LeaseKeeper({ spec, onError, limits: this.#limits })
       // It may never begin: the file of its broker may be locked, or moved away.
       await Promise.race([this.#keeper.start(), outdated])
-    })
+    }
+    return this.#change(keep, () => isKeptBy(this.#keeper, broker))
   }
 
   /** Gives `delivery` up if it is still held after `expiresInMs`. */
@@ -72,13 +74,14 @@ export class BrokerLeases {
     await Promise.all(this.#ending)
   }
 
-  /** Ends what was kept and then calls `run`, unless the next change was asked for meanwhile. */
-  #change(run: (outdated: Promise<void>) => Promise<void>): Promise<void> {
+  /** Ends what was kept and then calls `run`, unless the next change was asked for meanwhile, or nothing need change. */
+  #change(run: (outdated: Promise<void>) => Promise<void>, isAsIs = (): boolean => false): Promise<void> {
     this.#outdated.resolve()
     const outdated = deferred()
     this.#outdated = outdated
     const asked = ++this.#asked
     const changed = this.#changing.then(async () => {
+      if (asked === this.#asked && isAsIs()) return
       this.#end()
       if (asked === this.#asked) await run(outdated.promise)
     })
@@ -101,4 +104,11 @@ export class BrokerLeases {
     if (held.length === 0) return
     broker.renew(held).catch((error: unknown) => this.#options.onError(error as Error))
   }
+}
+
+/** The keeper of a session has a connection of its own, and needs no other one because ours is. */
+function isKeptBy(keeper: LeaseKeeper | undefined, { capabilities, leaseKeeper }: BrokerConnection): boolean {
+  if (keeper === undefined || leaseKeeper === undefined || capabilities.sessions !== true) return false
+  const { data, module } = keeper.spec
+  return module.href === leaseKeeper.module.href && isDeepStrictEqual(data, leaseKeeper.data)
 }

@@ -95,6 +95,12 @@ const rules: { readonly [Name in keyof Required<WorkerOptions>]: Rule } = {
   },
   logFile: text,
   logLevel: { expected: `one of ${levels.join(', ')}`, test: (value) => levels.includes(value) },
+  health: flag,
+  healthPort: {
+    expected: 'a whole number from 0 to 65535',
+    test: (value) => value === 0 || (count.test(value) && (value as number) <= 65_535),
+  },
+  healthHost: text,
   settleGraceMs: amount,
 }
 

@@ -8,6 +8,7 @@ import { ActiveTask } from './active-task.ts'
 import { ActiveTasks } from './active-tasks.ts'
 import type { BrokerLeases } from './broker-leases.ts'
 import { CompletedTasks, endsAlone } from './completed-tasks.ts'
+import type { WorkerVitals } from './health/worker-vitals.ts'
 import { HeldMessages } from './held-messages.ts'
 import type { Logger } from './logger.ts'
 import type { OutcomeSettler, TaskEnd } from './outcome-settler.ts'
@@ -36,10 +37,14 @@ export interface DispatcherOptions {
   /** Seconds, for tasks that set none. */
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
-  /** Whether the broker can hold a message back until its time. */
+  /** Whether the broker can hold a delivery back until its time, */
   readonly canPark: boolean
+  /** and what is published too. */
+  readonly canDelay: boolean
   /** Tasks that wait here for their time at most; further messages are not taken. */
   readonly maxHeld: number
+  /** Where things are counted, if anyone may ask. */
+  readonly vitals?: WorkerVitals | undefined
 }
 
 type Envelope = string | Uint8Array | undefined
@@ -74,7 +79,7 @@ export class TaskDispatcher {
     if (app.conf.workerDeduplicateSuccessfulTasks && app.backendAddress !== undefined) {
       this.#completed = new CompletedTasks(() => app.backend())
     }
-    const refusals = new Refusals({ app, logger, held: this.#held, settle })
+    const refusals = new Refusals({ app, logger, held: this.#held, settle, metrics: options.vitals?.tasks })
     const unknownTasks = new UnknownTasks({ ...options, held: this.#held, refusals, settle })
     this.#refusals = refusals
     this.#unknownTasks = unknownTasks
@@ -147,10 +152,11 @@ export class TaskDispatcher {
 
   /** Each line is one thing that may keep a message from the pool. */
   #route(delivery: ReceivedDelivery, input: TraceInput, envelope: Envelope): void {
-    const { app, canPark, logger } = this.#options
+    const { app, canPark, logger, vitals } = this.#options
     const { headers } = input
     const isNews = !this.#parked.take(headers)
     if (isNews && logger.isEnabled('info')) logger.info(`Task ${headers.task}[${headers.id}] received`)
+    if (isNews) vitals?.tasks.received(headers.task)
     const strategy = this.#strategyOf(headers.task)
     const now = app.clock.now()
     const dueMs = timeOf(headers.eta, now)

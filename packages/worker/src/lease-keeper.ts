@@ -49,6 +49,11 @@ export class LeaseKeeper implements AsyncDisposable {
     this.#limits = options.limits ?? new LeaseLimits()
   }
 
+  /** What it was made for. */
+  get spec(): LeaseKeeperSpec {
+    return this.#options.spec
+  }
+
   /** Resolves when leases are kept; rejects where the first thread ends before that, and goes on trying until `stop`. */
   async start(): Promise<void> {
     const ready = deferred()

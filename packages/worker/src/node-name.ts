@@ -1,22 +1,13 @@
 import { hostname } from 'node:os'
 import { InvalidNodeNameError } from '@celery/app'
+import { expandNodeName } from './expand-node-name.ts'
 
 /**
  * Expands `%h` (host), `%n` (name), `%d` (domain) and `%%`, as `celery worker -n` does; adds the host where none is given.
  * @throws InvalidNodeNameError for a name that would lead out of the folder of a file that is called after it.
  */
 export function nodeName(pattern: string | undefined, host: string = hostname()): string {
-  const name = pattern === undefined || pattern === '' ? 'celery' : pattern
-  const [local = 'celery', ...rest] = name.split('@')
-  const dot = host.indexOf('.')
-  const values: Readonly<Record<string, string>> = {
-    '%': '%',
-    h: host,
-    n: dot === -1 ? host : host.slice(0, dot),
-    d: dot === -1 ? '' : host.slice(dot + 1),
-  }
-  const full = `${local}@${rest.length === 0 ? host : rest.join('@')}`
-  return checked(full.replace(/%([%hnd])/g, (_, letter: string) => values[letter] ?? ''))
+  return checked(expandNodeName(pattern, host))
 }
 
 function checked(node: string): string {

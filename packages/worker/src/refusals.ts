@@ -3,6 +3,7 @@ import { type TraceInput, type TraceOutcome, taskRequest } from '@celery/app/int
 import type { ReceivedDelivery } from '@celery/messaging'
 import { readTaskId, type WireMessage } from '@celery/protocol'
 import type { SettleAction } from '@celery/transport'
+import type { TaskMetrics } from './health/task-metrics.ts'
 import type { HeldMessages } from './held-messages.ts'
 import type { Logger } from './logger.ts'
 import type { TaskEnd } from './outcome-settler.ts'
@@ -12,6 +13,7 @@ export interface RefusalsOptions {
   readonly logger: Logger
   readonly held: HeldMessages
   readonly settle: (delivery: ReceivedDelivery, end: Omit<TaskEnd, 'delivery'>) => void
+  readonly metrics?: TaskMetrics | undefined
 }
 
 /** What becomes of messages that this worker does not run: those who wait for them hear why, and so does the log. */
@@ -24,7 +26,8 @@ export class Refusals {
 
   /** A message that is not a task message, or none at all. Where it has an id, someone may be waiting for it. */
   reject(delivery: ReceivedDelivery, error: Error, taskId?: string): void {
-    const { app, logger, settle } = this.#options
+    const { app, logger, metrics, settle } = this.#options
+    metrics?.refuse()
     const id = taskId ?? delivery.tag
     const { taskRejected } = app.signals
     if (taskRejected.hasListeners) void taskRejected.send({ sender: delivery.queue, id: taskId, error })
@@ -40,7 +43,8 @@ export class Refusals {
 
   /** A task message that nobody here will run: it fails, and is kept with the dead letters. */
   refuse(delivery: ReceivedDelivery, input: TraceInput, error: Error): void {
-    const { app, logger } = this.#options
+    const { app, logger, metrics } = this.#options
+    metrics?.refuse()
     const { id, task } = input.headers
     logger.error(`Refused ${task}[${id}] from queue "${delivery.queue}": ${error.message}`)
     this.#end(delivery, app.tracer.failed(input, error), { type: 'dead', reason: error.message })
@@ -55,8 +59,9 @@ export class Refusals {
 
   /** A task whose time has passed: it is done with, and not with the dead letters. */
   discardExpired(delivery: ReceivedDelivery, input: TraceInput): void {
-    const { app, logger } = this.#options
+    const { app, logger, metrics } = this.#options
     const { id, task } = input.headers
+    metrics?.revoked(task)
     logger.info(`Discarding revoked task: ${task}[${id}] (expired)`)
     const reason = new TaskRevokedError('expired')
     const { taskRevoked } = app.signals

@@ -4,6 +4,7 @@ import type { ReceivedDelivery } from '@celery/messaging'
 import { deadLetterQueue, type SettleAction } from '@celery/transport'
 import type { ActiveTask } from './active-task.ts'
 import type { CompletedTasks } from './completed-tasks.ts'
+import type { TaskMetrics } from './health/task-metrics.ts'
 import type { Logger } from './logger.ts'
 import type { TaskEnd } from './outcome-settler.ts'
 import { OutcomeUntoldError } from './outcome-untold-error.ts'
@@ -19,6 +20,7 @@ export interface TaskEndingsOptions {
   readonly isCold: () => boolean
   /** Whether the broker can hold a message back until its time. */
   readonly canPark: boolean
+  readonly metrics?: TaskMetrics | undefined
   /** The task is over, and this is left to do. */
   readonly finish: (task: ActiveTask, end: TaskEnd) => void
   /** Its message goes back, unless it was acknowledged early. */
@@ -65,14 +67,16 @@ export class TaskEndings {
   }
 
   #ended(task: ActiveTask, outcome: TraceOutcome): void {
-    const { completed, finish, logger } = this.#options
+    const { completed, finish, logger, metrics } = this.#options
     const { dead, publish, unreached, write } = outcome
     if (dead !== undefined) {
+      metrics?.refuse()
       logger.error(`Refused ${task.title} from queue "${task.delivery.queue}": ${dead}`)
       this.#bury(task, outcome, dead)
       return
     }
     logOutcome(logger, task, outcome)
+    metrics?.ended(task.name, outcome.state, outcome.runtime)
     if (outcome.state === 'FAILURE') tellFailed(task, outcome.text, outcome.traceback)
     // Of a result that is still to be stored only the store can say that it is there.
     if (outcome.state === 'SUCCESS' && write === undefined) completed?.add(task.id)
@@ -149,6 +153,7 @@ export class TaskEndings {
   }
 
   #fail(task: ActiveTask, error: Error, action: SettleAction | undefined): void {
+    this.#options.metrics?.failed(task.name)
     this.#whenFailed(task, error, ({ publish, text, unreached, write }) => {
       tellFailed(task, text)
       this.#options.finish(task, { delivery: unsettled(task), action, write, unreached, publish })

@@ -14,8 +14,8 @@ export interface UnknownTasksOptions {
   readonly held: HeldMessages
   readonly refusals: Refusals
   readonly settle: (delivery: ReceivedDelivery, end: Omit<TaskEnd, 'delivery'>) => void
-  /** Whether the broker can hold a message back until a time. */
-  readonly canPark: boolean
+  /** Whether the broker itself holds back what is published until its time. */
+  readonly canDelay: boolean
   /** A message that was held here is gone. */
   readonly onRoom: () => void
 }
@@ -52,7 +52,7 @@ export class UnknownTasks {
 
   /** One that is ours: requeues or refuses it. */
   receive(delivery: ReceivedDelivery, input: TraceInput): void {
-    const { canPark, held, onRoom, refusals, settle } = this.#options
+    const { canDelay, held, onRoom, refusals, settle } = this.#options
     const requeue = this.#requeue(input)
     if (requeue instanceof Error) {
       refusals.refuse(delivery, input, requeue)
@@ -60,7 +60,7 @@ export class UnknownTasks {
     }
     const { publication, waitMs } = requeue
     this.#warn(input)
-    if (canPark) {
+    if (canDelay) {
       settle(delivery, { publish: [publication] })
       return
     }
@@ -75,7 +75,7 @@ export class UnknownTasks {
     const requeue = this.#requeue(input)
     if (requeue instanceof Error) return requeue
     // Where nobody can hold it back it is safe only with the dead letters.
-    if (!this.#options.canPark) return this.#errorOf(input)
+    if (!this.#options.canDelay) return this.#errorOf(input)
     this.#warn(input)
     return requeue.publication
   }
@@ -130,7 +130,7 @@ export class UnknownTasks {
   }
 
   #copy(input: TraceInput, waitMs: number): Publication {
-    const { app, canPark } = this.#options
+    const { app, canDelay } = this.#options
     const { headers, queue, redeliveries } = input
     const waitedMs = (readUnknownWait(headers)?.waitedMs ?? 0) + waitMs
     return {
@@ -139,7 +139,7 @@ export class UnknownTasks {
       // One that no queue takes must not be lost without a word.
       mandatory: true,
       message: messageCopy(input, unknownWaitHeaders({ waitedMs, redeliveries })),
-      ...(canPark ? { notBeforeMs: app.clock.now() + waitMs } : {}),
+      ...(canDelay ? { notBeforeMs: app.clock.now() + waitMs } : {}),
     }
   }
 }

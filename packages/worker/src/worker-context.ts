@@ -4,6 +4,8 @@ import type { Connection, Consumer, Queue } from '@celery/messaging'
 import type { BrokerConnection } from '@celery/transport'
 import type { BrokerLeases } from './broker-leases.ts'
 import type { TaskDispatcher } from './dispatcher.ts'
+import type { HealthState } from './health/health-report.ts'
+import type { WorkerHealth } from './health/worker-health.ts'
 import type { Logger } from './logger.ts'
 import type { OutcomeSettler } from './outcome-settler.ts'
 import type { TaskPool } from './pools/task-pool.ts'
@@ -22,7 +24,10 @@ export interface WorkerContext {
   readonly repeated: RepeatedMessages
   /** Whether running tasks are ended instead of awaited when the worker stops. */
   cold: boolean
+  readonly state: () => HealthState
 
+  /** Where anyone may ask how the worker is. */
+  health?: WorkerHealth
   connection?: Connection
   /** The connection that deliveries come from; another one after a reconnect. */
   broker?: BrokerConnection

@@ -57,6 +57,18 @@ export interface WorkerOptions {
   readonly logFile?: string
   /** @defaultValue `'warning'` */
   readonly logLevel?: LogLevel
+  /**
+   * Answers `celery health` on a socket that only its own user can open. The command `celery worker` sets it, unless the setting
+   * `workerHealth` is false. @defaultValue `false`
+   */
+  readonly health?: boolean
+  /**
+   * Port that answers HTTP requests for `/live`, `/ready` and `/metrics`; 0 is any that is free, which the log names.
+   * @defaultValue `workerHealthPort`
+   */
+  readonly healthPort?: number
+  /** Address that this port is bound to: `0.0.0.0` for probes from other machines. @defaultValue `workerHealthHost`, else loopback alone */
+  readonly healthHost?: string
   /** Milliseconds for which a stopping worker goes on trying to tell a broker that is away what it has done. @defaultValue `1_000` */
   readonly settleGraceMs?: number
 }

@@ -1,14 +1,16 @@
 import { availableParallelism } from 'node:os'
 import { type Celery, type Configuration, ImproperlyConfiguredError } from '@celery/app'
-import { Blueprint, type StepFailedError } from '@celery/bootsteps'
+import { Blueprint, type BlueprintState, type StepFailedError } from '@celery/bootsteps'
 import type { Queue } from '@celery/messaging'
 import { poolChildKind } from '@celery/process-pool/child-kind'
 import { CeleryError, systemClock } from '@celery/promises'
 import { checkLimits, checkWorkerOptions } from './check-options.ts'
+import type { HealthState } from './health/health-report.ts'
 import { consoleLogger, type Logger, type LogLevel } from './logger.ts'
 import { nodeName } from './node-name.ts'
 import { RepeatedMessages } from './repeated-messages.ts'
 import { brokerStep } from './steps/broker-step.ts'
+import { healthStep } from './steps/health-step.ts'
 import { leaseStep } from './steps/lease-step.ts'
 import { poolStep } from './steps/pool-step.ts'
 import { settleStep } from './steps/settle-step.ts'
@@ -73,12 +75,13 @@ export class Worker implements AsyncDisposable {
       logger: options.logger ?? defaultLogger(conf, options.logLevel),
       repeated: new RepeatedMessages(),
       cold: false,
+      state: () => healthState(this.#blueprint.state),
     }
     this.#blueprint = new Blueprint<WorkerContext>({
       name: 'worker',
       parent: this.#context,
       onStopError: (error) => this.#context.logger.error(error.message),
-      steps: [signalStep, brokerStep, leaseStep, settleStep, poolStep, taskStep()],
+      steps: [signalStep, healthStep, brokerStep, leaseStep, settleStep, poolStep, taskStep()],
     })
     this.closed = this.#blueprint.closed.catch(throwOwn)
     // Who wants to know asks; nobody has to.
@@ -162,6 +165,7 @@ export class Worker implements AsyncDisposable {
     routeTaskLog(app.taskLog, logger)
     await this.#blueprint.start().catch(throwOwn)
     logger.info(`${hostname} ready.`)
+    this.#context.health?.workerStarted()
     await app.signals.workerReady.send({ sender: hostname })
   }
 
@@ -174,7 +178,9 @@ export class Worker implements AsyncDisposable {
     const { timeout } = options
     const cancel = timeout === undefined ? () => {} : systemClock.schedule(timeout * 1_000, () => this.#endSoftly())
     try {
-      await this.#blueprint.stop()
+      const stopping = this.#blueprint.stop()
+      this.#context.health?.workerStopping()
+      await stopping
     } finally {
       cancel()
     }
@@ -186,7 +192,9 @@ export class Worker implements AsyncDisposable {
    */
   async terminate(): Promise<void> {
     this.#context.cold = true
-    await this.#blueprint.terminate()
+    const stopping = this.#blueprint.terminate()
+    this.#context.health?.workerStopping()
+    await stopping
   }
 
   async #load(): Promise<void> {
@@ -205,6 +213,11 @@ export class Worker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
+}
+
+function healthState(state: BlueprintState): HealthState {
+  if (state === 'initial' || state === 'starting') return 'starting'
+  return state === 'running' ? 'running' : 'stopping'
 }
 
 /** What keeps a worker from starting is told as it is: which of its parts found it says nothing to whoever starts one. */

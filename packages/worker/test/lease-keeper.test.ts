@@ -207,6 +207,19 @@ describe("a worker's leases", () => {
     expect(second.lines()).toEqual(['live', 'stopped'])
   })
 
+  test('of a session are kept by one keeper, whichever of its connections lives', async () => {
+    const { lines, onError, spec } = setUp()
+    const leases = new BrokerLeases({ leaseMs: 1_000, held: () => [], onError })
+    const connection = (): BrokerConnection => ({
+      ...broker({ ...spec, data: { ...(spec.data as object) } }),
+      capabilities: { ...capabilities, sessions: true },
+    })
+    for (let reconnects = 0; reconnects < 3; reconnects++) await leases.keep(connection())
+    expect(lines()).toEqual(['live'])
+    await leases.stop()
+    expect(lines()).toEqual(['live', 'stopped'])
+  })
+
   test('of connections that came and went at once are not kept', async () => {
     const first = setUp()
     const second = setUp()

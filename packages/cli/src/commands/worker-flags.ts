@@ -6,6 +6,7 @@ import {
   parseCountOption,
   parseListOption,
   parseMaskOption,
+  parsePortOption,
   parseSizeOption,
 } from '../parse-option.ts'
 import { UsageError } from '../usage-error.ts'
@@ -32,6 +33,8 @@ export interface WorkerFlags {
   readonly maxTasksPerChild?: number
   readonly maxMemoryPerChild?: number
   readonly purge?: boolean
+  readonly healthPort?: number
+  readonly healthHost?: string
 }
 
 const levels = ['DEBUG', 'INFO', 'WARNING', 'ERROR', 'CRITICAL', 'FATAL'] as const
@@ -82,6 +85,8 @@ export function addWorkerOptions(command: Command): (flags: WorkerFlags) => Work
     .option('--uid <user>', 'become this user, by name or id')
     .option('--gid <group>', 'become this group, by name or id')
     .option('--umask <mask>', 'mask of the files that it makes, octal', parseMaskOption)
+    .option('--health-port <port>', 'answer HTTP requests for /live, /ready and /metrics there', parsePortOption)
+    .option('--health-host <address>', 'address that this port is bound to (default: 127.0.0.1)')
   const silent = withoutEffect.map(([flags, why]) => new Option(flags, why).hideHelp())
   for (const option of silent) command.addOption(option)
   const later = notYet.map(([flags, what]) => ({ option: new Option(flags).hideHelp(), what }))

@@ -10,6 +10,7 @@ export const brokerStep: Step<WorkerContext> = {
     const { app } = worker
     const connection = app.connectionForRead({
       onError: (error, { retryInMs }) => {
+        worker.health?.vitals.consuming.connectionFailed(describeError(error))
         const next = retryInMs === undefined ? '' : `; trying again in ${(retryInMs / 1_000).toFixed(1)} s`
         complain(worker, `cannot use the broker: ${describeError(error)}`, next)
       },

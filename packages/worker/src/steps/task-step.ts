@@ -1,9 +1,9 @@
 import type { Step } from '@celery/bootsteps'
 import { Consumer } from '@celery/messaging'
-import type { BrokerConnection } from '@celery/transport'
+import { type BrokerConnection, delaysPublications } from '@celery/transport'
 import { TaskDispatcher } from '../dispatcher.ts'
+import { whyUnhealthy } from '../health/why-unhealthy.ts'
 import { PoolWatch } from '../pool-watch.ts'
-import type { TaskPool } from '../pools/task-pool.ts'
 import { PrefetchWindow } from '../prefetch-window.ts'
 import { complain, describeError, made, type WorkerContext } from '../worker-context.ts'
 
@@ -21,6 +21,7 @@ export function taskStep(): Step<WorkerContext> {
     async start(worker, { signal }) {
       const { app, broker, logger, options } = worker
       const pool = made(worker.pool, 'pool')
+      const consuming = worker.health?.vitals.consuming
       const dispatcher = new TaskDispatcher({
         app,
         logger,
@@ -32,6 +33,8 @@ export function taskStep(): Step<WorkerContext> {
         timeLimit: options.timeLimit,
         softTimeLimit: options.softTimeLimit,
         canPark: broker?.capabilities.delay ?? false,
+        canDelay: broker !== undefined && delaysPublications(broker.capabilities),
+        vitals: worker.health?.vitals,
         maxHeld: app.conf.workerEtaTaskLimit ?? defaultMaxHeld,
         isCold: () => worker.cold,
         onRoom: () => worker.consumer?.wake(),
@@ -46,9 +49,18 @@ export function taskStep(): Step<WorkerContext> {
           for (const entity of app.queues.published) await entity.declare(current, aborting)
         },
         capacity: () => dispatcher.room,
-        onMessages: (messages) => dispatcher.receive(messages),
-        onError: (error) => complain(worker, `consumer: ${describeError(error)}`),
-        onConsuming: (current) => follow(worker, current),
+        onMessages: (messages) => {
+          consuming?.taken()
+          dispatcher.receive(messages)
+        },
+        onError: (error) => {
+          consuming?.failed(describeError(error))
+          complain(worker, `consumer: ${describeError(error)}`)
+        },
+        onConsuming: (current) => {
+          consuming?.consuming(current !== worker.broker)
+          follow(worker, current)
+        },
       })
       worker.consumer = consumer
       // A broker that is away may hold up the start, but not the stop.
@@ -91,12 +103,6 @@ function follow(worker: WorkerContext, current: BrokerConnection): void {
   worker.broker = current
   worker.logger.warning(`consuming again from ${worker.app.brokerAddress}`)
   worker.leases?.keep(current).catch((error: unknown) => worker.logger.error(`leases: ${describeError(error)}`))
-}
-
-function whyUnhealthy({ concurrency, name, stuck = 0 }: TaskPool): string {
-  if (stuck < concurrency) return `the pool cannot start a ${name === 'threads' ? 'thread' : 'process'}`
-  const slots = concurrency === 1 ? 'the only slot' : `each of the ${concurrency} slots`
-  return `${slots} of the pool is taken by a task that ran over its hard time limit and cannot be stopped: nothing runs here until one of them ends by itself or the worker is started anew`
 }
 
 function prefetchWindow({ app, concurrency, options }: WorkerContext): PrefetchWindow {
