@@ -54,7 +54,7 @@ async function main(setup: Setup): Promise<void> {
   }
 }
 
-/** Waits while somebody has the file locked. */
+/** Waits while the broker is away, or somebody has its file locked. */
 async function ready(connection: ReturnType<typeof app.connectionForRead>): Promise<number> {
   const declaration = { name: app.conf.taskDefaultQueue, durable: true }
   const queue = await connection.ensure((broker) => broker.declareQueue(declaration))

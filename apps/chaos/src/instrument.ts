@@ -3,28 +3,36 @@ import { Random } from './random.ts'
 import type { Setup } from './setup.ts'
 
 /**
- * The same transport, which notes in the ledger which process fetches under which session of the broker's file, so that
- * the file tells what a process holds. Where the setup names a bug, it has that bug.
+ * The same transport, which notes in the ledger which process fetches under which session of the broker, each time it begins to
+ * on a new connection: so the broker tells what a process holds. Where the setup names a bug, it has that bug.
  */
 export function instrument(transport: Transport, setup: Setup, note: (line: string) => void): Transport {
   return {
     ...transport,
     open: async (address, options) => {
       const connection = withBug(await transport.open(address, options), setup)
-      let noted = false
+      let [hasAsked, hasFetched] = [false, false]
       const fetch = connection.fetch.bind(connection)
-      connection.fetch = (queues, fetchOptions) => {
-        if (!noted) {
-          noted = true
-          const keeper = connection.leaseKeeper?.data as { readonly session: string } | undefined
-          note(`session ${keeper?.session ?? 'none'} ${process.pid} ${Date.now()}`)
+      connection.fetch = async (queues, fetchOptions) => {
+        if (!hasAsked) {
+          hasAsked = true
+          const keeper = connection.leaseKeeper?.data as { readonly session?: string } | undefined
+          note(`session ${keeper?.session ?? options?.session ?? 'none'} ${process.pid} ${Date.now()}`)
         }
-        return fetch(queues, fetchOptions)
+        const deliveries = await fetch(queues, fetchOptions)
+        if (!hasFetched && deliveries.length > 0) {
+          hasFetched = true
+          note(`fetched ${process.pid} ${Date.now()}`)
+        }
+        return deliveries
       }
       return connection
     },
   }
 }
+
+/** Connections that this process has opened. */
+let opened = 0
 
 function withBug(connection: BrokerConnection, setup: Setup): BrokerConnection {
   const random = new Random(setup.seed, process.pid)
@@ -81,6 +89,18 @@ function withBug(connection: BrokerConnection, setup: Setup): BrokerConnection {
         const copies = publications.filter(strikes).map(({ tag: _own, ...publication }) => publication)
         return publish([...publications, ...copies], options)
       }
+      break
+    case 'forget-tag':
+      connection.publish = (publications, options) =>
+        publish(
+          publications.map(({ tag: _forgotten, ...publication }) => publication),
+          options,
+        )
+      break
+    case 'stay-away':
+      if (++opened === 1 || !strikes()) break
+      connection.fetch = (_queues, { signal }) =>
+        new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }))
       break
     default:
   }

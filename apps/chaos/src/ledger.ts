@@ -8,7 +8,8 @@
  * | `sent CALL KIND TIME` | client | before a publish |
  * | `ok CALL TIME` | client | the publish resolved |
  * | `error CALL TIME CODE` | client | the publish rejected |
- * | `session SESSION PID TIME` | worker | it begins to fetch, with this broker session |
+ * | `session SESSION PID TIME` | worker | it begins to fetch on a new connection, with this broker session |
+ * | `fetched PID TIME` | worker | the first delivery on that connection came |
  * | `start TASK ATTEMPT PID WORKER-PID TIME` | task | as its first act |
  * | `end TASK ATTEMPT TIME` | task | as its last act |
  * | `saw TASK STATE ATTEMPT TIME` | observer | a record was read, `-` for one that names no attempt |
@@ -17,6 +18,7 @@
 import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { type CallKind, callKinds } from './calls.ts'
+import type { PlannedCut } from './testbed/testbed.ts'
 
 export type LedgerName = 'client' | 'tasks' | 'sightings' | 'faults'
 
@@ -32,23 +34,27 @@ export function openLedger(directory: string, name: LedgerName): (line: string) 
   }
 }
 
-export type FaultKind = 'child' | 'worker' | 'client' | 'pause'
+export type FaultKind = 'child' | 'worker' | 'client' | 'pause' | 'broker' | 'connection'
 
 /** What was done to which process, and what it held at that moment. */
 export interface Fault {
   /** Its place in the plan. */
   readonly index: number
   readonly kind: FaultKind
-  /** The process that got the signal. */
+  /** The process that got the signal or whose connections were cut; 0 for the broker's. */
   readonly pid: number
-  /** When it was no longer able to do anything. */
+  /** When it was no longer able to do anything, or to reach anybody. */
   readonly time: number
-  /** When a paused process went on; else the same as `time`. */
+  /** When a paused process went on, or the broker could be reached again; else the same as `time`. */
   readonly endTime: number
-  /** Tasks whose messages were delivered to the process and not settled, as the broker's file had it at `time`. */
+  /** Tasks whose messages were delivered to the process and not settled, as the broker had it at `time`. */
   readonly inFlight: readonly string[]
   /** Of these, the ones that were running. */
   readonly running: readonly string[]
+  /** Where the broker was hit: the worker that held each task. */
+  readonly holders?: Readonly<Record<string, number>>
+  /** How connections were cut. */
+  readonly cut?: PlannedCut
 }
 
 export type LedgerEntry =
@@ -56,6 +62,7 @@ export type LedgerEntry =
   | { readonly type: 'ok'; readonly call: string; readonly time: number }
   | { readonly type: 'error'; readonly call: string; readonly time: number; readonly code: string }
   | { readonly type: 'session'; readonly session: string; readonly pid: number; readonly time: number }
+  | { readonly type: 'fetched'; readonly pid: number; readonly time: number }
   | {
       readonly type: 'start'
       readonly task: string
@@ -103,6 +110,8 @@ function parseLine(line: string): LedgerEntry {
       return { type, call: text(0), time: number(1), code: text(2) }
     case 'session':
       return { type, session: text(0), pid: number(1), time: number(2) }
+    case 'fetched':
+      return { type, pid: number(0), time: number(1) }
     case 'start':
       return { type, task: text(0), attempt: text(1), pid: number(2), workerPid: number(3), time: number(4) }
     case 'end':

@@ -13,9 +13,10 @@ async function main(): Promise<number> {
     process.stderr.write(`chaos: ${error.message}\n\n${usage}`)
     return 2
   }
-  const { tasks, faults, seed, workers, children, leaseMs, bug } = options
+  const { broker, topology, tasks, faults, seed, workers, children, leaseMs, bug } = options
+  const where = topology === 'single' ? broker : `${broker}, ${topology}`
   print(
-    `chaos: ${tasks} tasks, ${faults} faults, ${workers} workers x ${children} children, lease ${leaseMs} ms, seed ${seed}`,
+    `chaos on ${where}: ${tasks} tasks, ${faults} faults, ${workers} workers x ${children} children, lease ${leaseMs} ms, seed ${seed}`,
   )
   if (bug !== undefined) print(`with the bug ${bug}, once in ${options.bugEvery}: this run has to fail`)
   const report = await chaos(options, {

@@ -1,9 +1,16 @@
 import { parseArgs } from 'node:util'
-import { type Bug, bugs } from './setup.ts'
+import { type BrokerName, type Bug, brokers, bugs, type Topology, topologies } from './setup.ts'
+import type { RepliedCut } from './testbed/testbed.ts'
 
 export interface ChaosOptions {
+  readonly broker: BrokerName
+  readonly topology: Topology
   readonly tasks: number
   readonly faults: number
+  /** All faults are cuts of this kind. */
+  readonly cut: RepliedCut | undefined
+  /** Workers of Python on the same queue; nothing is done to them. */
+  readonly python: number
   readonly seed: number
   readonly workers: number
   readonly children: number
@@ -19,14 +26,20 @@ export interface ChaosOptions {
 
 export const usage = `usage: npm run chaos -- [option…]
 
-  --broker NAME      sqlite, the embedded broker                       (sqlite)
+  --broker NAME      sqlite, the embedded broker, or redis             (sqlite)
+  --topology NAME    single, sentinel or cluster; redis only           (single)
   --tasks N          tasks to run                                      (5000)
   --faults M         faults to carry out                               (50)
+  --fetch-cut M      M faults, each of which cuts a worker's connection
+                     at an answer that carries messages; redis only
+  --publish-cut M    M faults, each of which cuts the client's connection
+                     at the answer to a publish; redis only
+  --python N         workers of Python on the same queue; redis only   (0)
   --seed S           where all random choices come from                (by chance)
   --workers N        worker processes                                  (4)
   --children N       pool processes of each                            (4)
   --lease SECONDS    after which a dead worker's tasks go to others    (2)
-  --pace SECONDS     between two faults on average                     (1.5)
+  --pace SECONDS     between two faults on average             (1.5; redis: 3)
   --results same|separate  results in the broker's file or another one (same)
   --dir DIRECTORY    where files go; kept                              (a temporary one)
   --verbose          a line for each fault
@@ -38,6 +51,9 @@ export const usage = `usage: npm run chaos -- [option…]
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
+
+/** They strike when a connection is cut. */
+const networkBugs: ReadonlySet<Bug> = new Set(['lose-cut', 'forget-tag', 'stay-away'])
 
 /** @throws UsageError */
 export function readOptions(args: readonly string[]): ChaosOptions {
@@ -57,19 +73,38 @@ export function readOptions(args: readonly string[]): ChaosOptions {
     }
     return found
   }
-  oneOf('broker', ['sqlite'])
+  const broker = oneOf('broker', brokers) ?? 'sqlite'
+  const modes = ['faults', 'fetch-cut', 'publish-cut'] as const
+  const asked = modes.filter((mode) => values[mode] !== undefined)
+  if (asked.length > 1) throw new UsageError(`--${asked.join(' and --')} exclude each other`)
+  for (const name of ['fetch-cut', 'publish-cut', 'python', 'topology'] as const) {
+    if (values[name] !== undefined && broker === 'sqlite') throw new UsageError(`--${name} needs --broker redis`)
+  }
+  const separateResults = oneOf('results', ['same', 'separate']) === 'separate'
+  if (separateResults && broker !== 'sqlite') throw new UsageError('--results separate needs --broker sqlite')
+  const bug = oneOf('bug', bugs)
+  if (bug !== undefined && networkBugs.has(bug) && broker === 'sqlite')
+    throw new UsageError(`--bug ${bug} needs --broker redis`)
+  const [mode = 'faults'] = asked
+  const topology = oneOf('topology', topologies) ?? 'single'
+  if (mode !== 'faults' && topology !== 'single') throw new UsageError(`--${mode} needs --topology single`)
   return {
+    broker,
+    topology,
     tasks: number('tasks', 5_000, 10),
-    faults: number('faults', 50, 0),
+    faults: number(mode, 50, 0),
+    cut: mode === 'fetch-cut' ? 'delivery' : mode === 'publish-cut' ? 'publish' : undefined,
+    python: number('python', 0, 0),
     seed: number('seed', Math.floor(Math.random() * 1_000_000), 0),
     workers: number('workers', 4, 2),
     children: number('children', 4, 1),
     leaseMs: number('lease', 2, 0.5) * 1_000,
-    pace: number('pace', 1.5, 0.1),
+    // A broker that is away stops everybody.
+    pace: number('pace', broker === 'redis' ? 3 : 1.5, 0.1),
     directory: values.dir,
-    separateResults: oneOf('results', ['same', 'separate']) === 'separate',
+    separateResults,
     verbose: values.verbose === true,
-    bug: oneOf('bug', bugs),
+    bug,
     bugEvery: number('bug-every', 1_000, 1),
   }
 }
@@ -81,8 +116,12 @@ function parse(args: readonly string[]) {
       args: [...args],
       options: {
         broker: text,
+        topology: text,
         tasks: text,
         faults: text,
+        'fetch-cut': text,
+        'publish-cut': text,
+        python: text,
         seed: text,
         workers: text,
         children: text,

@@ -1,13 +1,34 @@
-import { join } from 'node:path'
+import type { Addresses } from './testbed/testbed.ts'
 
 /** Faults of our own making, each of which the checker has to report. */
-export const bugs = ['ack-early', 'drop', 'send-twice', 'hold', 'overwrite', 'false-explanation'] as const
+export const bugs = [
+  'ack-early',
+  'drop',
+  'send-twice',
+  'hold',
+  'overwrite',
+  'false-explanation',
+  'lose-cut',
+  'forget-tag',
+  'stay-away',
+] as const
 
 export type Bug = (typeof bugs)[number]
 
+export const brokers = ['sqlite', 'redis'] as const
+
+export type BrokerName = (typeof brokers)[number]
+
+export const topologies = ['single', 'sentinel', 'cluster'] as const
+
+/** One server; a primary with a replica, watched by sentinels; a cluster. */
+export type Topology = (typeof topologies)[number]
+
 /** What the processes of one run share. Travels in the environment. */
 export interface Setup {
-  /** Holds the broker's file, the ledgers and the output of the workers. */
+  readonly broker: BrokerName
+  readonly topology: Topology
+  /** Holds the ledgers, the output of the workers, and the files of a broker that has some. */
   readonly directory: string
   readonly seed: number
   readonly leaseMs: number
@@ -24,27 +45,21 @@ export interface Setup {
   readonly bugEvery: number
 }
 
+/** What one process of the run is told. */
+export interface ProcessSetup extends Setup {
+  readonly addresses: Addresses
+}
+
 const variable = 'CELERY_CHAOS_SETUP'
 
 /** The environment of a process of the run. */
-export function setupEnvironment(setup: Setup): NodeJS.ProcessEnv {
-  return { ...process.env, [variable]: JSON.stringify(setup) }
+export function setupEnvironment(setup: Setup, addresses: Addresses): NodeJS.ProcessEnv {
+  const told: ProcessSetup = { ...setup, addresses }
+  return { ...process.env, [variable]: JSON.stringify(told) }
 }
 
-export function readSetup(): Setup {
+export function readSetup(): ProcessSetup {
   const text = process.env[variable]
   if (text === undefined) throw new Error(`${variable} is not set: this module runs in processes that chaos starts`)
-  return JSON.parse(text) as Setup
-}
-
-export function brokerFile(setup: Setup): string {
-  return join(setup.directory, 'queue.db')
-}
-
-export function resultFile(setup: Setup): string {
-  return setup.separateResults ? join(setup.directory, 'results.db') : brokerFile(setup)
-}
-
-export function sqliteUrl(path: string): string {
-  return `sqlite:///${path}`
+  return JSON.parse(text) as ProcessSetup
 }

@@ -4,9 +4,10 @@ import { sqlite } from '@celery/transport-sqlite'
 import { Celery, currentTask } from 'celery'
 import { instrument } from './instrument.ts'
 import { openLedger } from './ledger.ts'
-import { brokerFile, readSetup, resultFile, sqliteUrl } from './setup.ts'
+import { readSetup } from './setup.ts'
 
 const setup = readSetup()
+const { broker, results, options = {} } = setup.addresses
 const note = openLedger(setup.directory, 'tasks')
 /** Read once: the parent of an orphan is another process. */
 const workerPid = process.ppid
@@ -14,15 +15,21 @@ const processName = `${process.pid.toString(36)}-${Date.now().toString(36)}`
 let attempts = 0
 
 export const app: Celery = new Celery('chaos', {
-  broker: sqliteUrl(brokerFile(setup)),
-  backend: sqliteUrl(resultFile(setup)),
+  broker,
+  backend: results,
   settings: {
     taskAcksLate: true,
     taskRejectOnWorkerLost: true,
     leaseMs: setup.leaseMs,
+    brokerTransportOptions: options,
+    resultBackendTransportOptions: options,
   },
 })
 app.transports.register('sqlite', async () => instrument(sqlite, setup, note))
+for (const scheme of ['redis', 'sentinel', 'redis+cluster']) {
+  app.transports.register(scheme, async () => instrument((await import('@celery/transport-redis')).redis, setup, note))
+  app.backends.register(scheme, async () => (await import('@celery/backend-redis')).redis)
+}
 
 export const noop = app.task('chaos.noop', () => record(0), { ignoreResult: true })
 export const rest = app.task('chaos.sleep', (ms: number) => record(ms), { trackStarted: true })

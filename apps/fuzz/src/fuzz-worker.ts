@@ -3,23 +3,24 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sqlite as resultStore } from '@celery/backend-sqlite'
-import { openSqliteBroker } from '@celery/transport-sqlite'
+import { Random } from '@celery/protocol/testkit'
 import { Celery } from 'celery'
+import type { FuzzBroker } from './broker/fuzz-broker.ts'
+import { openFuzzBroker } from './broker/open-broker.ts'
 import { type Case, makeCase } from './cases.ts'
 import { type Codecs, compressionNames, loadCodecs, structuredSerializers } from './codecs.ts'
 import { measure } from './cpu-time.ts'
 import { judge } from './judge.ts'
 import { MemoryWatch } from './memory-watch.ts'
 import { NoteReader } from './notes.ts'
-import { QueueView, takeDeadLetters } from './queue-view.ts'
 import { type Reading, read } from './reading.ts'
 import { megabytes, oneLine, type Report } from './report.ts'
 import { ownSeeds, recordedSeeds, type Seed } from './seeds.ts'
-import { type Bug, queueFile, queueUrl, type Setup } from './setup.ts'
+import type { BrokerName, Bug, Setup } from './setup.ts'
 import { Subject } from './subject.ts'
 
 export interface FuzzWorkerOptions {
+  readonly broker: BrokerName
   readonly cases: number
   readonly seed: number
   /** Messages that are put before the next good task. */
@@ -42,23 +43,29 @@ export const mostRiseBytes: number = 64 * 2 ** 20
  * @param onProgress - Is told how far the run is, now and then.
  */
 export async function fuzzWorker(options: FuzzWorkerOptions, onProgress: (line: string) => void): Promise<Report> {
-  const setup: Setup = { directory: mkdtempSync(join(tmpdir(), 'celery-fuzz-')), bug: options.bug }
+  const directory = mkdtempSync(join(tmpdir(), 'celery-fuzz-'))
   try {
-    await using run = await WorkerRun.open(options, setup)
+    await using broker = await openFuzzBroker(options.broker, directory)
+    await using run = await WorkerRun.open(options, { directory, url: broker.url, bug: options.bug }, broker)
     return await run.carryOut(onProgress)
   } finally {
-    rmSync(setup.directory, { recursive: true, force: true })
+    rmSync(directory, { recursive: true, force: true })
   }
 }
 
 interface Parts {
-  readonly broker: Awaited<ReturnType<typeof openSqliteBroker>>
-  readonly results: Awaited<ReturnType<typeof resultStore.open>>
-  readonly view: QueueView
+  readonly broker: FuzzBroker
   readonly notes: NoteReader
   readonly client: Celery
   readonly codecs: Codecs
   readonly seeds: readonly Seed[]
+}
+
+function openClient(url: string): Celery {
+  const client = new Celery('fuzz-client', { broker: url, backend: url })
+  client.transports.register('redis', async () => (await import('@celery/transport-redis')).redis)
+  client.backends.register('redis', async () => (await import('@celery/backend-redis')).redis)
+  return client
 }
 
 class WorkerRun implements AsyncDisposable {
@@ -84,30 +91,31 @@ class WorkerRun implements AsyncDisposable {
     this.#memory = new MemoryWatch(Math.ceil(options.cases / options.batch / 4))
   }
 
-  static async open(options: FuzzWorkerOptions, setup: Setup): Promise<WorkerRun> {
+  static async open(options: FuzzWorkerOptions, setup: Setup, broker: FuzzBroker): Promise<WorkerRun> {
     const codecs = await loadCodecs()
     const { compressions, serializers } = codecs
     const names = { serializers: structuredSerializers, compressions: compressionNames }
     return new WorkerRun(options, setup, {
       codecs,
       seeds: [...recordedSeeds(), ...ownSeeds(serializers, compressions, names)],
-      broker: await openSqliteBroker({ path: queueFile(setup) }),
-      results: await resultStore.open(queueUrl(setup)),
-      view: await QueueView.open(queueFile(setup)),
+      broker,
       notes: new NoteReader(setup.directory),
-      client: new Celery('fuzz-client', { broker: queueUrl(setup), backend: queueUrl(setup) }),
+      client: openClient(setup.url),
     })
   }
 
   async carryOut(onProgress: (line: string) => void): Promise<Report> {
     const { batch, cases, seed } = this.#options
+    const leftBehind = (await this.#parts.broker.prepare?.()) ?? []
     const subject = await Subject.start(this.#setup, this.#parts.client, (reason) => this.#reasons.push(reason))
     try {
       for (let batches = 1; this.#cases < cases && this.#reasons.length === 0; batches++) {
         const count = Math.min(batch, cases - this.#cases)
         const numbers = Array.from({ length: count }, (_, index) => this.#cases + index)
         const made = numbers.map((number) => makeCase(this.#parts.seeds, this.#parts.codecs, seed, number))
-        await this.#try(subject, made)
+        const random = new Random(Math.imul(seed, 0x9e37_79b1) - batches)
+        const disturbed = (await this.#parts.broker.disturb?.(random, batches)) ?? []
+        await this.#try(subject, made, batches === 1 ? [...leftBehind, ...disturbed] : disturbed)
         this.#cases += count
         if (batches % 20 === 0) onProgress(`${this.#cases} of ${cases} cases, ${this.#deadLetters} dead letters`)
       }
@@ -118,18 +126,12 @@ class WorkerRun implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const { broker, client, results, view } = this.#parts
-    view[Symbol.dispose]()
-    await Promise.all([broker.close(), client.close(), results.close()])
+    await this.#parts.client.close()
   }
 
-  async #try(subject: Subject, cases: readonly Case[]): Promise<void> {
-    const { broker } = this.#parts
+  async #try(subject: Subject, cases: readonly Case[], bystanders: readonly string[]): Promise<void> {
     const readings = cases.map((each) => this.#read(each))
-    // Bytes, too: other producers write what they like, and the file takes it.
-    await broker.put(
-      cases.map(({ steps: _, payload, ...rest }) => ({ ...rest, queue: 'celery', payload: payload as string })),
-    )
+    await this.#parts.broker.put(cases)
     const tookMs = await subject.runGoodTask()
     this.#slowestGoodMs = Math.max(this.#slowestGoodMs, tookMs)
     if (tookMs > this.#options.goodMs) {
@@ -138,30 +140,32 @@ class WorkerRun implements AsyncDisposable {
     }
     this.#lookAtNotes()
     if (subject.isGone) return
-    await this.#judgeAll(cases, readings)
+    await this.#judgeAll(cases, readings, bystanders)
     subject.countLostChildren(await this.#timeLimits(readings))
     this.#memory.note(subject.memory())
   }
 
   /** Looks again until all is well or time is up: what was acknowledged early may still be running. */
-  async #judgeAll(cases: readonly Case[], readings: readonly Reading[]): Promise<void> {
-    const { broker, results, view } = this.#parts
+  async #judgeAll(cases: readonly Case[], readings: readonly Reading[], bystanders: readonly string[]): Promise<void> {
+    const { broker } = this.#parts
     const ids = readings.flatMap(({ id }) => id ?? [])
     const dead = new Map<string, string>()
     const end = performance.now() + this.#options.stuckMs
     for (;;) {
       const isLate = performance.now() > end
-      const letters = await takeDeadLetters(broker)
+      const letters = await broker.takeDeadLetters()
       for (const [key, reason] of letters.reasons) dead.set(key, reason)
       this.#deadLetters += letters.count
-      const states = new Map([...(await results.fetch(ids))].map(([id, { state }]) => [id, state]))
+      const states = new Map([...(await broker.records([...ids, ...bystanders]))].map(([id, { state }]) => [id, state]))
       this.#lookAtNotes()
-      const evidence = { ...view.contents(), dead, states, noted: this.#noted, received: this.#received }
+      const evidence = { ...(await broker.contents()), dead, states, noted: this.#noted, received: this.#received }
       const judged = cases.map((each, index) => judge(each, readings[index] as Reading, evidence))
-      if (evidence.left.size === 0 && judged.every((reason) => reason === undefined)) return
+      const unrun = bystanders.filter((id) => states.get(id) !== 'SUCCESS')
+      if (evidence.left.size + unrun.length === 0 && judged.every((reason) => reason === undefined)) return
       if (isLate) {
         for (const [index, reason] of judged.entries())
           if (reason !== undefined) this.#tell(cases[index] as Case, reason)
+        for (const id of unrun) this.#reasons.push(`bystander: task ${id} of a worker that had gone did not run`)
         if (evidence.left.size > 0) this.#reasons.push(`queue: ${evidence.left.size} messages are still there`)
         return
       }
@@ -181,8 +185,8 @@ class WorkerRun implements AsyncDisposable {
 
   /** How many tasks were ended by their hard time limit, and their processes with them. */
   async #timeLimits(readings: readonly Reading[]): Promise<number> {
-    const records = await this.#parts.results.fetch(readings.flatMap(({ id }) => id ?? []))
-    return [...records.values()].filter(({ record }) => Buffer.from(record).includes('"TimeLimitExceeded"')).length
+    const records = await this.#parts.broker.records(readings.flatMap(({ id }) => id ?? []))
+    return [...records.values()].filter(({ text }) => text.includes('"TimeLimitExceeded"')).length
   }
 
   #lookAtNotes(): void {

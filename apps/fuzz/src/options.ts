@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
-import { type Bug, bugs } from './setup.ts'
+import { type BrokerName, type Bug, brokers, bugs } from './setup.ts'
 
 export interface FuzzOptions {
+  readonly broker: BrokerName
   readonly cases: number
   readonly seed: number
   readonly batch: number
@@ -12,7 +13,7 @@ export interface FuzzOptions {
 
 export const usage = `usage: npm run fuzz -- [option…]
 
-  --broker NAME   sqlite, the embedded broker                             (sqlite)
+  --broker NAME   sqlite, the embedded broker; redis, a private server     (sqlite)
   --cases N       spoiled messages, or with --decoders inputs of each     (20000)
   --seed S        where all random choices come from                      (by chance)
   --batch N       messages that are put before the next good task          (50)
@@ -35,10 +36,12 @@ export function readOptions(args: readonly string[]): FuzzOptions {
     if (Number.isSafeInteger(value) && value >= least) return value
     throw new UsageError(`--${name} must be a whole number of at least ${least}, not ${text}`)
   }
-  if ((values.broker ?? 'sqlite') !== 'sqlite') throw new UsageError(`--broker must be sqlite, not ${values.broker}`)
+  const broker = brokers.find((each) => each === (values.broker ?? 'sqlite'))
+  if (broker === undefined) throw new UsageError(`--broker must be one of ${brokers.join(', ')}, not ${values.broker}`)
   const bug = bugs.find((each) => each === values.bug)
   if (values.bug !== bug) throw new UsageError(`--bug must be one of ${bugs.join(', ')}, not ${values.bug}`)
   return {
+    broker,
     cases: number('cases', 20_000, 1),
     seed: number('seed', Math.floor(Math.random() * 1_000_000), 0),
     batch: number('batch', 50, 1),

@@ -1,14 +1,18 @@
-import { join } from 'node:path'
-
 /** Faults of our own making, each of which the judge has to report. */
 export const bugs = ['exit', 'unhandled', 'slow', 'drop', 'hold', 'silent', 'leak'] as const
 
 export type Bug = (typeof bugs)[number]
 
+export const brokers = ['sqlite', 'redis'] as const
+
+export type BrokerName = (typeof brokers)[number]
+
 /** What the processes of one run share. Travels in the environment. */
 export interface Setup {
-  /** Holds the broker's file and the notes of the worker. */
+  /** Holds the notes of the worker, and the broker's file where it has one. */
   readonly directory: string
+  /** Of broker and result store. */
+  readonly url: string
   readonly bug: Bug | undefined
 }
 
@@ -24,14 +28,6 @@ export function readSetup(): Setup {
   const text = process.env[variable]
   if (text === undefined) throw new Error(`${variable} is not set: this module runs in processes that fuzz starts`)
   return JSON.parse(text) as Setup
-}
-
-export function queueFile({ directory }: Setup): string {
-  return join(directory, 'queue.db')
-}
-
-export function queueUrl(setup: Setup): string {
-  return `sqlite:///${queueFile(setup)}`
 }
 
 /** Formats that the worker reads: all there are, pickle as far as it is plain data. */

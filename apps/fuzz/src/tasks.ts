@@ -4,17 +4,19 @@ import { sqlite } from '@celery/transport-sqlite'
 import { Celery, currentTask } from 'celery'
 import { plantBug } from './bugs.ts'
 import { appendNote } from './notes.ts'
-import { acceptContent, queueUrl, readSetup, taskWithoutResult } from './setup.ts'
+import { acceptContent, readSetup, taskWithoutResult } from './setup.ts'
 
 const setup = readSetup()
 
 export const app: Celery = new Celery('fuzz', {
-  broker: queueUrl(setup),
-  backend: queueUrl(setup),
+  broker: setup.url,
+  backend: setup.url,
   settings: { acceptContent: [...acceptContent] },
 })
 app.serializers.register('pickle', pickleSerializer())
 app.transports.register('sqlite', async () => plantBug(sqlite, app, setup))
+app.transports.register('redis', async () => plantBug((await import('@celery/transport-redis')).redis, app, setup))
+app.backends.register('redis', async () => (await import('@celery/backend-redis')).redis)
 
 // A monitor, not a handler: the process ends as it would without it.
 process.on('uncaughtExceptionMonitor', (error, origin) =>

@@ -7,6 +7,7 @@ import type { Bug } from '../src/setup.ts'
 
 /** A busy machine gets time: the figures of the requirement are those of the command. */
 const defaults: FuzzWorkerOptions = {
+  broker: 'sqlite',
   cases: 2_000,
   seed: 1,
   batch: 100,

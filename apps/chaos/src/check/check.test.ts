@@ -45,8 +45,40 @@ class Story {
   }
 
   fault(kind: FaultKind, pid: number, time: number, inFlight: string[], endTime: number = time): this {
-    const fault: Fault = { index: this.#faults++, kind, pid, time, endTime, inFlight, running: inFlight }
-    this.#ledger.push({ type: 'fault', fault })
+    return this.#addFault({ kind, pid, time, endTime, inFlight })
+  }
+
+  /** The broker was away from `time` to `endTime`, while these workers held these tasks. */
+  outage(time: number, endTime: number, holders: Record<string, number>): this {
+    return this.#addFault({ kind: 'broker', pid: 0, time, endTime, inFlight: Object.keys(holders), holders })
+  }
+
+  /** All connections of the process were cut, or one of them. */
+  cut(pid: number, time: number, endTime: number, inFlight: string[], all: boolean = true): this {
+    return this.#addFault({
+      kind: 'connection',
+      pid,
+      time,
+      endTime,
+      inFlight,
+      cut: { how: all ? 'close' : 'reply', all },
+    })
+  }
+
+  /** The process began to fetch on a new connection. */
+  asked(pid: number, time: number): this {
+    this.#ledger.push({ type: 'session', session: `s${pid}`, pid, time })
+    return this
+  }
+
+  /** And was given something. */
+  fetched(pid: number, time: number): this {
+    this.#ledger.push({ type: 'fetched', pid, time })
+    return this.asked(pid, time)
+  }
+
+  #addFault(fault: Omit<Fault, 'index' | 'running'>): this {
+    this.#ledger.push({ type: 'fault', fault: { index: this.#faults++, running: fault.inFlight, ...fault } })
     return this
   }
 
@@ -71,6 +103,7 @@ class Story {
       messages: this.messages,
       integrity: this.integrity,
       leaseMs,
+      slackMs: 5_000,
     })
   }
 }
@@ -175,6 +208,13 @@ describe('a dead letter is reported', () => {
     ])
   })
 
+  test('when outages and cuts are what hit it: nobody died of those', () => {
+    const story = new Story().sent('c0').givenUp('c0', 5).outage(1_000, 1_100, { c0: 1 }).cut(1, 1_200, 1_300, ['c0'])
+    expect(story.verdict().reasons).toContain(
+      'dead: task c0 was given up though 5 faults hit it: it came back too often',
+    )
+  })
+
   test('when what hit others is all there was', () => {
     const story = new Story().sent('c0').sent('c1').givenUp('c1', 6).left('c0', 'dead')
     expect(story.verdict().reasons).toEqual([
@@ -234,6 +274,19 @@ describe('a task that started again is explained', () => {
     )
   })
 
+  test('by an outage of the broker in which its worker held it', () => {
+    explained(ranAgain('c0').outage(150, 1_100, { c0: 1, c7: 2 }))
+  })
+
+  test('by a cut of the connections of the worker that held it', () => {
+    explained(ranAgain('c0').cut(1, 150, 400, ['c0']))
+  })
+
+  test('by a cut also when the worker started just after it what it had been handed before', () => {
+    const story = new Story().sent('c0').started('c0', 'a', 11, 1, 500).cut(1, 150, 400, ['c0'])
+    explained(story.started('c0', 'b', 21, 2, 2_300).ended('c0', 'b', 2_400).stored('c0', 'b'))
+  })
+
   test('when it ended and was not settled before the kill', () => {
     explained(ranAgain('c0').ended('c0', 'c0-a', 149).fault('worker', 1, 150, ['c0']))
   })
@@ -272,6 +325,35 @@ describe('a task that started again is not explained', () => {
 
   test('by the kill of a client', () => {
     unexplained(ranAgain('c0').fault('client', 1, 150, ['c0']))
+  })
+
+  test('by an outage of the broker in which another worker held it', () => {
+    unexplained(ranAgain('c0').outage(150, 1_100, { c0: 3 }))
+  })
+
+  test('by an outage of the broker in which nobody held it', () => {
+    unexplained(ranAgain('c0').outage(150, 1_100, { c7: 1 }))
+  })
+
+  test('by an outage of the broker that came between two runs', () => {
+    unexplained(ranAgain('c0').ended('c0', 'c0-a', 140).outage(150, 1_100, {}))
+  })
+
+  test('by a cut of the connections of another worker', () => {
+    unexplained(ranAgain('c0').cut(3, 150, 400, ['c7']))
+  })
+
+  test('by a cut of the connections of the client', () => {
+    unexplained(ranAgain('c0').cut(5, 150, 400, []))
+  })
+
+  test('by a cut when its worker did not hold it then', () => {
+    unexplained(ranAgain('c0').cut(1, 150, 400, ['c7']))
+  })
+
+  test('by a cut when its worker began it long after', () => {
+    const story = new Story().sent('c0').started('c0', 'a', 21, 2, 2_300).ended('c0', 'a', 2_400).stored('c0', 'a')
+    unexplained(story.cut(1, 150, 400, ['c0']).started('c0', 'b', 11, 1, 60_000))
   })
 
   test('by a fault that came after it', () => {
@@ -372,5 +454,129 @@ describe('takeover', () => {
   test('counts from the last worker that lost the task before it ran', () => {
     const story = ranAgain('c0').fault('worker', 1, 150, ['c0']).fault('worker', 3, 1_100, ['c0'])
     expect(story.verdict().takeoverMs).toBe(1_000)
+  })
+
+  test('counts from when the broker is back, where it was away in between', () => {
+    const story = ranAgain('c0').fault('worker', 1, 150, ['c0']).outage(500, 1_600, { c0: 1 })
+    expect(story.verdict().takeoverMs).toBe(500)
+  })
+
+  test('counts from when another worker fetched, where none was left', () => {
+    const story = ranAgain('c0').asked(1, 1).asked(4, 1).fault('worker', 4, 100, []).fault('worker', 1, 150, ['c0'])
+    expect(story.asked(2, 1_500).verdict().takeoverMs).toBe(600)
+  })
+
+  test('also where the last one was lost later, before the lease had ended', () => {
+    const story = ranAgain('c0').asked(1, 1).asked(4, 1).fault('worker', 1, 150, ['c0']).fault('worker', 4, 900, [])
+    expect(story.asked(2, 1_500).verdict().takeoverMs).toBe(600)
+  })
+
+  test('or from when the only other one was paused no longer', () => {
+    const story = ranAgain('c0')
+      .asked(1, 1)
+      .asked(2, 1)
+      .fault('pause', 2, 120, [], 1_700)
+      .fault('worker', 1, 150, ['c0'])
+    expect(story.verdict().takeoverMs).toBe(400)
+  })
+
+  test('but from the kill where another one was there, whatever others did', () => {
+    const story = ranAgain('c0').asked(1, 1).asked(2, 1).asked(4, 1).fault('pause', 4, 120, [], 1_700)
+    expect(story.fault('worker', 1, 150, ['c0']).asked(5, 1_900).verdict().takeoverMs).toBe(1_950)
+  })
+
+  test('but from the kill where the broker was away before or after', () => {
+    const story = ranAgain('c0').outage(50, 140, {}).fault('worker', 1, 150, ['c0']).outage(2_150, 2_300, { c0: 2 })
+    expect(story.verdict().takeoverMs).toBe(1_950)
+  })
+})
+
+describe('recovery', () => {
+  /** Workers 1 and 2 fetch from the beginning; worker 1 runs a task now and then. */
+  const twoWorkers = (): Story => {
+    const story = new Story().fetched(1, 1).fetched(2, 1)
+    for (const [call, time] of [
+      ['c0', 100],
+      ['c1', 3_000],
+      ['c2', 20_000],
+    ] as const) {
+      story
+        .sent(call, 'noop')
+        .started(call, `${call}-a`, 11, 1, time)
+        .ended(call, `${call}-a`, time + 1)
+    }
+    return story
+  }
+  const recovered = (story: Story): Pick<Verdict, 'recoveryMs' | 'reasons'> => {
+    const { recoveryMs, reasons } = story.verdict()
+    return { recoveryMs, reasons }
+  }
+
+  test('is measured from the end of an outage to the next start of a task', () => {
+    const story = twoWorkers().outage(1_000, 2_000, {}).fetched(1, 2_300).fetched(2, 2_400)
+    expect(recovered(story)).toEqual({ recoveryMs: 1_000, reasons: [] })
+  })
+
+  test('and to when each worker fetches again', () => {
+    const story = twoWorkers().outage(1_000, 2_000, {}).fetched(1, 2_300).fetched(2, 4_000)
+    expect(recovered(story)).toEqual({ recoveryMs: 2_000, reasons: [] })
+  })
+
+  test('counts what follows before the broker let everybody in as no time at all', () => {
+    const story = twoWorkers().cut(1, 2_900, 2_950, []).fetched(1, 2_940)
+    expect(recovered(story)).toEqual({ recoveryMs: 50, reasons: [] })
+  })
+
+  test('is too long beyond five seconds', () => {
+    const story = twoWorkers().cut(1, 3_100, 3_200, []).fetched(1, 3_300)
+    expect(recovered(story)).toEqual({
+      recoveryMs: 16_800,
+      reasons: ['recovery: after fault 0 (connection) worker 1 was not back for 16800 ms'],
+    })
+  })
+
+  test('is missed of a worker that never fetches again, whatever the others do', () => {
+    const story = twoWorkers().outage(1_000, 2_000, {}).fetched(1, 2_300)
+    expect(recovered(story).reasons).toEqual(['recovery: after fault 0 (broker) worker 2 was not back to the end'])
+  })
+
+  test('is missed of a worker that fetches again and never starts a task', () => {
+    const story = twoWorkers().cut(2, 1_000, 1_100, []).fetched(2, 1_200)
+    expect(recovered(story).reasons).toEqual(['recovery: after fault 0 (connection) worker 2 was not back to the end'])
+  })
+
+  test('is missed of a worker that asks again and is given nothing, though others are', () => {
+    const story = twoWorkers().started('c0', 'late', 21, 2, 1_500)
+    const { reasons } = story.outage(1_000, 2_000, { c0: 1 }).fetched(1, 2_300).asked(2, 2_400).verdict()
+    expect(reasons).toEqual(['recovery: after fault 0 (broker) worker 2 was not back to the end'])
+  })
+
+  test('is not asked of a connection that was cut alone: another one may have fetched', () => {
+    expect(recovered(twoWorkers().cut(1, 2_900, 2_950, [], false))).toEqual({ recoveryMs: 50, reasons: [] })
+  })
+
+  test('is not asked of a worker that was killed, before or after', () => {
+    const story = twoWorkers().fault('worker', 2, 500, []).outage(1_000, 2_000, {}).fetched(1, 2_100)
+    expect(recovered(story).reasons).toEqual([])
+    const other = twoWorkers().outage(1_000, 2_000, {}).fetched(1, 2_100).fault('worker', 2, 2_050, [])
+    expect(recovered(other).reasons).toEqual([])
+  })
+
+  test('is not asked of a worker that was paused', () => {
+    const story = twoWorkers().fault('pause', 2, 500, [], 9_000).outage(1_000, 2_000, {}).fetched(1, 2_100)
+    expect(recovered(story.fetched(2, 9_100)).reasons).toEqual([])
+  })
+
+  test('is not asked while there is no client, but that workers fetch', () => {
+    const story = twoWorkers().cut(1, 3_100, 3_200, []).fetched(1, 3_300).fault('client', 9, 3_050, [])
+    expect(recovered(story)).toEqual({ recoveryMs: 100, reasons: [] })
+  })
+
+  test('is not asked of the client', () => {
+    expect(recovered(twoWorkers().cut(5, 3_100, 3_200, []))).toEqual({ recoveryMs: 0, reasons: [] })
+  })
+
+  test('is not asked at the end, when there may be nothing left', () => {
+    expect(recovered(twoWorkers().cut(1, 20_500, 20_600, [])).reasons).toEqual([])
   })
 })

@@ -1,6 +1,7 @@
 import { type ConfirmedTask, type Evidence, isTerminal, type QueuedMessage, readHistory } from './evidence.ts'
 import type { Duplicate } from './explain.ts'
-import { explainDuplicates } from './explain.ts'
+import { endsOwner, explainDuplicates } from './explain.ts'
+import { recoveries } from './recovery.ts'
 import { resultFault } from './results.ts'
 import { longestTakeoverMs } from './takeover.ts'
 
@@ -19,19 +20,18 @@ export interface Verdict {
   /** Publishes that rejected, by the code of their error: allowed, for whoever called was told. */
   readonly rejected: ReadonlyMap<string, number>
   readonly takeoverMs: number
+  /** The longest time from when the broker could be reached again until tasks started and workers fetched. */
+  readonly recoveryMs: number
   /** One sentence for each thing that must not be. */
   readonly reasons: readonly string[]
 }
-
-/** Milliseconds beyond the lease in which the tasks of a dead worker have to run elsewhere, and nothing may be stuck. */
-export const takeoverSlackMs = 5_000
 
 /** How often a message may come back before a worker gives it up: the default of the setting. */
 const maxRedeliveries = 5
 
 /** Judges a run that has come to its end: everything sent that ever will be, and given the time to end. */
 export function check(evidence: Evidence): Verdict {
-  const { records, messages, integrity, leaseMs } = evidence
+  const { records, messages, integrity, leaseMs, slackMs } = evidence
   const history = readHistory(evidence.ledger)
   const dead = new Map(messages.filter(({ place }) => place === 'dead').map(({ task, reason }) => [task, reason]))
   const stuck = messages.filter(({ place }) => place !== 'dead')
@@ -67,15 +67,23 @@ export function check(evidence: Evidence): Verdict {
     if (fault !== undefined) reasons.push(`result: of task ${task.id}: ${fault}`)
   }
   for (const [task, reason] of dead) {
-    const hits = history.faults.filter(({ inFlight }) => inFlight.includes(task)).length
+    const hits = history.faults.filter((fault) => endsOwner(fault) && fault.inFlight.includes(task)).length
     if (hits <= maxRedeliveries) reasons.push(`dead: task ${task} was given up though ${hits} faults hit it: ${reason}`)
   }
   for (const task of history.strays) reasons.push(`stray: task ${task} ran and no client sent it`)
   for (const problem of integrity) reasons.push(`integrity: ${problem}`)
 
-  const takeoverMs = longestTakeoverMs(history.tasks, history.faults)
-  if (takeoverMs > leaseMs + takeoverSlackMs) {
+  const takeoverMs = longestTakeoverMs(history)
+  if (takeoverMs > leaseMs + slackMs) {
     reasons.push(`takeover: a task of a killed worker started elsewhere after ${takeoverMs} ms only`)
+  }
+  let recoveryMs = 0
+  for (const { fault, pid, tookMs } of recoveries(history, slackMs)) {
+    recoveryMs = Math.max(recoveryMs, tookMs ?? 0)
+    if (tookMs !== undefined && tookMs <= slackMs) continue
+    const who = pid === undefined ? 'no task started' : `worker ${pid} was not back`
+    const since = tookMs === undefined ? 'to the end' : `for ${tookMs} ms`
+    reasons.push(`recovery: after fault ${fault.index} (${fault.kind}) ${who} ${since}`)
   }
   return {
     sent: history.tasks.size,
@@ -86,6 +94,7 @@ export function check(evidence: Evidence): Verdict {
     unknown: history.unknown.length,
     rejected: history.errors,
     takeoverMs,
+    recoveryMs,
     reasons,
   }
 }

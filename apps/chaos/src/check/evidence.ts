@@ -9,9 +9,14 @@ export interface Evidence {
   readonly records: ReadonlyMap<string, StoredState>
   /** Messages that are still in a queue, with the dead letters. */
   readonly messages: readonly QueuedMessage[]
-  /** What SQLite finds wrong with the files; empty when they are sound. */
+  /** What is wrong with what broker and result store hold; empty when they are sound. */
   readonly integrity: readonly string[]
   readonly leaseMs: number
+  /**
+   * Milliseconds: beyond the lease, in which the tasks of a dead worker have to run elsewhere; and from when the broker can be reached
+   * again, in which tasks have to start and workers have to fetch.
+   */
+  readonly slackMs: number
 }
 
 export interface StoredState {
@@ -50,6 +55,12 @@ export interface History {
   /** Tasks that ran and that no client sent. */
   readonly strays: readonly string[]
   readonly faults: readonly Fault[]
+  /** When which process began to fetch on a new connection, in that order. */
+  readonly sessions: readonly { readonly pid: number; readonly time: number }[]
+  /** When which process was delivered something on a new connection for the first time. */
+  readonly deliveries: readonly { readonly pid: number; readonly time: number }[]
+  /** The last that is known. */
+  readonly endTime: number
   /** What was read from the result store while the run went on, in that order. */
   readonly sightings: ReadonlyMap<string, readonly StoredState[]>
   /** Publishes that rejected, by the code of their error. */
@@ -70,8 +81,12 @@ export function readHistory(ledger: readonly LedgerEntry[]): History {
   const sightings = new Map<string, StoredState[]>()
   const errors = new Map<string, number>()
   const faults: Fault[] = []
+  const sessions: { pid: number; time: number }[] = []
+  const deliveries: { pid: number; time: number }[] = []
+  let endTime = 0
   for (const entry of ledger) if (entry.type === 'end') ends.set(entry.attempt, entry.time)
   for (const entry of ledger) {
+    endTime = Math.max(endTime, entry.type === 'fault' ? entry.fault.endTime : entry.time)
     switch (entry.type) {
       case 'sent':
         calls.set(entry.call, { kind: entry.kind, confirmed: false })
@@ -93,13 +108,17 @@ export function readHistory(ledger: readonly LedgerEntry[]): History {
           endTime: ends.get(entry.attempt),
         })
         break
+      case 'session':
+        sessions.push({ pid: entry.pid, time: entry.time })
+        break
+      case 'fetched':
+        deliveries.push({ pid: entry.pid, time: entry.time })
+        break
       case 'saw':
         append(sightings, entry.task, { state: entry.state, attempt: entry.attempt })
         break
       case 'fault':
         faults.push(entry.fault)
-        break
-      default:
     }
   }
 
@@ -117,7 +136,8 @@ export function readHistory(ledger: readonly LedgerEntry[]): History {
   }
   const strays = [...attempts.keys()].filter((task) => !tasks.has(task))
   faults.sort((a, b) => a.time - b.time)
-  return { tasks, unknown, strays, faults, sightings, errors }
+  sessions.sort((a, b) => a.time - b.time)
+  return { tasks, unknown, strays, faults, sessions, deliveries, endTime, sightings, errors }
 }
 
 function append<T>(lists: Map<string, T[]>, key: string, item: T): void {

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Setup, setupEnvironment } from '../setup.ts'
+import type { Testbed } from '../testbed/testbed.ts'
 import { GroupProcess, type ProcessExit } from './group-process.ts'
 import type { Guard } from './guard.ts'
 
@@ -12,6 +13,7 @@ const require = createRequire(import.meta.url)
 
 export interface FleetOptions {
   readonly setup: Setup
+  readonly testbed: Testbed
   readonly guard: Guard
   readonly workers: number
   readonly children: number
@@ -67,10 +69,10 @@ export class Fleet {
   }
 
   startClient(): void {
-    const { setup, guard, onTrouble } = this.#options
+    const { setup, testbed, guard, onTrouble } = this.#options
     const client = new GroupProcess({
       args: [require.resolve('@celery-apps/chaos/client')],
-      env: setupEnvironment(setup),
+      env: setupEnvironment(setup, testbed.addresses('client')),
       output: join(setup.directory, 'client.log'),
       guard,
     })
@@ -112,13 +114,13 @@ export class Fleet {
   }
 
   #startWorker(index: number): GroupProcess {
-    const { setup, guard, children } = this.#options
+    const { setup, testbed, guard, children } = this.#options
     const command = join(dirname(require.resolve('celery')), '..', 'bin', 'celery.js')
     const tasks = require.resolve('@celery-apps/chaos/tasks')
     const options = ['--quiet', '--concurrency', String(children), '--hostname', `chaos${index}@localhost`]
     return new GroupProcess({
       args: [command, '-A', tasks, 'worker', ...options],
-      env: setupEnvironment(setup),
+      env: setupEnvironment(setup, testbed.addresses(`worker-${index}`)),
       output: join(setup.directory, `worker-${index}.log`),
       guard,
     })

@@ -2,7 +2,15 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import { type Fault, openLedger } from '../ledger.ts'
 import { Random } from '../random.ts'
 import type { Setup } from '../setup.ts'
-import type { BrokerView } from './broker-view.ts'
+import {
+  type Cut,
+  cuts,
+  type Network,
+  type Place,
+  type PlannedCut,
+  type RepliedCut,
+  type Testbed,
+} from '../testbed/testbed.ts'
 import type { PlannedFault } from './fault-plan.ts'
 import type { Fleet, WorkerSlot } from './fleet.ts'
 import type { LiveLedger } from './live-ledger.ts'
@@ -12,31 +20,46 @@ export interface InjectorOptions {
   readonly setup: Setup
   readonly fleet: Fleet
   readonly ledger: LiveLedger
-  readonly broker: BrokerView
+  readonly testbed: Testbed
+  /** Every cut is of this kind: of a delivery at a worker, of a publish at the client. @defaultValue of any kind, at any process */
+  readonly cut: RepliedCut | undefined
+  /** Does not kill the broker while a worker is starting. */
+  readonly sparesStarts: boolean
   readonly onFault: (fault: Fault, slot: WorkerSlot | undefined) => void
+  /** Told while a process is cut off, with what it holds. */
+  readonly onCut: (inFlight: readonly string[]) => Promise<void>
 }
 
 /** Milliseconds beyond the lease for which a worker is paused, at most; half of it at least. */
 const pauseBeyondMs = 2_000
 
-/** Milliseconds after which whoever has the file locked is taken to be the one that was paused. */
+/** Milliseconds after which whoever has the broker's file locked is taken to be the one that was paused. */
 const lockedMs = 200
 const pauseTries = 20
 
 /** Milliseconds to wait for the client to be publishing. */
 const publishWaitMs = 500
 
+/** Milliseconds for which a broker that was killed stays away, at most. */
+const mostDownMs = 1_000
+
+/** Share of the connection faults that hit the client and not a worker. */
+const clientShare = 0.25
+
 /**
- * Carries out planned faults. Whoever is to be killed is stopped for a moment first: the broker's file then shows what
- * it holds when it dies, which no look before or after a kill could tell for sure.
+ * Carries out planned faults. Whoever is to be killed is stopped for a moment first: the broker then shows what it holds
+ * when it dies, which no look before or after a kill could tell for sure. In the same way nobody reaches a broker that
+ * was hit, and no process that was cut off reaches its broker, before that was looked at.
  */
 export class FaultInjector {
   readonly #options: InjectorOptions
+  readonly #clientShare: number
   readonly #note: (line: string) => void
   readonly #pauses = new Set<Promise<void>>()
 
   constructor(options: InjectorOptions) {
     this.#options = options
+    this.#clientShare = options.cut === undefined ? clientShare : options.cut === 'publish' ? 1 : 0
     this.#note = openLedger(options.setup.directory, 'faults')
   }
 
@@ -52,6 +75,10 @@ export class FaultInjector {
         return this.#pauseWorker(plan, random)
       case 'client':
         return this.#killClient(plan, random)
+      case 'broker':
+        return this.#crashBroker(plan, random)
+      case 'connection':
+        return this.#cutConnections(plan, random)
     }
   }
 
@@ -75,7 +102,7 @@ export class FaultInjector {
     if (!(await pauseProcess(pid))) return false
     const time = Date.now()
     ledger.read()
-    const inFlight = this.#heldBy(slot.process.pid).filter((task) => ledger.lastPid(task) === pid)
+    const inFlight = (await this.#heldBy(slot.process.pid)).filter((task) => ledger.lastPid(task) === pid)
     const running = ledger.runningOn(pid)
     signal(pid, 'SIGKILL')
     ledger.bury(pid)
@@ -90,7 +117,7 @@ export class FaultInjector {
     slot.isBusy = true
     const { process } = slot
     if (await pauseProcess(process.pid)) {
-      const seen = this.#look(process.pid)
+      const seen = await this.#look(process.pid)
       process.kill()
       this.#record({ index: plan.index, kind: plan.kind, pid: process.pid, endTime: seen.time, ...seen }, slot)
     }
@@ -112,7 +139,7 @@ export class FaultInjector {
       slot.isBusy = false
       return false
     }
-    const seen = this.#look(pid)
+    const seen = await this.#look(pid)
     const pauseMs = this.#options.setup.leaseMs + random.between(pauseBeyondMs / 2, pauseBeyondMs)
     const pause = sleep(pauseMs).then(() => {
       const endTime = Date.now()
@@ -126,14 +153,14 @@ export class FaultInjector {
   }
 
   /**
-   * One that stands still amid a transaction has the file locked for everybody, which is not what is to be seen here: its
-   * tasks would be taken over by nobody.
+   * One that stands still amid a transaction has the broker's file locked for everybody, which is not what is to be seen
+   * here: its tasks would be taken over by nobody.
    */
   async #pauseOutsideTransaction(pid: number): Promise<boolean> {
     for (let tries = 0; tries < pauseTries; tries++) {
       if (!(await pauseProcess(pid))) return false
       for (const end = performance.now() + lockedMs; performance.now() < end; await sleep(1)) {
-        if (this.#options.broker.isWritable()) return true
+        if (await this.#options.testbed.isWritable()) return true
       }
       signal(pid, 'SIGCONT')
       await sleep(lockedMs / 10)
@@ -163,23 +190,79 @@ export class FaultInjector {
     return true
   }
 
+  async #crashBroker(plan: PlannedFault, random: Random): Promise<boolean> {
+    const { ledger, fleet, testbed, sparesStarts } = this.#options
+    if (sparesStarts && fleet.slots.some(({ process }) => ledger.sessionsOf(process.pid).length === 0)) return false
+    const network = networkOf(testbed)
+    const holders: Record<string, number> = {}
+    const time = Date.now()
+    const endTime = await network.crash(random.below(mostDownMs), async () => {
+      ledger.read()
+      for (const { process } of fleet.slots) {
+        for (const task of await this.#heldBy(process.pid)) holders[task] = process.pid
+      }
+    })
+    const inFlight = Object.keys(holders)
+    const running = fleet.slots.flatMap(({ process }) => ledger.runningOn(process.pid))
+    this.#record({ index: plan.index, kind: plan.kind, pid: 0, time, endTime, inFlight, running, holders }, undefined)
+    return true
+  }
+
+  async #cutConnections(plan: PlannedFault, random: Random): Promise<boolean> {
+    const { fleet, testbed, onCut } = this.#options
+    const network = networkOf(testbed)
+    const slot = random.next() < this.#clientShare ? undefined : random.pick(this.#ready())
+    const process = slot?.process ?? fleet.client
+    if (process === undefined || process.hasExited) return false
+    const place: Place = slot === undefined ? 'client' : `worker-${slot.index}`
+    const cut = planCut(random, this.#options.cut ?? random.pick(cutsOf(place)))
+    const { pid } = process
+    let inFlight: readonly string[] = []
+    let running: readonly string[] = []
+    const times = await network.cut(place, cut, async () => {
+      const seen = await this.#look(pid)
+      inFlight = seen.inFlight
+      running = seen.running
+      await onCut(inFlight)
+    })
+    if (times === undefined) return false
+    this.#record({ index: plan.index, kind: plan.kind, pid, ...times, inFlight, running, cut }, slot)
+    return true
+  }
+
   #ready(): WorkerSlot[] {
     const { fleet, ledger } = this.#options
     return fleet.ready((pid) => ledger.sessionsOf(pid).length > 0)
   }
 
-  #look(pid: number): Pick<Fault, 'time' | 'inFlight' | 'running'> {
+  async #look(pid: number): Promise<Pick<Fault, 'time' | 'inFlight' | 'running'>> {
     const time = Date.now()
     this.#options.ledger.read()
-    return { time, inFlight: this.#heldBy(pid), running: this.#options.ledger.runningOn(pid) }
+    return { time, inFlight: await this.#heldBy(pid), running: this.#options.ledger.runningOn(pid) }
   }
 
-  #heldBy(pid: number): string[] {
-    return this.#options.broker.heldBy(this.#options.ledger.sessionsOf(pid))
+  #heldBy(pid: number): Promise<string[]> {
+    return this.#options.testbed.heldBy(this.#options.ledger.sessionsOf(pid))
   }
 
   #record(fault: Fault, slot: WorkerSlot | undefined): void {
     this.#note(`fault ${JSON.stringify(fault)}`)
     this.#options.onFault(fault, slot)
   }
+}
+
+/** A client is delivered nothing. */
+function cutsOf(place: Place): readonly Cut[] {
+  return place === 'client' ? cuts.filter((cut) => cut !== 'delivery') : cuts
+}
+
+/** Half of those that need no other than the connection that they struck leave the others alone. */
+function planCut(random: Random, how: Cut = 'close'): PlannedCut {
+  const needsOne = how === 'reply' || how === 'delivery' || how === 'publish'
+  return { how, all: !needsOne || random.next() < 0.5 }
+}
+
+function networkOf({ network }: Testbed): Network {
+  if (network === undefined) throw new Error('this broker is a file: there is nothing to cut')
+  return network
 }

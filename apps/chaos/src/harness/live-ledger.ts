@@ -37,7 +37,7 @@ export class LiveLedger {
     }
   }
 
-  /** Sessions of the broker's file under which the process has fetched. */
+  /** Sessions of the broker under which the process has fetched. */
   sessionsOf(pid: number): readonly string[] {
     return this.#sessions.get(pid) ?? []
   }
@@ -87,7 +87,7 @@ export class LiveLedger {
         this.#unanswered.delete(entry.call)
         break
       case 'session':
-        this.#sessions.set(entry.pid, [...this.sessionsOf(entry.pid), entry.session])
+        this.#sessions.set(entry.pid, [...new Set([...this.sessionsOf(entry.pid), entry.session])])
         break
       case 'start':
         this.#running.set(entry.attempt, entry)

@@ -9,29 +9,37 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openDatabase } from '@celery/sqlite'
-import { openSqliteBroker } from '@celery/transport-sqlite'
-import { check, takeoverSlackMs, type Verdict } from '../check/check.ts'
+import { check, type Verdict } from '../check/check.ts'
 import type { Evidence } from '../check/evidence.ts'
 import { compareRates, type Rates } from '../check/rate.ts'
 import { type Fault, type FaultKind, ledgerPath, parseLedger } from '../ledger.ts'
-import { brokerFile, resultFile, type Setup } from '../setup.ts'
-import { BrokerView } from './broker-view.ts'
+import type { Setup } from '../setup.ts'
+import { openTestbed } from '../testbed/open-testbed.ts'
+import type { RepliedCut, Testbed } from '../testbed/testbed.ts'
 import { type PlannedFault, planFaults } from './fault-plan.ts'
 import { Fleet } from './fleet.ts'
 import { Guard } from './guard.ts'
 import { FaultInjector } from './injector.ts'
 import { LiveLedger } from './live-ledger.ts'
+import { PythonWorkers } from './python-workers.ts'
 import { ResultWatch } from './result-watch.ts'
 import { Saboteur } from './saboteur.ts'
 
 export interface RunOptions {
   readonly setup: Setup
   readonly faults: number
+  /** All faults are cuts of this kind. */
+  readonly cut: RepliedCut | undefined
+  /** How many workers of Python take part. */
+  readonly python: number
   readonly workers: number
   readonly children: number
-  /** Least share of the speed without faults that has to remain. @defaultValue `0.5` */
+  /** Least share of the speed without faults that has to remain. @defaultValue `0.5`; 0 where all faults are cuts, and with replicas */
   readonly leastRate?: number
+  /** Does not kill the broker while a worker is starting. @defaultValue `false` */
+  readonly sparesStarts?: boolean
+  /** Milliseconds that everything may take which has to come soon. @defaultValue `5_000` */
+  readonly slackMs?: number
   /** Told of every fault, and of progress every ten seconds. */
   readonly onProgress?: (line: string) => void
   /** Told of every fault. */
@@ -83,29 +91,36 @@ class Run {
     this.#ledger = new LiveLedger(options.setup.directory)
   }
 
+  get #slackMs(): number {
+    return this.#options.slackMs ?? 5_000
+  }
+
   async run(): Promise<RunReport> {
     const { workers, children } = this.#options
     try {
-      // Makes the file and its tables, which those who only look expect to find.
-      await (await openSqliteBroker({ path: brokerFile(this.#setup) })).close()
-      await using results = await ResultWatch.open(this.#setup)
-      using broker = await BrokerView.open(brokerFile(this.#setup))
-      using saboteur = await Saboteur.open(this.#setup, this.#ledger)
+      await using testbed = await openTestbed(this.#setup, workers)
+      const results = new ResultWatch(testbed, this.#setup.directory)
+      const saboteur = new Saboteur(this.#setup, this.#ledger, testbed)
       const fleet = new Fleet({
         setup: this.#setup,
+        testbed,
         guard: this.#guard,
         workers,
         children,
         onTrouble: (reason) => this.#troubles.push(reason),
       })
       this.#fleet = fleet
+      await using python = await PythonWorkers.start(this.#options.python, this.#setup, testbed)
       await this.#untilReady(fleet)
       fleet.startClient()
       const injector = new FaultInjector({
         setup: this.#setup,
         fleet,
         ledger: this.#ledger,
-        broker,
+        testbed,
+        cut: this.#options.cut,
+        sparesStarts: this.#options.sparesStarts ?? false,
+        onCut: (inFlight) => saboteur.duringCut(inFlight),
         onFault: (fault, slot) => {
           this.#faults.push(fault)
           this.#options.onFault?.(fault)
@@ -115,17 +130,27 @@ class Run {
             .catch((error: Error) => this.#troubles.push(`saboteur: ${error.message}`))
         },
       })
-      await this.#carryOn(fleet, injector, results, saboteur)
-      await this.#untilEmpty(broker, results)
-      const evidence = await this.#gather(broker, results)
-      await fleet.stop(stopLimitMs)
-      const integrity = await this.#checkFiles()
+      const { faults } = this.#options
+      const { seed, tasks, backlog } = this.#setup
+      const shares = this.#shares(testbed)
+      await this.#carryOn(planFaults(seed, { faults, shares, tasks, backlog }), fleet, injector, results, saboteur)
+      await this.#untilEmpty(testbed, results)
+      const evidence = await this.#gather(testbed)
+      await Promise.all([fleet.stop(stopLimitMs), python.stop()])
+      const integrity = await testbed.integrity()
       return this.#report(check({ ...evidence, integrity }), fleet)
     } finally {
       this.#fleet?.abandon()
       this.#ledger.close()
       this.#guard.close()
     }
+  }
+
+  #shares({ shares }: Testbed): Testbed['shares'] {
+    const { cut, python } = this.#options
+    if (cut !== undefined) return [['connection', 1]]
+    // A worker of Python loses what it is being delivered when the broker dies, and keeps what it holds for an hour.
+    return python === 0 ? shares : shares.map(([kind, share]) => [kind === 'broker' ? 'connection' : kind, share])
   }
 
   async #untilReady(fleet: Fleet): Promise<void> {
@@ -142,9 +167,15 @@ class Run {
   }
 
   /** Carries out the faults until they are done and everything is sent. */
-  async #carryOn(fleet: Fleet, injector: FaultInjector, results: ResultWatch, saboteur: Saboteur): Promise<void> {
-    const { setup, faults, onProgress } = this.#options
-    const plan = planFaults(setup.seed, { faults, tasks: setup.tasks, backlog: setup.backlog })
+  async #carryOn(
+    plan: PlannedFault[],
+    fleet: Fleet,
+    injector: FaultInjector,
+    results: ResultWatch,
+    saboteur: Saboteur,
+  ): Promise<void> {
+    const { setup, onProgress } = this.#options
+    const faults = plan.length
     const pending: PlannedFault[] = []
     const standstill = new Standstill(standstillMs)
     let [nextLook, nextReport] = [0, performance.now() + reportMs]
@@ -177,37 +208,28 @@ class Run {
   }
 
   /** Gives the queue the time to empty: until it is, or nothing has moved for longer than anything may be stuck. */
-  async #untilEmpty(broker: BrokerView, results: ResultWatch): Promise<void> {
-    const standstill = new Standstill(this.#setup.leaseMs + takeoverSlackMs)
+  async #untilEmpty(testbed: Testbed, results: ResultWatch): Promise<void> {
+    const standstill = new Standstill(this.#setup.leaseMs + this.#slackMs)
     for (;;) {
       this.#ledger.read()
       await results.look(this.#ledger.awaited.keys())
-      const left = broker.messages().filter(({ place }) => place !== 'dead').length
+      const left = (await testbed.messages()).filter(({ place }) => place !== 'dead').length
       if (left === 0 || standstill.since(this.#ledger.endTimes.length - left)) return
       await sleep(tickMs)
     }
   }
 
-  async #gather(broker: BrokerView, results: ResultWatch): Promise<Omit<Evidence, 'integrity'>> {
+  async #gather(testbed: Testbed): Promise<Omit<Evidence, 'integrity'>> {
     this.#ledger.read()
     const { directory, leaseMs } = this.#setup
     const others = (['sightings', 'faults'] as const).map((name) => readFileSync(ledgerPath(directory, name), 'utf8'))
     return {
       ledger: [...this.#ledger.entries, ...others.flatMap(parseLedger)],
-      records: await results.read(this.#ledger.awaited.keys()),
-      messages: broker.messages(),
+      records: await testbed.results(this.#ledger.awaited.keys()),
+      messages: await testbed.messages(),
       leaseMs,
+      slackMs: this.#slackMs,
     }
-  }
-
-  async #checkFiles(): Promise<string[]> {
-    const problems: string[] = []
-    for (const path of new Set([brokerFile(this.#setup), resultFile(this.#setup)])) {
-      const database = await openDatabase(path)
-      problems.push(...database.integrityCheck())
-      database.close()
-    }
-    return problems
   }
 
   /** The files are kept with a failed run, but whoever reads of it elsewhere has only the report. */
@@ -229,7 +251,9 @@ class Run {
     for (const { kind } of this.#faults) faults.set(kind, (faults.get(kind) ?? 0) + 1)
     const times = this.#faults.map(({ time }) => time).sort((a, b) => a - b)
     const rates = compareRates(this.#ledger.endTimes, times)
-    const least = this.#options.leastRate ?? 0.5
+    const { cut, leastRate } = this.#options
+    // Where all faults are cuts, or another server takes over each time, they come too fast to say anything.
+    const least = leastRate ?? (cut === undefined && this.#setup.topology === 'single' ? 0.5 : 0)
     if (rates !== undefined && rates.faulty < least * rates.calm) {
       const share = Math.round((rates.faulty / rates.calm) * 100)
       this.#troubles.push(`rate: under faults ${share} % of the speed without them, and it must be ${least * 100} %`)
