@@ -1,11 +1,11 @@
-"""The same work for the original: a task that does nothing and keeps nothing, under default settings.
+"""The same work for the original: tasks that do nothing, under default settings.
 
 Imported by its worker; run as a program it is the client:
 
-    python3 bench_tasks.py BROKER_URL
+    python3 bench_tasks.py BROKER_URL [RESULT_BACKEND_URL]
 
-reads what to send from each line of its input, JSON with the name of a task, the size of its argument and how many
-there are to be, and answers with how long sending took and how long the worker took to run them, in seconds.
+carries out an order for each line of its input, JSON with its name in `order`, and answers with what it took, in JSON
+too. All times are in seconds.
 """
 
 import json
@@ -23,9 +23,19 @@ def noop(padding):
     pass
 
 
+@app.task
+def noop_with_result(padding):
+    pass
+
+
 @app.task(ignore_result=True)
 def wait():
     time.sleep(0.005)
+
+
+@app.task
+def echo(value):
+    return value
 
 
 @worker_ready.connect
@@ -39,29 +49,55 @@ FILLING = 'filling'
 QUEUE = 'celery'
 
 
-def drain(redis, task, padding, tasks):
-    args = (padding,) if task is noop else ()
+def send(redis, task, arguments, tasks):
+    """Sends one after the other, which is all that the original's client does."""
     started = time.perf_counter()
     for _ in range(tasks):
-        task.apply_async(args, queue=FILLING)
-    filled = time.perf_counter()
+        task.apply_async(arguments, queue=FILLING)
+    return time.perf_counter() - started
+
+
+def measure_sending(redis, argumentBytes, tasks):
+    seconds = send(redis, noop, ('x' * argumentBytes,), tasks)
+    redis.delete(FILLING)
+    return {'seconds': seconds}
+
+
+def drain(redis, task, argumentBytes, tasks):
+    task = {'noop': noop, 'noopWithResult': noop_with_result, 'wait': wait}[task]
+    send_seconds = send(redis, task, () if task is wait else ('x' * argumentBytes,), tasks)
     redis.rename(FILLING, QUEUE)
     released = time.perf_counter()
     # A message leaves `unacked` when its task starts, so the end that is seen here is, if anything, too early.
     while redis.llen(QUEUE) + redis.hlen('unacked') > 0:
         time.sleep(0.01)
-    return {'sendSeconds': filled - started, 'seconds': time.perf_counter() - released}
+    return {'sendSeconds': send_seconds, 'seconds': time.perf_counter() - released}
 
 
-def main(broker):
+def call(redis, task, calls):
+    """Calls one after the other; the task may be a worker's of another language, so it goes by its name."""
+    durations = []
+    for value in range(calls):
+        started = time.perf_counter()
+        answer = app.send_task(task, (value,)).get(timeout=30)
+        durations.append(time.perf_counter() - started)
+        if answer != value:
+            raise RuntimeError(f'{task} of {value} gave {answer}')
+    return {'durations': durations}
+
+
+def main(broker, backend=None):
     from redis import Redis
 
     app.conf.broker_url = broker
+    if backend is not None:
+        app.conf.result_backend = backend
     redis = Redis.from_url(broker)
+    orders = {'call': call, 'drain': drain, 'send': measure_sending}
     for line in sys.stdin:
         order = json.loads(line)
-        task = {'noop': noop, 'wait': wait}[order['task']]
-        print(json.dumps(drain(redis, task, 'x' * order['argumentBytes'], order['tasks'])), flush=True)
+        carry_out = orders[order.pop('order')]
+        print(json.dumps(carry_out(redis, **order)), flush=True)
 
 
 if __name__ == '__main__':

@@ -55,6 +55,13 @@ test('a bound on the value itself is met at the bound', () => {
   expect([met(500), met(501)]).toEqual([true, false])
 })
 
+test('what is hoped for beyond an aim is shown, and not asked for', () => {
+  const peers = [{ contestant: 'raw', metric: 'rate', atLeast: 2, better: 3 }]
+  const rows = reportRows([{ ...plan, peers }], measured({ ours: rates(250), raw: rates(100) }))
+  expect(rows[0]?.aims).toEqual([{ of: 'raw', atLeast: 2, better: 3, met: true }])
+  expect(renderTable(rows)).toContain('raw at least 2, better 3: yes')
+})
+
 test('the table shows medians, ranges, ratios and what they aim at', () => {
   const rows = reportRows([plan], measured({ ours: rates(60_000, 50_000, 70_000), raw: rates(1e5, 1e5, 1e5) }))
   const [head, rule, line] = renderTable(rows).split('\n')

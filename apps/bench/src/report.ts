@@ -27,6 +27,8 @@ export interface Aim {
   /** A peer's name where it is about a ratio, `value` where it is about our value itself. */
   readonly of: string
   readonly atLeast?: number
+  /** Beyond `atLeast`; `met` says nothing of it. */
+  readonly better?: number
   readonly atMost?: number
   readonly met: boolean
 }
@@ -63,8 +65,9 @@ export function reportRows(plans: readonly RowPlan[], { rounds }: Measurements):
   })
 }
 
-function aimOf({ contestant, atLeast }: Peer, ratio: number): Aim[] {
-  return atLeast === undefined ? [] : [{ of: contestant, atLeast, met: ratio >= atLeast }]
+function aimOf({ atLeast, better, contestant }: Peer, ratio: number): Aim[] {
+  if (atLeast === undefined) return []
+  return [{ of: contestant, atLeast, ...(better === undefined ? {} : { better }), met: ratio >= atLeast }]
 }
 
 /** `undefined` where it took no part, or cannot be measured on this platform. */

@@ -21,6 +21,8 @@ export interface Source {
 export interface Peer extends Source {
   /** The ratio ours to peer that we aim at. */
   readonly atLeast?: number
+  /** The ratio that we hope for beyond it. */
+  readonly better?: number
 }
 
 /** A line of the table: one figure of ours, beside the same figure of others. */

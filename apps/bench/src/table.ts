@@ -35,8 +35,9 @@ function range(samples: readonly number[]): string {
   return `${figure(Math.min(...samples))} to ${figure(Math.max(...samples))}`
 }
 
-function renderAim({ of, atLeast, atMost, met }: Aim): string {
-  const bound = atLeast === undefined ? `at most ${figure(atMost ?? 0)}` : `${of} at least ${atLeast}`
+function renderAim({ of, atLeast, atMost, better, met }: Aim): string {
+  const beyond = better === undefined ? '' : `, better ${better}`
+  const bound = atLeast === undefined ? `at most ${figure(atMost ?? 0)}` : `${of} at least ${atLeast}${beyond}`
   return `${bound}: ${met ? 'yes' : 'no'}`
 }
 

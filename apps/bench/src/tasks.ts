@@ -8,6 +8,9 @@ export const waitMs = 5
 /** With no options, broker and result store are those that the environment names. */
 export function declareTasks(options: AppOptions = {}) {
   const app = new Celery('bench', { notify: () => {}, ...options })
+  // Else they are looked for where the program was started.
+  app.transports.register('redis', async () => (await import('@celery/transport-redis')).redis)
+  app.backends.register('redis', async () => (await import('@celery/backend-redis')).redis)
   return {
     app,
     /** Nothing to do and nothing to keep: what is left is the cost of the queue. */
@@ -28,13 +31,4 @@ export const { app } = declareTasks()
 
 function compute(): void {
   for (const end = performance.now() + waitMs; performance.now() < end; );
-}
-
-/** Broker and result store in one file, for a client's `declareTasks` and for a worker's environment. */
-export function embeddedIn(file: string) {
-  const url = `sqlite:///${file}`
-  return {
-    options: { broker: url, backend: url } satisfies AppOptions,
-    environment: { CELERY_BROKER_URL: url, CELERY_RESULT_BACKEND: url },
-  }
 }

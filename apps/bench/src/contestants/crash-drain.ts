@@ -1,8 +1,9 @@
 import { join } from 'node:path'
+import { embeddedIn } from '../places.ts'
 import type { CrashCommand, CrashResult, CrashWorkerArgument } from '../processes/crash-worker.ts'
 import { MeasuredProcess } from '../processes/measured-process.ts'
 import type { Contestant, Readings, SuiteOptions } from '../suite.ts'
-import { declareTasks, embeddedIn } from '../tasks.ts'
+import { declareTasks } from '../tasks.ts'
 
 export interface CrashDrainOptions {
   readonly name: string

@@ -1,10 +1,12 @@
+import { join } from 'node:path'
 import { openDatabase } from '@celery/sqlite'
+import { embeddedIn } from '../places.ts'
 import type { DrainWorkerArgument } from '../processes/drain-worker.ts'
 import type { Contestant, Readings, SuiteOptions } from '../suite.ts'
 import { drainReadings } from './drain-readings.ts'
 import { DrainedWorker } from './drained-worker.ts'
 
-export interface DrainOptions extends Omit<DrainWorkerArgument, 'profiled'> {
+export interface DrainOptions extends Omit<DrainWorkerArgument, 'profiled' | 'transport'> {
   readonly name: string
   /** The argument of every task. */
   readonly padding: string
@@ -20,6 +22,7 @@ export class Drain implements Contestant {
   readonly name: string
   readonly #tasks: number
   readonly #settings: DrainOptions
+  readonly #file: string
   readonly #worker: DrainedWorker
 
   constructor({ cpuProfileFolder, folder, tasks }: SuiteOptions, settings: DrainOptions) {
@@ -27,7 +30,9 @@ export class Drain implements Contestant {
     this.name = name
     this.#tasks = tasks
     this.#settings = settings
-    this.#worker = new DrainedWorker({ name, folder, cpuProfileFolder, concurrency, pool, results, profiled: false })
+    this.#file = join(folder, `${name}.db`)
+    const place = embeddedIn(this.#file)
+    this.#worker = new DrainedWorker({ place, cpuProfileFolder, concurrency, pool, results, profiled: false })
   }
 
   async prepare(): Promise<void> {
@@ -55,7 +60,7 @@ export class Drain implements Contestant {
   /** Reads in the file what a message takes there: the comparison with the bare loop rests on it. */
   async #checkEnvelopes(): Promise<void> {
     const { envelopeBytes } = this.#settings
-    const database = await openDatabase(this.#worker.file)
+    const database = await openDatabase(this.#file)
     try {
       const [count, bytes = 0] =
         database.prepare('SELECT count(*), avg(length(payload)) FROM message').values([])[0] ?? []

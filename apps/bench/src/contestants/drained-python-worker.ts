@@ -1,80 +1,53 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface, type Interface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-import {
-  type PythonWorker,
-  type RedisServer,
-  SYSTEM_PYTHON,
-  startPythonCeleryWorker,
-  startRedis,
-} from '@celery/test-servers'
-import type { Workload } from '../workloads.ts'
+import { type PythonWorker, type RedisServer, startPythonCeleryWorker, startRedis } from '@celery/test-servers'
+import { PythonClient, type PythonOrders, pythonAppPath } from './python-client.ts'
 
-const appPath = fileURLToPath(new URL('../../python/bench_tasks.py', import.meta.url))
-
-export interface PythonSpent {
-  readonly sendSeconds: number
-  readonly seconds: number
+export interface DrainedPythonWorkerOptions {
+  /** Of `celery worker`. */
+  readonly args: readonly string[]
+  /** Whether there is a result store, in the same Redis. @defaultValue `false` */
+  readonly results?: boolean
 }
 
 /** A worker of the original on a Redis of its own, under its default settings, and a client that fills its queue. */
 export class DrainedPythonWorker {
-  readonly #args: readonly string[]
+  readonly #options: DrainedPythonWorkerOptions
   #redis: RedisServer | undefined
   #worker: PythonWorker | undefined
-  #client: ChildProcess | undefined
-  #answers: Interface | undefined
+  #client: PythonClient | undefined
 
-  /** @param args of `celery worker` */
-  constructor(args: readonly string[]) {
-    this.#args = args
+  constructor(options: DrainedPythonWorkerOptions) {
+    this.#options = options
   }
 
   async start(): Promise<void> {
+    const { args, results } = this.#options
     this.#redis = await startRedis()
+    const { url } = this.#redis
     this.#worker = await startPythonCeleryWorker({
-      appPath,
-      broker: this.#redis.url,
+      appPath: pythonAppPath,
+      broker: url,
+      ...(results ? { backend: url } : {}),
       // The later one counts: logging every task, as the test server does, is neither the default nor free.
-      args: [...this.#args, '--loglevel=WARNING'],
+      args: [...args, '--loglevel=WARNING'],
     })
-    const client = spawn(SYSTEM_PYTHON, [appPath, this.#redis.url], { stdio: ['pipe', 'pipe', 'inherit'] })
-    this.#client = client
-    this.#answers = createInterface({ input: client.stdout })
+    this.#client = results ? new PythonClient(url, url) : new PythonClient(url)
   }
 
   get pid(): number {
     return (this.#worker as PythonWorker).pid
   }
 
-  async drain({ argumentBytes, task }: Pick<Workload, 'argumentBytes' | 'task'>, tasks: number): Promise<PythonSpent> {
-    this.#client?.stdin?.write(`${JSON.stringify({ argumentBytes, task, tasks })}\n`)
-    const waiting = new AbortController()
-    const { signal } = waiting
-    try {
-      const line = await Promise.race([
-        once(this.#answers as Interface, 'line', { signal }).then(([text]) => text as string),
-        once(this.#client as ChildProcess, 'exit', { signal }).then(([status]) => {
-          throw new Error(`the client of Python Celery ended with ${status}`)
-        }),
-      ])
-      return JSON.parse(line) as PythonSpent
-    } finally {
-      waiting.abort()
-    }
+  get client(): PythonClient {
+    return this.#client as PythonClient
+  }
+
+  drain(order: PythonOrders['drain']['order']): Promise<PythonOrders['drain']['answer']> {
+    return this.client.carryOut('drain', order)
   }
 
   /** Safe where it never started, or only in part. */
   async close(): Promise<void> {
-    const client = this.#client
-    if (client !== undefined && client.exitCode === null && client.signalCode === null) {
-      const exited = once(client, 'exit')
-      client.stdin?.end()
-      client.kill()
-      await exited
-    }
-    this.#answers?.close()
+    await this.#client?.close()
     await this.#worker?.close()
     await this.#redis?.close()
   }

@@ -1,13 +1,12 @@
-import { join } from 'node:path'
+import type { Place } from '../places.ts'
 import type { DrainCommand, DrainWorkerArgument } from '../processes/drain-worker.ts'
 import type { Spent } from '../processes/measured.ts'
 import { MeasuredProcess } from '../processes/measured-process.ts'
-import { declareTasks, embeddedIn } from '../tasks.ts'
+import { declareTasks } from '../tasks.ts'
 
-export interface DrainedWorkerOptions extends DrainWorkerArgument {
-  /** Names its file. */
-  readonly name: string
-  readonly folder: string
+export interface DrainedWorkerOptions extends Omit<DrainWorkerArgument, 'transport'> {
+  /** Its broker and result store, and the client's. */
+  readonly place: Place
   readonly environment?: Readonly<Record<string, string>>
   readonly cpuProfileFolder?: string | undefined
 }
@@ -18,25 +17,24 @@ export interface DrainResult extends Spent {
   readonly sendSeconds: number
 }
 
-/** A worker of ours in a process of its own, on a file of its own, and a client that fills its queue. */
+/** A worker of ours in a process of its own, and a client that fills its queue. */
 export class DrainedWorker {
   /** The client's tasks, bound to the worker's queue. */
   readonly tasks: ReturnType<typeof declareTasks>
-  readonly file: string
   readonly #options: DrainedWorkerOptions
   #process: MeasuredProcess | undefined
 
   constructor(options: DrainedWorkerOptions) {
     this.#options = options
-    this.file = join(options.folder, `${options.name}.db`)
-    this.tasks = declareTasks(embeddedIn(this.file).options)
+    this.tasks = declareTasks(options.place.options)
   }
 
   async start(): Promise<void> {
-    const { concurrency, cpuProfileFolder, environment, pool, profiled, results } = this.#options
+    const { concurrency, cpuProfileFolder, environment, place, pool, profiled, results } = this.#options
+    const { transport } = place
     this.#process = await MeasuredProcess.start('drain-worker', {
-      argument: { concurrency, pool, profiled, results } satisfies DrainWorkerArgument,
-      environment: { ...embeddedIn(this.file).environment, ...environment },
+      argument: { concurrency, pool, profiled, results, transport } satisfies DrainWorkerArgument,
+      environment: { ...place.environment, ...environment },
       cpuProfileFolder,
     })
   }
@@ -52,15 +50,24 @@ export class DrainedWorker {
     send: () => Promise<unknown>,
     onFilled = async (): Promise<void> => {},
   ): Promise<DrainResult> {
+    let sendSeconds = 0
+    const spent = await this.drainFilled(tasks, async () => {
+      const startedAt = performance.now()
+      await Promise.all(Array.from({ length: tasks }, send))
+      sendSeconds = (performance.now() - startedAt) / 1_000
+      await onFilled()
+    })
+    return { ...spent, sendSeconds }
+  }
+
+  /** Has `fill` put `tasks` tasks into the queue while the worker stands still, then lets it run them all. */
+  async drainFilled(tasks: number, fill: () => Promise<void>): Promise<Spent> {
     const worker = this.#process as MeasuredProcess
     worker.send({ tasks } satisfies DrainCommand)
     await worker.receive()
-    const startedAt = performance.now()
-    await Promise.all(Array.from({ length: tasks }, send))
-    const sendSeconds = (performance.now() - startedAt) / 1_000
-    await onFilled()
+    await fill()
     worker.release()
-    return { ...(await worker.receive<Spent>()), sendSeconds }
+    return worker.receive<Spent>()
   }
 
   /** Safe where it never started. */

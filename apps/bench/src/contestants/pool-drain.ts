@@ -1,3 +1,5 @@
+import { join } from 'node:path'
+import { embeddedIn } from '../places.ts'
 import { processorSecondsOf } from '../process-usage.ts'
 import type { DrainWorkerArgument } from '../processes/drain-worker.ts'
 import type { Contestant, Readings, SuiteOptions } from '../suite.ts'
@@ -26,8 +28,7 @@ export class PoolDrain implements Contestant {
     this.#tasks = tasks
     this.#workloads = workloads
     this.#worker = new DrainedWorker({
-      name,
-      folder,
+      place: embeddedIn(join(folder, `${name}.db`)),
       cpuProfileFolder,
       concurrency,
       pool,

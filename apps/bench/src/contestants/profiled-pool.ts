@@ -1,5 +1,6 @@
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
+import { embeddedIn } from '../places.ts'
 import { profileFolderVariable } from '../profile/record-profile.ts'
 import { readProfiles, type Stretch, sharesOf } from '../profile/shares.ts'
 import type { Contestant, Readings, SuiteOptions } from '../suite.ts'
@@ -29,7 +30,8 @@ export class ProfiledPool implements Contestant {
     const folder = await mkdtemp(join(this.#suite.folder, `${name}-`))
     const profiles = join(folder, 'profiles')
     const environment = { [profileFolderVariable]: profiles }
-    const worker = new DrainedWorker({ name, folder, environment, concurrency, pool, profiled: true, results: false })
+    const place = embeddedIn(join(folder, 'queue.db'))
+    const worker = new DrainedWorker({ place, environment, concurrency, pool, profiled: true, results: false })
     const stretches = new Map<Workload, Stretch>()
     try {
       await worker.start()

@@ -1,16 +1,26 @@
 import type { Contestant, Readings, SuiteOptions } from '../suite.ts'
 import { DrainedPythonWorker } from './drained-python-worker.ts'
 
+export interface PythonDrainOptions {
+  readonly name: string
+  /** The argument of every task. */
+  readonly padding: string
+  /** Whether the tasks keep their results. */
+  readonly results: boolean
+}
+
 /** The original with two processes. */
 export class PythonDrain implements Contestant {
-  readonly name = 'python'
+  readonly name: string
   readonly #tasks: number
-  readonly #argumentBytes: number
-  readonly #worker = new DrainedPythonWorker(['--concurrency=2'])
+  readonly #options: PythonDrainOptions
+  readonly #worker: DrainedPythonWorker
 
-  constructor({ tasks }: SuiteOptions, padding: string) {
+  constructor({ tasks }: SuiteOptions, options: PythonDrainOptions) {
+    this.name = options.name
     this.#tasks = tasks
-    this.#argumentBytes = padding.length
+    this.#options = options
+    this.#worker = new DrainedPythonWorker({ args: ['--concurrency=2'], results: options.results })
   }
 
   async prepare(): Promise<void> {
@@ -20,8 +30,9 @@ export class PythonDrain implements Contestant {
 
   async run(): Promise<Readings> {
     const tasks = this.#tasks
-    const workload = { task: 'noop', argumentBytes: this.#argumentBytes } as const
-    const { sendSeconds, seconds } = await this.#worker.drain(workload, tasks)
+    const { padding, results } = this.#options
+    const order = { task: results ? 'noopWithResult' : 'noop', argumentBytes: padding.length, tasks }
+    const { sendSeconds, seconds } = await this.#worker.drain(order)
     return { rate: tasks / seconds, sendRate: tasks / sendSeconds }
   }
 

@@ -25,7 +25,7 @@ export class PythonPool implements Contestant {
     this.name = name
     this.#tasks = Math.ceil(tasks * portion)
     this.#workloads = workloads
-    this.#worker = new DrainedPythonWorker([`--pool=${pool}`, `--concurrency=${concurrency}`])
+    this.#worker = new DrainedPythonWorker({ args: [`--pool=${pool}`, `--concurrency=${concurrency}`] })
   }
 
   async prepare(): Promise<void> {
@@ -36,10 +36,11 @@ export class PythonPool implements Contestant {
   async run(): Promise<Readings> {
     let readings: Readings = {}
     for (const workload of this.#workloads) {
+      const { argumentBytes, task } = workload
       const tasks = drainSize(workload, this.#tasks)
       // It is idle while its queue is filled. What Redis does for it is left out.
       const before = processorSecondsOf(this.#worker.pid)
-      const { seconds } = await this.#worker.drain(workload, tasks)
+      const { seconds } = await this.#worker.drain({ task, argumentBytes, tasks })
       const after = processorSecondsOf(this.#worker.pid)
       readings = { ...readings, ...workloadReadings(workload, { tasks, seconds, before, after }) }
     }

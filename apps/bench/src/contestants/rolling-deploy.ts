@@ -3,9 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { GuardedProcess } from '@celery/test-servers'
 import type { AsyncResult } from 'celery'
 import { declareAdded, declareArrive } from '../deploying-tasks.ts'
+import { embeddedIn } from '../places.ts'
 import { percentile } from '../statistics.ts'
 import type { Contestant, Readings, SuiteOptions } from '../suite.ts'
-import { embeddedIn } from '../tasks.ts'
 import { startCeleryWorker } from './start-celery-worker.ts'
 
 const workers = 6
@@ -77,7 +77,7 @@ export class RollingDeploy implements Contestant {
   }
 
   async #start(module: string, name: string): Promise<GuardedProcess> {
-    const worker = await startCeleryWorker(module, this.#file, ['-P', 'async', '-c', '2', '-n', name])
+    const worker = await startCeleryWorker(module, embeddedIn(this.#file), ['-P', 'async', '-c', '2', '-n', name])
     this.#fleet.push(worker)
     await worker.waitForOutput(/ ready\./)
     return worker

@@ -1,15 +1,17 @@
 /**
  * A worker that measures itself: it stands still while its queue is filled, and then counts the time until the last
- * task has ended and the last settlement, results included, is in the file.
+ * task has ended and the last settlement, results included, is confirmed by the broker.
  */
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import { sqlite } from '@celery/transport-sqlite'
 import { startWorker } from '@celery/worker'
+import type { Place } from '../places.ts'
 import { serve, startArgument, stopwatch, waitForStart } from './measured.ts'
 import { observeSettling } from './observe-settling.ts'
+import { transports } from './transports.ts'
 
 export interface DrainWorkerArgument {
+  readonly transport: Place['transport']
   readonly pool: 'async' | 'prefork' | 'solo' | 'threads'
   readonly concurrency: number
   /** Whether the tasks keep their results. */
@@ -22,7 +24,7 @@ export interface DrainCommand {
   readonly tasks: number
 }
 
-async function main({ pool, concurrency, profiled, results }: DrainWorkerArgument): Promise<void> {
+async function main({ pool, concurrency, profiled, results, transport: name }: DrainWorkerArgument): Promise<void> {
   const appModule = createRequire(import.meta.url).resolve(
     `@celery-apps/bench/${profiled ? 'profiled-tasks' : 'tasks'}`,
   )
@@ -31,14 +33,14 @@ async function main({ pool, concurrency, profiled, results }: DrainWorkerArgumen
   let acknowledged = 0
   let stored = 0
   let onChange = (): void => {}
-  const transport = observeSettling(sqlite, (settlements) => {
+  const transport = observeSettling(await transports[name](), (settlements) => {
     for (const { delivery, writes } of settlements) {
       if (delivery !== undefined) acknowledged++
       if (writes !== undefined && writes.length > 0) stored++
     }
     onChange()
   })
-  app.transports.register('sqlite', async () => transport)
+  app.transports.register(name, async () => transport)
   const worker = await startWorker(app, { pool, concurrency, appModule: appUrl })
 
   /** Resolves when so many more have ended. */

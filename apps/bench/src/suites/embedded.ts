@@ -22,7 +22,11 @@ export const embedded: Suite = {
     drain({ name: 'prefork', pool: 'prefork', concurrency: 2, results: false }),
     drain({ name: 'async-results', pool: 'async', concurrency: 100, results: true }),
     drain({ name: 'prefork-results', pool: 'prefork', concurrency: 2, results: true }),
-    { name: 'python', missing: whyWithoutPython, create: (options) => new PythonDrain(options, padding) },
+    {
+      name: 'python',
+      missing: whyWithoutPython,
+      create: (options) => new PythonDrain(options, { name: 'python', padding, results: false }),
+    },
     { name: 'worker', create: (options) => new CommandLineWorker(options) },
   ],
   rows: [
