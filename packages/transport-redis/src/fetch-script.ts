@@ -1,7 +1,7 @@
 import { type RedisScript, redisScript } from '@celery/redis'
 import { deadLetterLimits } from '@celery/transport'
 import { shortestTag } from './keys.ts'
-import { aging, clock, due, expiry, portions, tags, wrapping } from './lua.ts'
+import { aging, clock, due, expiry, portions, returning, tags, wrapping } from './lua.ts'
 
 /**
  * Moves messages from their lists into \`unacked\`, in one step: a message is never outside both.
@@ -14,12 +14,14 @@ import { aging, clock, due, expiry, portions, tags, wrapping } from './lua.ts'
  * until something may change by itself or -1, then for each list that gave something: queue (from 0), step, {payloads}}`. Where there are expired owners it has taken nothing.
  */
 export const fetchScript: RedisScript = redisScript(`
-${tags}${clock}${wrapping}${portions}${expiry}${due}${aging(deadLetterLimits.messageTtlMs)}
+${tags}${clock}${wrapping}${portions}${expiry}${returning}${due}${aging(deadLetterLimits.messageTtlMs)}
 local unacked, index, held, owners, eta, delayed = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local session, lease, left, count = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[6]), tonumber(ARGV[7])
 local queues = tonumber(ARGV[9])
 if redis.call('HEXISTS', KEYS[7], 'closed') == 1 then return { -1 } end
 
+-- Whoever asks is there, however long it stood still, and what it holds is being worked on.
+local ends = keepOwn(owners, session, lease)
 if ARGV[8] == '1' then
   local gone = #expiredOwners(owners, KEYS[8], lease, tonumber(ARGV[5]))
   if gone > 0 then return { gone, 0 } end
@@ -56,9 +58,23 @@ local function take(list, queue, step, most)
     end
     members[#members + 1] = tag
   end
-  inPortions('HSET', unacked, values, 2)
-  inPortions('ZADD', index, scores, 2)
-  inPortions('SADD', held, members, 1)
+  local done, wrong = pcall(function()
+    inPortions('HSET', unacked, values, 2)
+    inPortions('ZADD', index, scores, 2)
+    inPortions('SADD', held, members, 1)
+  end)
+  if not done then
+    -- A key of another type: as if nothing had been taken.
+    problem = type(wrong) == 'table' and wrong or { err = tostring(wrong) }
+    count = count - #payloads
+    for at = #payloads, 1, -1 do
+      redis.call('RPUSH', list, payloads[at])
+      redis.pcall('HDEL', unacked, members[at])
+      redis.pcall('ZREM', index, members[at])
+      redis.pcall('SREM', held, members[at])
+    end
+    return 0
+  end
   reply[#reply + 1] = queue - 1
   reply[#reply + 1] = tonumber(step)
   reply[#reply + 1] = payloads
@@ -84,8 +100,7 @@ for at = 10 + queues, #ARGV do
 end
 
 if count > first then
-  local ends = redis.call('ZSCORE', owners, session)
-  if not ends or tonumber(ends) < now + lease / 2 then redis.call('ZADD', owners, now + lease, session) end
+  if not ends or ends < now + lease / 2 then redis.call('ZADD', owners, now + lease, session) end
   return reply
 end
 -- A key of another type keeps nobody from the other queues.

@@ -5,7 +5,7 @@ import { type Delivery, isDeadLetterQueue } from '@celery/transport'
 import { unwrapDead } from './dead-letter.ts'
 import { fetchScript } from './fetch-script.ts'
 import { IdleWait } from './idle-wait.ts'
-import { type Keys, makeTag } from './keys.ts'
+import { type Keys, makeTag, parseTag } from './keys.ts'
 import { redeliveriesOf } from './redelivered.ts'
 import type { RedisBrokerSettings } from './redis-options.ts'
 import { replyList, replyNumber } from './reply.ts'
@@ -157,7 +157,16 @@ export class Fetcher {
     const { prefix, separator, unacked, index } = this.#keys
     const tags = deliveries.map(({ tag }) => tag)
     for (const tag of tags) session.held.delete(tag)
-    if (tags.length > 0) await this.#client.script(giveBackScript, [unacked, index], [prefix, separator, ...tags])
+    if (tags.length === 0) return
+    try {
+      await this.#client.script(giveBackScript, [unacked, index], [prefix, separator, ...tags])
+    } catch (error) {
+      // Nobody works on them: the next connection gives them back.
+      for (const tag of tags) {
+        session.lost({ connection: this.#options.connection, first: parseTag(tag)?.count ?? 0, size: 1 })
+      }
+      throw error
+    }
   }
 
   /** The order in which queues are served. */

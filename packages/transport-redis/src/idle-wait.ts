@@ -38,16 +38,27 @@ export class IdleWait {
     const count = this.#count
     this.#tracking ??= this.#track()
     const isTracking = await this.#tracking
-    if (isTracking && replyNumber(await this.#client.send('EXISTS', ...keys)) > 0) return
+    if (isTracking && (await this.#look(keys)) > 0) return
     if (this.#count !== count) return
     const pollMs = isTracking ? longestWaitMs : Math.min(this.#pollMs, this.#longestPollMs)
     if (!isTracking) this.#pollMs = Math.min(this.#pollMs * 1.5, this.#longestPollMs)
     await this.#sleep(Math.min(timeoutMs, pollMs), signal)
   }
 
+  /** How many of them there are. The server follows what this reads, and nothing that other commands read. */
+  async #look(keys: readonly string[]): Promise<number> {
+    const [caching, found] = await this.#client.pipeline([
+      ['CLIENT', 'CACHING', 'YES'],
+      ['EXISTS', ...keys],
+    ])
+    if (caching instanceof Error) throw caching
+    if (found instanceof Error) throw found
+    return replyNumber(found)
+  }
+
   async #track(): Promise<boolean> {
     try {
-      await this.#client.send('CLIENT', 'TRACKING', 'ON')
+      await this.#client.send('CLIENT', 'TRACKING', 'ON', 'OPTIN')
     } catch (error) {
       if (CeleryError.is(error, 'ERR_CELERY_REDIS_REFUSED') || CeleryError.is(error, 'ERR_CELERY_REDIS_REPLY')) {
         return false

@@ -33,6 +33,7 @@ export interface KeyNames {
  * | `_celery.delayed` | hash | queue: how many are parked |
  * | `_celery.put.<connection>`, `_celery.settled.<connection>` | string, hash | what that connection carried out last |
  * | `_celery.exchanges` | hash | exchange: its declaration |
+ * | `_celery.mark` | string | something that is another one after the server was flushed |
  * | `_celery.queues` | hash | queue that is not a plain one: its declaration |
  * | `_celery.used` | sorted set | queue that goes away without use: when |
  * | `_celery.consumers.<queue>`, `_celery.exclusive.<session>` | set | sessions that fetch from it; queues that end with it |
@@ -52,6 +53,7 @@ export class Keys {
   readonly eta: string
   readonly delayed: string
   readonly exchanges: string
+  readonly mark: string
   readonly queues: string
   readonly used: string
 
@@ -68,6 +70,7 @@ export class Keys {
     this.eta = `${prefix}_celery.eta`
     this.delayed = `${prefix}_celery.delayed`
     this.exchanges = `${prefix}_celery.exchanges`
+    this.mark = `${prefix}_celery.mark`
     this.queues = `${prefix}_celery.queues`
     this.used = `${prefix}_celery.used`
   }

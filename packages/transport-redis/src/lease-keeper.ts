@@ -36,9 +36,10 @@ export const keepLeases: KeepLeases = async (data, commands) => {
   let failures = 0
   while (!isAborted(signal)) {
     let client: RedisClient | undefined
+    let keeper: Keeper | undefined
     try {
       client = await openRedisTarget(RedisTarget.from(target), { signal })
-      const keeper = new Keeper(client, keys, keeperData, abandoned)
+      keeper = new Keeper(client, keys, keeperData, abandoned)
       for (;;) {
         await keeper.keep()
         failures = 0
@@ -50,6 +51,7 @@ export const keepLeases: KeepLeases = async (data, commands) => {
       commands.report(toTransportError(RedisTarget.from(target).address, error))
       await sleep(pauseMs(failures++), { signal }).catch(() => {})
     } finally {
+      await keeper?.finish()
       await client?.close()
     }
   }
@@ -65,8 +67,11 @@ class Keeper {
   readonly #keys: Keys
   readonly #data: LeaseKeeperData
   readonly #abandoned: Set<string>
+  readonly #stop = new AbortController()
   #nextRenewal = 0
   #nextRestore = 0
+  #restoring: Promise<void> | undefined
+  #failure: unknown
 
   constructor(client: RedisClient, keys: Keys, data: LeaseKeeperData, abandoned: Set<string>) {
     this.#client = client
@@ -92,9 +97,27 @@ class Keeper {
       await giveBackCounted(this.#client, this.#keys, tags)
       for (const tag of tags) this.#abandoned.delete(tag)
     }
-    if (now >= this.#nextRestore) {
-      await restoreLost(this.#client, this.#keys, this.#data.settings)
+    if (this.#failure !== undefined) throw this.#failure
+    if (now >= this.#nextRestore && this.#restoring === undefined) {
+      this.#restoring = this.#restore()
       this.#nextRestore = now + restoreEveryMs
+    }
+  }
+
+  /** Resolves when nothing of it is under way. */
+  async finish(): Promise<void> {
+    this.#stop.abort()
+    await this.#restoring
+  }
+
+  /** Beside everything else: what takes longer than a lease must not cost leases. */
+  async #restore(): Promise<void> {
+    try {
+      await restoreLost(this.#client, this.#keys, this.#data.settings, { signal: this.#stop.signal })
+    } catch (error) {
+      this.#failure = error
+    } finally {
+      this.#restoring = undefined
     }
   }
 

@@ -122,39 +122,84 @@ end
 `
 
 /**
- * `expiredOwners(owners, renewed, lease, grace)`: sessions whose lease has ended. Where nobody has renewed any for more than
- * half a lease, because the server was down or everybody stood still, all of them get a little more time, once: their owners
- * may well live. Needs `now`.
+ * `keepOwn(owners, session, lease)`: renews a lease that has ended, of an owner that is there to ask and that nobody has
+ * taken over. Returns when it ends, or nothing where that is no owner. Needs `now`.
+ *
+ * `noteGap(owners, renewed, lease, grace)`: where nobody has renewed any lease for more than half of one, because the server
+ * was down or everybody stood still, all that have ended, or soon will, get a little more time, once: their owners may well
+ * live. Says whether that was so. Where the clock was put back, they end as much sooner.
+ *
+ * `expiredOwners(owners, renewed, lease, grace)`: sessions whose lease has ended.
  */
 export const expiry = `
+local function keepOwn(owners, session, lease)
+  local score = redis.call('ZSCORE', owners, session)
+  local ends = score and tonumber(score) or nil
+  if not ends or ends > now then return ends end
+  redis.call('ZREM', owners, '') -- See putBack.
+  redis.call('ZADD', owners, now + lease, session)
+  return now + lease
+end
+local function noteGap(owners, renewed, lease, grace)
+  local last = tonumber(redis.call('GET', renewed) or 0)
+  local isBack, isGap = last > now + 1000, grace > 0 and now - last > lease / 2
+  if not isBack and not isGap then return false end
+  redis.call('ZREM', owners, '')
+  if isBack then
+    for _, session in ipairs(redis.call('ZRANGE', owners, 0, -1)) do redis.call('ZINCRBY', owners, now - last, session) end
+  else
+    for _, session in ipairs(redis.call('ZRANGEBYSCORE', owners, '-inf', now + grace)) do
+      redis.call('ZADD', owners, now + grace, session)
+    end
+  end
+  redis.call('SET', renewed, now)
+  return isGap
+end
 local function expiredOwners(owners, renewed, lease, grace)
   local gone = redis.call('ZRANGEBYSCORE', owners, '-inf', now, 'LIMIT', 0, 100)
-  if #gone == 0 or grace == 0 then return gone end
-  local last = tonumber(redis.call('GET', renewed) or 0)
-  if now - last <= lease / 2 then return gone end
-  for _, session in ipairs(gone) do redis.call('ZADD', owners, now + grace, session) end
-  redis.call('SET', renewed, now)
+  if #gone == 0 or not noteGap(owners, renewed, lease, grace) then return gone end
   return {}
 end
 `
 
 /**
+ * `putBack(unacked, index, tag, payload)`: moves a delivery to the front of the list that it came from. Where that is a key of
+ * another type it stays held; returns whether it was moved, and what was wrong. Needs `tags`.
+ */
+export const returning = `
+local function putBack(unacked, index, tag, payload)
+  local held = heldBy(tag)
+  -- Once it has begun to write, which this does and needs no memory, a full server lets a script write more.
+  redis.call('SREM', held, '')
+  local pushed = redis.pcall('RPUSH', listOf(tag), payload)
+  if type(pushed) == 'table' then return false, pushed.err end
+  redis.call('HDEL', unacked, tag)
+  redis.call('ZREM', index, tag)
+  redis.call('SREM', held, tag)
+  return true
+end
+`
+
+/**
  * `moveDue(unacked, index, eta, delayed)`: parked messages that are due go to the front of their lists, the one due first
- * foremost. Needs `now`, `tags` and `wrapping`.
+ * foremost. Where that is a key of another type they stay parked for another minute. Needs `now`, `tags`, `wrapping` and
+ * `returning`.
  */
 export const due = `
 local function moveDue(unacked, index, eta, delayed)
   local due = redis.call('ZRANGEBYSCORE', eta, '-inf', now, 'LIMIT', 0, 100)
   for at = #due, 1, -1 do
     local tag = due[at]
-    local value = redis.call('HGET', unacked, tag)
+    local queue = queueOf(tag)
     redis.call('ZREM', eta, tag)
-    redis.call('HINCRBY', delayed, queueOf(tag), -1)
-    -- Python may have put it back before.
-    if value then
-      redis.call('RPUSH', listOf(tag), unwrap(value, queueOf(tag)))
-      redis.call('HDEL', unacked, tag)
-      redis.call('ZREM', index, tag)
+    if queue then
+      -- Python may have put it back before.
+      local value = redis.call('HGET', unacked, tag)
+      if not value or putBack(unacked, index, tag, unwrap(value, queue)) then
+        if redis.call('HINCRBY', delayed, queue, -1) <= 0 then redis.call('HDEL', delayed, queue) end
+      else
+        redis.call('ZADD', eta, now + 60000, tag)
+      end
     end
   end
   if #due > 0 and redis.call('EXISTS', eta) == 0 then redis.call('DEL', delayed) end

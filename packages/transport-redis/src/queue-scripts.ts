@@ -1,6 +1,6 @@
 import { type RedisScript, redisScript } from '@celery/redis'
 import { deadLetterLimits } from '@celery/transport'
-import { aging, clock, due, tags, wrapping } from './lua.ts'
+import { aging, clock, due, returning, tags, wrapping } from './lua.ts'
 
 /**
  * Counts what is in a queue, and notes its declaration where it is not a plain one.
@@ -9,7 +9,7 @@ import { aging, clock, due, tags, wrapping } from './lua.ts'
  * Returns how many are ready, delayed and held.
  */
 export const declareQueueScript: RedisScript = redisScript(`
-${tags}${clock}${wrapping}${due}${aging(deadLetterLimits.messageTtlMs)}
+${tags}${clock}${wrapping}${returning}${due}${aging(deadLetterLimits.messageTtlMs)}
 moveDue(KEYS[5], KEYS[6], KEYS[7], KEYS[2])
 local queue = ARGV[3]
 if ARGV[4] ~= '' then redis.call('HSETNX', KEYS[3], queue, ARGV[4]) end
@@ -19,7 +19,7 @@ local ready, held = 0, 0
 for at = 8, #KEYS do ready = ready + redis.call('LLEN', KEYS[at]) end
 local ending = '@' .. queue
 for _, session in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
-  for _, tag in ipairs(redis.call('SMEMBERS', P .. '_celery.held.' .. session)) do
+  for _, tag in ipairs(redis.pcall('SMEMBERS', P .. '_celery.held.' .. session)) do
     if string.sub(tag, -#ending) == ending and queueOf(tag) == queue then held = held + 1 end
   end
 end
@@ -56,7 +56,7 @@ end
 local ending = '@' .. queue
 for _, session in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do
   local held = P .. '_celery.held.' .. session
-  for _, tag in ipairs(redis.call('SMEMBERS', held)) do
+  for _, tag in ipairs(redis.pcall('SMEMBERS', held)) do
     if string.sub(tag, -#ending) == ending and queueOf(tag) == queue then
       redis.call('SREM', held, tag)
       redis.call('HDEL', KEYS[2], tag)
@@ -70,7 +70,7 @@ redis.call('DEL', P .. '_celery.consumers.' .. queue)
 local bound = SEP .. queue
 for _, exchange in ipairs(redis.call('HKEYS', KEYS[7])) do
   local key = P .. '_kombu.binding.' .. exchange
-  for _, binding in ipairs(redis.call('SMEMBERS', key)) do
+  for _, binding in ipairs(redis.pcall('SMEMBERS', key)) do
     if string.sub(binding, -#bound) == bound then redis.call('SREM', key, binding) end
   end
 end
@@ -80,7 +80,9 @@ return ready
 /** Removes parked messages. KEYS: unacked, index, eta, delayed. ARGV: prefix, separator, queue, tags. */
 export const deleteParkedScript: RedisScript = redisScript(`
 for at = 4, #ARGV do
-  if redis.call('ZREM', KEYS[3], ARGV[at]) == 1 then redis.call('HINCRBY', KEYS[4], ARGV[3], -1) end
+  if redis.call('ZREM', KEYS[3], ARGV[at]) == 1 and redis.call('HINCRBY', KEYS[4], ARGV[3], -1) <= 0 then
+    redis.call('HDEL', KEYS[4], ARGV[3])
+  end
   redis.call('ZREM', KEYS[2], ARGV[at])
   redis.call('HDEL', KEYS[1], ARGV[at])
 end

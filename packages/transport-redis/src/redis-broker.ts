@@ -26,6 +26,7 @@ import type {
 } from '@celery/transport/virtual'
 import { toTransportError } from './broker-errors.ts'
 import { redisCapabilities } from './capabilities.ts'
+import { Declared } from './declared.ts'
 import { redisFanout } from './fanout.ts'
 import type { FanoutSettings } from './fanout-channels.ts'
 import { Fetcher } from './fetcher.ts'
@@ -88,6 +89,7 @@ export class RedisBroker implements VirtualBroker {
   readonly #connection: string
   readonly #fanout: FanoutSettings
   readonly #topology: Topology
+  readonly #declared: Declared
   readonly #fetcher: Fetcher
   readonly #putter: Putter
   readonly #settler: Settler
@@ -109,15 +111,15 @@ export class RedisBroker implements VirtualBroker {
     this.closed = this.#onClosed.promise
     // Whoever wants to know asks; an ended connection must not end the process of somebody who does not.
     this.closed.catch(() => {})
-    this.#takeover = { leaseMs, graceMs: Math.min(settings.takeoverGraceMs, leaseMs) }
+    this.#takeover = { leaseMs, graceMs: Math.min(settings.takeoverGraceMs, leaseMs), session: session.id }
     this.#topology = new Topology(client, keys)
+    this.#declared = new Declared(client, keys)
     this.#putter = new Putter(client, keys, connection)
     this.#settler = new Settler(client, keys, { connection, session, now, visibilityMs: settings.visibilityTimeoutMs })
     this.#fetcher = new Fetcher(client, keys, { ...this.#takeover, settings, session, connection })
     const data: LeaseKeeperData = {
       target: target.toData(),
       settings,
-      session: session.id,
       ...this.#takeover,
     }
     this.leaseKeeper = { module: keeperModule(), data }
@@ -126,34 +128,60 @@ export class RedisBroker implements VirtualBroker {
   }
 
   declareExchange(exchange: ExchangeDeclaration, options?: AbortableOptions): Promise<void> {
-    return this.#run(() => this.#topology.declareExchange(exchange), options)
+    return this.#run(() => {
+      const declare = (): Promise<void> => this.#topology.declareExchange(exchange)
+      this.#declared.note(`exchange ${exchange.name}`, declare)
+      return declare()
+    }, options)
   }
 
   deleteExchange(name: string, options?: AbortableOptions): Promise<void> {
+    this.#declared.forget(`exchange ${name}`)
     return this.#run(() => this.#topology.deleteExchange(name), options)
   }
 
   exchange(name: string, options?: AbortableOptions): Promise<ExchangeDeclaration | undefined> {
-    return this.#run(() => this.#topology.exchange(name), options)
+    return this.#run(async () => {
+      const exchange = await this.#topology.exchange(name)
+      // Who finds it there does not declare it, and relies on it all the same.
+      if (exchange !== undefined && !this.#declared.has(`exchange ${name}`)) {
+        this.#declared.note(`exchange ${name}`, () => this.#topology.declareExchange(exchange))
+      }
+      return exchange
+    }, options)
   }
 
   declareQueue(queue: QueueDeclaration, options?: AbortableOptions): Promise<QueueInfo> {
     return this.#run(async () => {
       // What lost owners held counts as ready.
       await this.#takeOver()
-      return await this.#topology.declareQueue(queue, this.#session.id)
+      const declare = (): Promise<QueueInfo> => this.#topology.declareQueue(queue, this.#session.id)
+      // Others end by themselves, and must not come back.
+      const isLasting = queue.exclusive !== true && queue.autoDelete !== true && queue.expiresMs === undefined
+      if (isLasting) this.#declared.note(`queue ${queue.name}`, declare)
+      return await declare()
     }, options)
   }
 
   deleteQueue(name: string, options?: AbortableOptions): Promise<number> {
+    this.#declared.forget(`queue ${name}`)
     return this.#run(() => this.#topology.deleteQueue(name), options)
   }
 
   bind(binding: Binding, options?: AbortableOptions): Promise<void> {
-    return this.#run(() => this.#topology.bind(binding), options)
+    return this.#run(() => {
+      const bind = (): Promise<void> => this.#topology.bind(binding)
+      if (this.#declared.has(`queue ${binding.queue}`)) {
+        this.#declared.note(bindingName(binding), async () => {
+          if (this.#declared.has(`queue ${binding.queue}`)) await bind()
+        })
+      }
+      return bind()
+    }, options)
   }
 
   unbind(binding: Binding, options?: AbortableOptions): Promise<void> {
+    this.#declared.forget(bindingName(binding))
     return this.#run(() => this.#topology.unbind(binding), options)
   }
 
@@ -205,6 +233,8 @@ export class RedisBroker implements VirtualBroker {
       })
       // A lease belongs to the session: renewing one delivery renews all that it holds.
       const held = deliveries.filter((_, index) => results[index] === 'done')
+      for (const [index, { tag }] of deliveries.entries())
+        if (results[index] === 'stale') this.#session.held.delete(tag)
       const sessions = new Set(held.map(({ tag }) => parseTag(tag)?.session))
       for (const session of sessions) if (session !== undefined) await this.#renew(session)
       return results
@@ -287,6 +317,7 @@ export class RedisBroker implements VirtualBroker {
   #finish(error: Error): void {
     this.#end = error
     clearInterval(this.#renewTimer)
+    this.#declared.stop()
     this.#putter.fail(error)
     this.#settler.fail(error)
     this.#fetcher.wake()
@@ -338,6 +369,10 @@ export class RedisBroker implements VirtualBroker {
 
 /** A stop must not wait for a server that does not answer. */
 const closeTimeoutMs = 2_000
+
+function bindingName({ exchange, queue, routingKey }: Binding): string {
+  return `binding ${JSON.stringify([exchange, queue, routingKey])}`
+}
 
 /** Whether a delivery came with that fetch. */
 function isOf({ first, size }: LostFetch, tag: string): boolean {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { AbortableOptions } from '@celery/promises'
 import type { RedisClient } from '@celery/redis'
 import { redisScript } from '@celery/redis'
 import { parseJson } from '@celery/serialization'
@@ -11,9 +12,14 @@ import { replyTexts } from './reply.ts'
 /**
  * Puts back what Python workers hold for longer than the visibility timeout, by kombu's own rules: one at a time of all
  * who do so, the most recent first, to the front of the queues that its exchange and routing key lead to, flagged as
- * redelivered. Deliveries of ours are left to their leases, parked ones to their time.
+ * redelivered. Deliveries of ours are left to their leases, parked ones to their time. The signal ends it between two.
  */
-export async function restoreLost(client: RedisClient, keys: Keys, settings: RedisBrokerSettings): Promise<void> {
+export async function restoreLost(
+  client: RedisClient,
+  keys: Keys,
+  settings: RedisBrokerSettings,
+  { signal }: AbortableOptions = {},
+): Promise<void> {
   const { mutex, index } = keys
   // Most of the time there is nothing to do, and then nobody is kept from anything.
   const [seconds] = replyTexts(await client.send('TIME'))
@@ -24,7 +30,10 @@ export async function restoreLost(client: RedisClient, keys: Keys, settings: Red
   const token = randomUUID()
   if ((await client.send('SET', mutex, token, 'NX', 'PX', settings.unackedMutexExpireMs)) === null) return
   try {
-    for (const tag of lost) await restore(client, keys, tag, oldest)
+    for (const tag of lost) {
+      if (signal?.aborted === true) break
+      await restore(client, keys, tag, oldest)
+    }
   } finally {
     await client.script(releaseScript, [mutex], [token])
   }

@@ -1,21 +1,19 @@
 import { type RedisScript, redisScript } from '@celery/redis'
-import { clock, expiry, portions, tags, wrapping } from './lua.ts'
+import { clock, expiry, portions, returning, tags, wrapping } from './lua.ts'
 
 /**
  * Gives deliveries back as they are, the oldest ending up foremost, as long as they are held.
  * KEYS: unacked, index. ARGV: prefix, separator, tags in the order of their delivery. Returns how many those were.
  */
 export const giveBackScript: RedisScript = redisScript(`
-${tags}${wrapping}
+${tags}${wrapping}${returning}
 local returned = 0
 for at = #ARGV, 3, -1 do
   local tag = ARGV[at]
   local value = redis.call('HGET', KEYS[1], tag)
-  redis.call('SREM', heldBy(tag), tag)
-  if value then
-    redis.call('HDEL', KEYS[1], tag)
-    redis.call('ZREM', KEYS[2], tag)
-    redis.call('RPUSH', listOf(tag), unwrap(value, queueOf(tag)))
+  if not value then
+    redis.call('SREM', heldBy(tag), tag)
+  elseif putBack(KEYS[1], KEYS[2], tag, unwrap(value, queueOf(tag))) then
     returned = returned + 1
   end
 end
@@ -32,6 +30,7 @@ return returned
 export const renewScript: RedisScript = redisScript(`
 ${tags}${clock}${portions}${expiry}
 redis.call('ZREM', KEYS[1], '')
+noteGap(KEYS[1], KEYS[2], tonumber(ARGV[4]), tonumber(ARGV[5]))
 local owner = redis.call('ZSCORE', KEYS[1], ARGV[3]) and 1 or 0
 if owner == 1 then
   redis.call('ZADD', KEYS[1], now + tonumber(ARGV[4]), ARGV[3])
@@ -49,11 +48,10 @@ redis.call('SET', KEYS[2], now)
 return { owner, gone }
 `)
 
-/**
- * Which sessions have let their lease end. KEYS: owners, renewed. ARGV: prefix, separator, lease, grace.
- */
+/** Which sessions but the one that asks have let their lease end. KEYS: owners, renewed. ARGV: prefix, separator, lease, grace, session. */
 export const expiredScript: RedisScript = redisScript(`
 ${clock}${expiry}
+keepOwn(KEYS[1], ARGV[5], tonumber(ARGV[3]))
 return expiredOwners(KEYS[1], KEYS[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
 `)
 
@@ -63,16 +61,16 @@ return expiredOwners(KEYS[1], KEYS[2], tonumber(ARGV[3]), tonumber(ARGV[4]))
  * Returns how many it moved, or -1 where the owner is back.
  */
 export const takeOverScript: RedisScript = redisScript(`
-${tags}${clock}
+${tags}${clock}${returning}
 local ends = redis.call('ZSCORE', KEYS[3], ARGV[3])
 if ends and tonumber(ends) > now then return -1 end
 local moved = 0
 for at = 4, #ARGV, 2 do
   local tag = ARGV[at]
-  redis.call('SREM', KEYS[4], tag)
-  redis.call('ZREM', KEYS[2], tag)
-  if redis.call('HDEL', KEYS[1], tag) == 1 then
-    redis.call('RPUSH', listOf(tag), ARGV[at + 1])
+  if redis.call('HEXISTS', KEYS[1], tag) == 0 or not queueOf(tag) then
+    redis.call('SREM', KEYS[4], tag)
+    redis.call('ZREM', KEYS[2], tag)
+  elseif putBack(KEYS[1], KEYS[2], tag, ARGV[at + 1]) then
     moved = moved + 1
   end
 end
@@ -84,14 +82,13 @@ return moved
  * each, the last ending up foremost. Returns how many those were.
  */
 export const giveBackRewrittenScript: RedisScript = redisScript(`
-${tags}
+${tags}${returning}
 local moved = 0
 for at = 3, #ARGV, 2 do
   local tag = ARGV[at]
-  redis.call('SREM', heldBy(tag), tag)
-  redis.call('ZREM', KEYS[2], tag)
-  if redis.call('HDEL', KEYS[1], tag) == 1 then
-    redis.call('RPUSH', listOf(tag), ARGV[at + 1])
+  if redis.call('HEXISTS', KEYS[1], tag) == 0 then
+    redis.call('SREM', heldBy(tag), tag)
+  elseif putBack(KEYS[1], KEYS[2], tag, ARGV[at + 1]) then
     moved = moved + 1
   end
 end
@@ -99,16 +96,19 @@ return moved
 `)
 
 /**
- * Forgets a session that holds nothing any more and whose lease has ended, or all the same where ARGV[4] is 1.
- * KEYS: owners, held, exclusive. ARGV: prefix, separator, session, whether in any case. Returns whether it is gone.
+ * Forgets a session that holds nothing any more and whose lease has ended, or is ended by this where ARGV[4] is 1.
+ * KEYS: owners, held, exclusive. ARGV: prefix, separator, session, whether it ends. Returns whether it is gone.
  */
 export const forgetScript: RedisScript = redisScript(`
 ${clock}
-if ARGV[4] == '0' then
-  local ends = redis.call('ZSCORE', KEYS[1], ARGV[3])
-  if (ends and tonumber(ends) > now) or redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
-end
+local ends = redis.call('ZSCORE', KEYS[1], ARGV[3])
+if ARGV[4] == '0' and ends and tonumber(ends) > now then return 0 end
 redis.call('ZREM', KEYS[1], ARGV[3])
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  -- What could not be given back is left to be taken over, a little later, so that nobody is kept busy by it.
+  redis.call('ZADD', KEYS[1], now + 1000, ARGV[3])
+  return 0
+end
 redis.call('DEL', KEYS[2], KEYS[3])
 return 1
 `)

@@ -1,6 +1,6 @@
 import { type RedisScript, redisScript } from '@celery/redis'
 import { deadLetterLimits } from '@celery/transport'
-import { clock, noting, portions, pushing, tags, wrapping } from './lua.ts'
+import { clock, noting, portions, pushing, returning, tags, wrapping } from './lua.ts'
 
 /**
  * Ends deliveries that need nothing more.
@@ -25,6 +25,7 @@ for at = 5, #ARGV do
     table.insert(held[key], tag)
   else
     results[#results + 1] = 's'
+    redis.call('SREM', heldBy(tag), tag)
   end
 end
 inPortions('ZREM', KEYS[2], ended, 1)
@@ -49,7 +50,7 @@ return text
  */
 function settleLua(writes: readonly string[]): string {
   return `
-${tags}${clock}${portions}${wrapping}${noting}
+${tags}${clock}${portions}${wrapping}${returning}${noting}
 local unacked, index, eta, delayed, sent, queuesKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 ${pushing(deadLetterLimits.maxMessages)}
 local writes = {
@@ -74,66 +75,85 @@ local function release(tag)
   redis.call('SREM', heldBy(tag), tag)
 end
 
+local results, problems = {}, {}
+
 -- Those that go back do so together, so that the oldest ends up foremost.
-local returned = {}
+local returned, isReturned = {}, {}
 local function giveBack(tag, payload)
   local count = tonumber(string.match(tag, '^[^.]*%.(%d+)%.'))
-  returned[#returned + 1] = { count = count, list = listOf(tag), payload = payload }
+  returned[#returned + 1] = { count = count, tag = tag, payload = payload, result = #results + 1 }
+  isReturned[tag] = true
 end
 
 local function settle(tag, action, first, parkedTag, replacement)
   if action == 'a' then return release(tag) end
   local value = redis.call('HGET', unacked, tag)
   local payload = unwrap(value, queueOf(tag))
-  release(tag)
+  -- Let go only of what has arrived where it goes.
   if action == 'd' then
     local queue = queueOf(tag)
     if string.sub(queue, -5) ~= '.dead' then queue = queue .. '.dead' else payload = string.match(payload, '^{"at":%d+,"reason":.-,"payload":(.*)}$') or payload end
     bury(P .. queue, payload, first)
+    release(tag)
   elseif action == 'r' or tonumber(first) <= 0 then
     giveBack(tag, replacement ~= '' and replacement or payload)
   else
     local dueAt = now + tonumber(first)
     if replacement ~= '' then value = wrap(replacement, queueOf(tag)) end
+    redis.call('ZADD', eta, dueAt, parkedTag)
     redis.call('HSET', unacked, parkedTag, value)
     redis.call('ZADD', index, math.ceil((dueAt - tonumber(ARGV[4])) / 1000), parkedTag)
-    redis.call('ZADD', eta, dueAt, parkedTag)
     redis.call('HINCRBY', delayed, queueOf(tag), 1)
+    release(tag)
   end
 end
 
-local results, problems = {}, {}
+local function fail(at, problem)
+  results[at] = 'e'
+  problems[at] = type(problem) == 'table' and problem.err or tostring(problem)
+end
+
 while at < #ARGV do
   local tag, action = read(), read()
   local first, parkedTag, replacement = '', '', ''
   if action == 'r' then replacement = read() end
   if action == 'd' then first = read() end
   if action == 'p' then first, parkedTag, replacement = read(), read(), read() end
-  local isOurs = tag == '' or redis.call('HEXISTS', unacked, tag) == 1
+  local isOurs = tag == '' or (not isReturned[tag] and redis.call('HEXISTS', unacked, tag) == 1)
   local done, problem = true, nil
+  -- What ends a delivery frees memory, so that on a full server its result and what follows are let in; see putBack.
+  if isOurs and tag ~= '' then redis.call('ZREM', index, '') end
   for _ = 1, tonumber(read()) do
     local write, keys, arguments = writes[tonumber(read())], readMany(), readMany()
-    if isOurs and done then done, problem = pcall(write, keys, arguments) end
+    if isOurs and done then
+      done, problem = pcall(write, keys, arguments)
+      if type(problem) == 'table' and problem.err then done = false end
+    end
   end
   for _ = 1, tonumber(read()) do
     local list, queue, payload = read(), read(), read()
     if isOurs and done then done, problem = pcall(push, list, queue, { payload }) end
   end
+  if isOurs and done and tag ~= '' then done, problem = pcall(settle, tag, action, first, parkedTag, replacement) end
   if not isOurs then
+    if not isReturned[tag] then redis.call('SREM', heldBy(tag), tag) end
     results[#results + 1] = 's'
   elseif not done then
-    results[#results + 1] = 'e'
-    problems[#problems + 1] = type(problem) == 'table' and problem.err or tostring(problem)
+    fail(#results + 1, problem)
   else
-    if tag ~= '' then settle(tag, action, first, parkedTag, replacement) end
     results[#results + 1] = 'd'
   end
 end
 table.sort(returned, function(a, b) return a.count > b.count end)
-for _, item in ipairs(returned) do redis.call('RPUSH', item.list, item.payload) end
+for _, item in ipairs(returned) do
+  local moved, problem = putBack(unacked, index, item.tag, item.payload)
+  if not moved then fail(item.result, problem) end
+end
 local text = table.concat(results)
 note(sent, ARGV[3], 'settle', ARGV[3], 'results', text)
-return { text, unpack(problems, 1, math.min(#problems, 100)) }
+local reply = { text }
+for at = 1, #results do reply[#reply + 1] = problems[at] end
+return reply
 `
 }
 

@@ -1,3 +1,4 @@
+import { CeleryError } from '@celery/promises'
 import type { RedisClient } from '@celery/redis'
 import { type Keys, parseTag } from './keys.ts'
 import { asRedelivered } from './redelivered.ts'
@@ -8,6 +9,8 @@ import { Topology } from './topology.ts'
 export interface TakeoverOptions {
   readonly leaseMs: number
   readonly graceMs: number
+  /** Who asks: of its own nothing is taken over. */
+  readonly session: string
 }
 
 /**
@@ -15,34 +18,43 @@ export interface TakeoverOptions {
  * connections may do so at the same time.
  */
 export async function takeOver(client: RedisClient, keys: Keys, options: TakeoverOptions): Promise<void> {
-  const { leaseMs, graceMs } = options
+  const { leaseMs, graceMs, session } = options
   const expired = await client.script(
     expiredScript,
     [keys.owners, keys.renewed],
-    [keys.prefix, keys.separator, leaseMs, graceMs],
+    [keys.prefix, keys.separator, leaseMs, graceMs, session],
   )
   for (const session of replyTexts(expired)) await takeOverSession(client, keys, session)
 }
 
 async function takeOverSession(client: RedisClient, keys: Keys, session: string): Promise<void> {
-  const { prefix, separator, unacked, index, owners } = keys
-  const tags = youngestFirst(replyTexts(await client.send('SMEMBERS', keys.held(session))))
-  for (let first = 0; first < tags.length; first += portion) {
-    const items = await rewritten(client, keys, tags.slice(first, first + portion))
-    const moved = await client.script(
-      takeOverScript,
-      [unacked, index, owners, keys.held(session)],
-      [prefix, separator, session, ...items],
-    )
-    if (replyNumber(moved) < 0) return
+  const { prefix, separator, owners } = keys
+  try {
+    if (!(await moveHeld(client, keys, session))) return
+    await new Topology(client, keys).leave(session)
+  } catch (error) {
+    // A key of another type must not keep everybody from everything else; later it is tried again.
+    if (!CeleryError.is(error, 'ERR_CELERY_REDIS_REFUSED')) throw error
   }
-  const topology = new Topology(client, keys)
-  await topology.leave(session)
   await client.script(
     forgetScript,
     [owners, keys.held(session), keys.exclusive(session)],
     [prefix, separator, session, 0],
   )
+}
+
+/** Says whether the session is still without a lease. */
+async function moveHeld(client: RedisClient, keys: Keys, session: string): Promise<boolean> {
+  const { prefix, separator, unacked, index, owners } = keys
+  const held = keys.held(session)
+  const tags = youngestFirst(replyTexts(await client.send('SMEMBERS', held)))
+  for (let first = 0; first < tags.length; first += portion) {
+    const items = await rewritten(client, keys, tags.slice(first, first + portion))
+    const all = [unacked, index, owners, held]
+    const moved = await client.script(takeOverScript, all, [prefix, separator, session, ...items])
+    if (replyNumber(moved) < 0) return false
+  }
+  return true
 }
 
 /** Gives deliveries back, counted as redelivered, whoever of ours holds them. */

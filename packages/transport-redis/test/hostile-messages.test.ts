@@ -1,5 +1,5 @@
 /** What anybody can put into a list: H rows of the fault list, and messages as kombu writes them. */
-import { openRedis, type RedisClient } from '@celery/redis'
+import { openRedis, type RedisClient, RedisWrite } from '@celery/redis'
 import { isMissing, type RedisServer, startRedis } from '@celery/test-servers'
 import { type BrokerConnection, type Delivery, parseBrokerUrl } from '@celery/transport'
 import { publication, readBody, textMessage } from '@celery/transport/testkit'
@@ -212,12 +212,15 @@ describe.skipIf(isMissing('redis'))('a message of a hostile hand', () => {
     await admin.send('CONFIG', 'SET', 'maxmemory', '1')
     await expect(connection.publish([publication('q', 'e')])).rejects.toMatchObject({ code: 'ERR_CELERY_BROKER_BUSY' })
     expect(await connection.renew([a])).toEqual(['done'])
+    const statement = new RedisWrite("return redis.pcall('SET', KEYS[1], ARGV[1])", ['result'], ['stored'])
     const results = await connection.settle([
-      { delivery: a },
+      { delivery: a, publish: [publication('next', 'f')], writes: [{ domain: connection.domain ?? '', statement }] },
       { delivery: b, action: { type: 'requeue', counted: true } },
       { delivery: c, action: { type: 'dead', reason: 'why not' } },
     ])
     expect(results).toEqual(['done', 'done', 'done'])
+    expect(await admin.send('GET', 'result')).toBe('stored')
+    expect(await admin.send('LLEN', 'next')).toBe(1)
     expect((await take(connection, 'q', 2)).map(readBody)).toEqual(['b', 'd'])
     await admin.send('CONFIG', 'SET', 'maxmemory', '0')
     await connection.publish([publication('q', 'e')])

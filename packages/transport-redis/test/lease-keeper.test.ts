@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { deferred } from '@celery/promises'
 import { openRedis, type RedisClient } from '@celery/redis'
-import { isMissing, type RedisServer, startRedis } from '@celery/test-servers'
+import { isMissing, type RedisServer, startFaultProxy, startRedis } from '@celery/test-servers'
 import {
   type BrokerConnection,
   type Delivery,
@@ -140,6 +140,38 @@ describe.skipIf(isMissing('redis'))('the lease keeper', () => {
     })
     expect(((await raw.send('HKEYS', `${prefix}unacked`)) as string[]).sort()).toEqual(['junk', 'new'])
     expect(await raw.send('ZRANGE', `${prefix}unacked_index`, 0, -1)).toEqual(['new'])
+  })
+
+  test('P-2: goes on renewing while it puts back more than a lease is long, and ends amid that', async () => {
+    const proxy = await startFaultProxy(server)
+    onTestFinished(() => proxy.close())
+    const prefix = `keeper-${++names}:`
+    const connection = await redis.open(parseBrokerUrl(proxy.url(server.url)), {
+      leaseMs,
+      session: 'busy',
+      transportOptions: { global_keyprefix: prefix, takeover_grace: 0 },
+    })
+    onTestFinished(() => connection.close())
+    await connection.publish([publication('q', 'a')])
+    await take(connection)
+    // Its own connection renews nothing any more.
+    proxy.cut()
+    await connection.closed.catch(() => {})
+    const tags = Array.from({ length: 2_000 }, (_, index) => `python-${index}`)
+    const entries = tags.flatMap((tag) => [tag, JSON.stringify([envelope(tag), '', 'lost'])])
+    await raw.send('HSET', `${prefix}unacked`, ...entries)
+    await raw.send('ZADD', `${prefix}unacked_index`, ...tags.flatMap((tag) => [1, tag]))
+    proxy.latency(10)
+    const keeper = startKeeper(connection)
+    await until(async () => Number(await raw.send('LLEN', `${prefix}lost`)) > 0)
+    for (let renewal = 0; renewal < 3; renewal++) {
+      const ends = await raw.send('GET', `${prefix}_celery.renewed`)
+      await until(async () => (await raw.send('GET', `${prefix}_celery.renewed`)) !== ends)
+    }
+    expect(Number(await raw.send('ZCARD', `${prefix}unacked_index`))).toBeGreaterThan(1)
+    await keeper.stop()
+    expect(keeper.failures).toEqual([])
+    expect(await raw.send('EXISTS', `${prefix}unacked_mutex`)).toBe(0)
   })
 
   test('gives abandoned deliveries back, counted', async () => {

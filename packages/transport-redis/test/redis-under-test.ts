@@ -39,6 +39,11 @@ export function redisUnderTest(server: RedisServer): () => Promise<BrokerUnderTe
       async advance(ms) {
         aheadMs += ms
         await moveTimesBack(admin, prefix, ms)
+        // A connection that asks keeps its own lease, so somebody else has to find that it ended, as others of a fleet would.
+        await using other = await redis.open(address, {
+          transportOptions: { global_keyprefix: prefix, takeover_grace: 0 },
+        })
+        await other.declareQueue({ name: 'of nobody' })
       },
       crash: cut,
       cut,
