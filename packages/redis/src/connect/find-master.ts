@@ -52,7 +52,9 @@ function collect(asked: readonly Promise<Answer>[], count: number): Promise<{ an
     const look = (): void => {
       const latest = answers.at(-1)
       const agreeing = answers.filter((answer) => latest !== undefined && isSame(answer.node, latest.node))
-      if (agreeing.length > count / 2 || answers.length + errors.length === count) resolve({ answers, errors })
+      if (agreeing.length <= count / 2 && answers.length + errors.length < count) return
+      // What comes later, from those that are told to stop, tells nothing.
+      resolve({ answers: [...answers], errors: [...errors] })
     }
     for (const one of asked) {
       one
