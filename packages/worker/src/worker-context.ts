@@ -69,6 +69,11 @@ export function complain({ logger, repeated }: WorkerContext, problem: string, m
   if (repeated.isDue(problem)) logger.error(problem + more)
 }
 
+/** What is said after a complaint, and is no news by itself. */
+export function tryingAgain(retryInMs: number): string {
+  return `; trying again in ${(retryInMs / 1_000).toFixed(1)} s`
+}
+
 export function describeError(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

@@ -44,6 +44,17 @@ test('P-12 one more try on a connection that failed is no recovery, but ten quie
   expect(watch.problem()).toBeUndefined()
 })
 
+test('P-12 a broker that was away at the start is back when its first connection has lasted a second', () => {
+  const { clock, watch } = setUp()
+  watch.connectionFailed('connection to redis://broker was refused')
+  clock.now += 5_000
+  watch.consuming(false)
+  clock.now += 999
+  expect(watch.problem()).toBe('nothing is consumed for 6 s: connection to redis://broker was refused')
+  clock.now += 1
+  expect(watch.problem()).toBeUndefined()
+})
+
 test('a message is a recovery too', () => {
   const { watch } = setUp()
   watch.consuming(true)

@@ -24,7 +24,8 @@ export class ConsumingWatch {
   /** Begins, maybe again. @param isAnother on another connection than before */
   consuming(isAnother: boolean): void {
     this.#consumingSince = this.#now()
-    this.#quietMs = isAnother ? quietMs.another : quietMs.same
+    // Before the first loss, all that can have failed is the opening of earlier connections.
+    this.#quietMs = isAnother || this.losses === 0 ? quietMs.another : quietMs.same
   }
 
   /** Messages came. */

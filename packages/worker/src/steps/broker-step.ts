@@ -1,5 +1,5 @@
 import type { Step } from '@celery/bootsteps'
-import { complain, describeError, type WorkerContext } from '../worker-context.ts'
+import { complain, describeError, tryingAgain, type WorkerContext } from '../worker-context.ts'
 
 /** The connection from which messages come. The first part to start and the last to stop. */
 export const brokerStep: Step<WorkerContext> = {
@@ -11,7 +11,7 @@ export const brokerStep: Step<WorkerContext> = {
     const connection = app.connectionForRead({
       onError: (error, { retryInMs }) => {
         worker.health?.vitals.consuming.connectionFailed(describeError(error))
-        const next = retryInMs === undefined ? '' : `; trying again in ${(retryInMs / 1_000).toFixed(1)} s`
+        const next = retryInMs === undefined ? '' : tryingAgain(retryInMs)
         complain(worker, `cannot use the broker: ${describeError(error)}`, next)
       },
     })

@@ -1,9 +1,10 @@
 import type { Step } from '@celery/bootsteps'
 import { Settler } from '@celery/messaging'
-import { abortable, deferred, systemClock } from '@celery/promises'
+import { deferred, systemClock } from '@celery/promises'
 import type { DeliveryRef } from '@celery/transport'
 import { OutcomeSettler, type RefusableEnd } from '../outcome-settler.ts'
 import { ResultStorer } from '../result-storer.ts'
+import { untilBackend } from '../until-backend.ts'
 import {
   coldGraceMs,
   complain,
@@ -11,6 +12,7 @@ import {
   made,
   refusedRecord,
   settleGraceMs,
+  tryingAgain,
   unsettledRecord,
   type WorkerContext,
 } from '../worker-context.ts'
@@ -22,7 +24,12 @@ export const settleStep: Step<WorkerContext> = {
 
   async start(worker, { signal }) {
     const { app, logger } = worker
-    const backend = await abortable(app.backendIfConfigured(), signal)
+    const backend = await untilBackend(app, {
+      signal,
+      onError: (error, retryInMs) => {
+        complain(worker, `cannot open the result store: ${error.message}`, tryingAgain(retryInMs))
+      },
+    })
     const settler = new Settler<RefusableEnd>({
       connection: made(worker.connection, 'connection'),
       onError: (error) => complain(worker, `cannot settle with the broker, trying again: ${describeError(error)}`),
