@@ -13,7 +13,7 @@ const load = 0.7
 /** Runs the workload with its faults; the report says what came of it, and `directory` holds the ledgers. */
 export async function chaos(
   options: ChaosOptions,
-  more: Pick<RunOptions, 'onProgress' | 'onFault' | 'leastRate' | 'slackMs' | 'sparesStarts'> = {},
+  more: Pick<RunOptions, 'onProgress' | 'onFault' | 'leastRate' | 'slackMs'> = {},
 ): Promise<RunReport & { readonly directory: string }> {
   const { tasks, faults, cut, python, workers, children, leaseMs, pace } = options
   const slots = workers * children + python * pythonChildren

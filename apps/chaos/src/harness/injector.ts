@@ -23,8 +23,6 @@ export interface InjectorOptions {
   readonly testbed: Testbed
   /** Every cut is of this kind: of a delivery at a worker, of a publish at the client. @defaultValue of any kind, at any process */
   readonly cut: RepliedCut | undefined
-  /** Does not kill the broker while a worker is starting. */
-  readonly sparesStarts: boolean
   readonly onFault: (fault: Fault, slot: WorkerSlot | undefined) => void
   /** Told while a process is cut off, with what it holds. */
   readonly onCut: (inFlight: readonly string[]) => Promise<void>
@@ -191,8 +189,7 @@ export class FaultInjector {
   }
 
   async #crashBroker(plan: PlannedFault, random: Random): Promise<boolean> {
-    const { ledger, fleet, testbed, sparesStarts } = this.#options
-    if (sparesStarts && fleet.slots.some(({ process }) => ledger.sessionsOf(process.pid).length === 0)) return false
+    const { ledger, fleet, testbed } = this.#options
     const network = networkOf(testbed)
     const holders: Record<string, number> = {}
     const time = Date.now()

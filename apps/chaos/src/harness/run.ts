@@ -36,8 +36,6 @@ export interface RunOptions {
   readonly children: number
   /** Least share of the speed without faults that has to remain. @defaultValue `0.5`; 0 where all faults are cuts, and with replicas */
   readonly leastRate?: number
-  /** Does not kill the broker while a worker is starting. @defaultValue `false` */
-  readonly sparesStarts?: boolean
   /** Milliseconds that everything may take which has to come soon. @defaultValue `5_000` */
   readonly slackMs?: number
   /** Told of every fault, and of progress every ten seconds. */
@@ -119,7 +117,6 @@ class Run {
         ledger: this.#ledger,
         testbed,
         cut: this.#options.cut,
-        sparesStarts: this.#options.sparesStarts ?? false,
         onCut: (inFlight) => saboteur.duringCut(inFlight),
         onFault: (fault, slot) => {
           this.#faults.push(fault)
