@@ -2,6 +2,7 @@ import type { BackendRegistry, ResultBackend } from '@celery/backend'
 import { Connection, type ConnectionOptions, Producer, type TransportRegistry } from '@celery/messaging'
 import { parseBrokerUrl } from '@celery/transport'
 import type { AppConfiguration } from './app-configuration.ts'
+import { brokerOptions } from './broker-options.ts'
 import { listOf } from './list-of.ts'
 import { localQueueUrl } from './local-queue.ts'
 import { publishPolicy } from './publish-policy.ts'
@@ -45,13 +46,14 @@ export class AppConnections {
     closed.throwIfAborted()
     const urls = url === undefined ? this.#brokerUrls(purpose) : listOf(url)
     if (urls[0] === this.#local) this.#announceLocal()
-    const { brokerFailoverStrategy, brokerTransportOptions, leaseMs } = configuration.settings
+    const { settings } = configuration
+    const { brokerFailoverStrategy, leaseMs } = settings
     return new Connection({
       ...options,
       urls,
       transports,
       failoverStrategy: brokerFailoverStrategy,
-      open: { leaseMs, transportOptions: brokerTransportOptions },
+      open: { leaseMs, transportOptions: brokerOptions(urls, settings) },
     })
   }
 

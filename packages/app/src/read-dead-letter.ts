@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import {
   decodeEnvelope,
   decodeMessageHeaders,
@@ -12,7 +13,7 @@ import type { Delivery } from '@celery/transport'
 
 /** A message that no worker could deal with. */
 export interface DeadLetter {
-  /** Of the task, where it can be told, else of the message. Several letters may have the same one. */
+  /** Of the task, where it can be told, else of the message, else made from what it holds. Several letters may have the same one. */
   readonly id: string
   /** Name of the task, where it can be told. */
   readonly task: string | undefined
@@ -50,7 +51,7 @@ export function readDeadLetter(delivery: Delivery, queue: string): DeadLetter {
   const headers = message?.headers ?? {}
   const { headers: task, error } = message === undefined ? { error: unreadable } : readHeaders(message)
   return {
-    id: task?.id ?? readTaskId(headers) ?? idOf(message) ?? delivery.tag,
+    id: task?.id ?? readTaskId(headers) ?? idOf(message) ?? fingerprint(delivery.payload),
     task: task?.task ?? (isName(headers['task']) ? headers['task'] : undefined),
     queue,
     reason: delivery.deadReason ?? text(headers[deadReasonHeader]) ?? error?.message ?? 'the broker does not say',
@@ -94,6 +95,12 @@ function readJsonBody({ body, contentType }: WireMessage): unknown {
 function idOf(message: WireMessage | undefined): string | undefined {
   const id = message?.properties.correlation_id
   return isName(id) ? id : undefined
+}
+
+/** The same at each look, where a tag is not: that of Redis is made for one delivery. */
+function fingerprint(payload: Delivery['payload']): string {
+  const content = typeof payload === 'object' && !(payload instanceof Uint8Array) ? payload.body : payload
+  return createHash('sha256').update(content).digest('hex').slice(0, 16)
 }
 
 function text(value: unknown): string | undefined {

@@ -1,3 +1,4 @@
+import { isRedis } from './broker-options.ts'
 import type { Settings } from './settings.ts'
 
 type Options = Readonly<Record<string, unknown>>
@@ -20,7 +21,7 @@ const redisOptions = {
  */
 export function resultStoreOptions(url: string, settings: Readonly<Settings>): Options {
   const { resultBackendTransportOptions } = settings
-  if (!/^(redis|rediss|sentinel|socket|unix)(\+|:)/i.test(url)) return resultBackendTransportOptions
+  if (!isRedis(url)) return resultBackendTransportOptions
   const given = Object.entries(redisOptions).map(([option, name]) => [option, settings[name]] as const)
   const options = Object.fromEntries(given.filter(([, value]) => value !== undefined && value !== null))
   return { ...options, ...resultBackendTransportOptions }

@@ -333,7 +333,7 @@ const settingTable = {
   /** Checks in each of these intervals. */
   brokerHeartbeatCheckrate: { kind: 'number', default: 3, later: true },
   /** TLS to the broker: `keyfile`, `certfile`, `ca_certs`, `cert_reqs`, or those of `redisBackendUseSsl`. */
-  brokerUseSsl: { kind: 'tls', default: false, later: true },
+  brokerUseSsl: { kind: 'tls', default: false },
   /** Most connections to the broker; 0 or `null`: no pool. */
   brokerPoolLimit: { kind: 'count', default: 10, orNull: true, later: true },
   /** Seconds to wait for one of them. */

@@ -2,9 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openDatabase } from '@celery/sqlite'
+import { isMissing, startRedis } from '@celery/test-servers'
 import type { BrokerConnection } from '@celery/transport'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Celery } from '../src/index.ts'
+import { ProjectFolder } from './project-folder.ts'
 import { untilAsync } from './scene.ts'
 
 const brokers = {
@@ -188,7 +190,7 @@ describe.each(Object.entries(brokers))('dead letters of %s', (_name, urlIn) => {
   })
 })
 
-test('what cannot be read at all is listed by its tag, stays when it is put back, and can be deleted', async () => {
+test('what cannot be read at all is listed by what it holds, stays when it is put back, and can be deleted', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'celery-dead-'))
   const url = `sqlite:///${join(folder, 'queue.db')}`
   const app = new Celery('unreadable', { broker: url, backend: url, setAsCurrent: false })
@@ -208,14 +210,51 @@ test('what cannot be read at all is listed by its tag, stays when it is put back
     for await (const letter of letters.list()) found.push(letter)
     expect(found).toMatchObject([
       { task: 'good', error: undefined },
-      { id: bad, task: undefined, reason: 'no envelope', message: undefined, payload: 'not json' },
+      {
+        id: expect.stringMatching(/^[0-9a-f]{16}$/),
+        task: undefined,
+        reason: 'no envelope',
+        message: undefined,
+        payload: 'not json',
+      },
     ])
+    const unreadable = found[1]?.id ?? ''
     expect(found[1]?.error?.message).toContain('invalid message envelope')
-    expect(await letters.requeue('all')).toEqual({ requeued: [found[0]?.id], unreadable: [bad] })
-    expect(await letters.purge([bad])).toBe(1)
+    expect(await letters.requeue('all')).toEqual({ requeued: [found[0]?.id], unreadable: [unreadable] })
+    expect(await letters.purge([unreadable])).toBe(1)
     expect(await letters.purge('all')).toBe(0)
   } finally {
     await app.close()
     rmSync(folder, { recursive: true })
   }
 })
+
+test.skipIf(isMissing('redis'))(
+  'on Redis what cannot be read has the same id at each look',
+  { timeout: 60_000 },
+  async () => {
+    await using server = await startRedis()
+    await using folder = new ProjectFolder()
+    const app = new Celery('unreadable', { broker: server.url, root: folder.path, setAsCurrent: false })
+    try {
+      await using broker = await app.connectionForWrite().broker()
+      await server.send('LPUSH', 'celery', 'one', 'other')
+      const deliveries = await broker.fetch(['celery'], { max: 2, signal: AbortSignal.timeout(30_000) })
+      await broker.settle(deliveries.map((delivery) => ({ delivery, action: { type: 'dead', reason: 'no envelope' } })))
+
+      const letters = app.deadLetters()
+      const ids = async (): Promise<readonly string[]> => {
+        const found: string[] = []
+        for await (const { id } of letters.list()) found.push(id)
+        return found
+      }
+      const listed = await ids()
+      expect(new Set(listed).size).toBe(2)
+      expect(await ids()).toEqual(listed)
+      expect(await letters.purge(listed.slice(0, 1))).toBe(1)
+      expect(await ids()).toEqual(listed.slice(1))
+    } finally {
+      await app.close()
+    }
+  },
+)

@@ -21,6 +21,17 @@ export function readExamples(page: URL): ReadonlyMap<string, Example> {
   return examples
 }
 
+/** The named blocks in Python, by file name; what they print stands behind their calls of `print`. */
+export function readPythonExamples(page: URL): ReadonlyMap<string, Example> {
+  const blocks = [...readFileSync(page, 'utf8').matchAll(/^```python\n# ([\w.]+)\n(.*?)^```$/gms)]
+  return new Map(
+    blocks.map(([, file = '', source = '']) => {
+      const output = [...source.matchAll(/^ *print\(.*\) # (.+)$/gm)].map(([, printed = '']) => printed)
+      return [file, { file, source, output }]
+    }),
+  )
+}
+
 /** The code of a page, named or not. */
 export function codeBlocks(page: URL): readonly string[] {
   return [...readFileSync(page, 'utf8').matchAll(/^```(?:ts|js|json)\n(.*?)^```$/gms)].map(([, source = '']) => source)

@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { SYSTEM_PYTHON } from '@celery/test-servers'
 
 const packageFolder = fileURLToPath(new URL('..', import.meta.url))
 const packagesFolder = dirname(packageFolder)
@@ -20,8 +21,11 @@ const deadlineMs = 60_000
 export class ProjectFolder implements AsyncDisposable {
   readonly path: string = mkdtempSync(join(tmpdir(), 'celery-project-'))
   readonly #workers: WorkerProgram[] = []
+  readonly #env: Readonly<Record<string, string>>
 
-  constructor() {
+  /** @param env - What its programs find in their environment besides that of this process. */
+  constructor(env: Readonly<Record<string, string>> = {}) {
+    this.#env = env
     this.write('package.json', '{ "private": true, "type": "module" }')
     const modules = join(this.path, 'node_modules')
     mkdirSync(modules)
@@ -52,6 +56,11 @@ export class ProjectFolder implements AsyncDisposable {
     return this.#finish(this.#spawn(process.execPath, args))
   }
 
+  /** Runs a program in Python to its end. */
+  async runPython(file: string): Promise<readonly string[]> {
+    return this.#finish(this.#spawn(SYSTEM_PYTHON, [file]))
+  }
+
   /** Runs `celery ARGUMENTS…` to its end. */
   async celery(...args: readonly string[]): Promise<readonly string[]> {
     return this.#finish(this.#spawn(process.execPath, [celeryBin, ...args]))
@@ -71,7 +80,11 @@ export class ProjectFolder implements AsyncDisposable {
     const { CELERY_LOCAL: _local, CELERY_BROKER_URL: _broker, CELERY_RESULT_BACKEND: _backend, ...env } = process.env
     // `node_modules/.bin` holds shell scripts that look for Node on PATH: the one that runs the tests.
     const PATH = `${dirname(process.execPath)}:${env.PATH ?? ''}`
-    return spawn(command, args, { cwd: this.path, env: { ...env, PATH }, stdio: ['ignore', 'pipe', 'pipe'] })
+    return spawn(command, args, {
+      cwd: this.path,
+      env: { ...env, PATH, ...this.#env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
   }
 
   async #finish(child: ChildProcess): Promise<readonly string[]> {
