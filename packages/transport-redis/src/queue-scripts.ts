@@ -3,6 +3,15 @@ import { deadLetterLimits } from '@celery/transport'
 import { aging, clock, due, returning, tags, wrapping } from './lua.ts'
 
 /**
+ * Runs one command, on a full server as well: what is declared takes little room, and without it no worker could start that
+ * empties the queues. KEYS: owners, the key of the command. ARGV: its name and arguments.
+ */
+export const letInScript: RedisScript = redisScript(`
+redis.call('ZREM', KEYS[1], '') -- See putBack.
+return redis.call(ARGV[1], KEYS[2], unpack(ARGV, 2))
+`)
+
+/**
  * Counts what is in a queue, and notes its declaration where it is not a plain one.
  *
  * KEYS: owners, delayed, queues, used, unacked, index, eta, its lists. ARGV: prefix, separator, queue, declaration or '', expires or ''.
@@ -10,6 +19,7 @@ import { aging, clock, due, returning, tags, wrapping } from './lua.ts'
  */
 export const declareQueueScript: RedisScript = redisScript(`
 ${tags}${clock}${wrapping}${returning}${due}${aging(deadLetterLimits.messageTtlMs)}
+redis.call('ZREM', KEYS[1], '') -- See putBack.
 moveDue(KEYS[5], KEYS[6], KEYS[7], KEYS[2])
 local queue = ARGV[3]
 if ARGV[4] ~= '' then redis.call('HSETNX', KEYS[3], queue, ARGV[4]) end

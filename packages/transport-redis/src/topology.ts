@@ -6,6 +6,7 @@ import {
   declareQueueScript,
   deleteParkedScript,
   deleteQueueScript,
+  letInScript,
   purgeScript,
   touchScript,
   unusedScript,
@@ -29,7 +30,7 @@ export class Topology {
   }
 
   async declareExchange({ name, type, durable, autoDelete }: ExchangeDeclaration): Promise<void> {
-    await this.#client.send('HSETNX', this.#keys.exchanges, name, JSON.stringify({ name, type, durable, autoDelete }))
+    await this.#letIn('HSETNX', this.#keys.exchanges, name, JSON.stringify({ name, type, durable, autoDelete }))
   }
 
   async deleteExchange(name: string): Promise<void> {
@@ -48,7 +49,7 @@ export class Topology {
     const { binding, separator } = { binding: this.#keys.binding(exchange), separator: this.#keys.separator }
     const declaration = await this.exchange(exchange)
     const pattern = declaration?.type === 'topic' ? kombuTopicExpression(routingKey) : ''
-    await this.#client.send('SADD', binding, [routingKey, pattern, queue].join(separator))
+    await this.#letIn('SADD', binding, [routingKey, pattern, queue].join(separator))
   }
 
   async unbind({ queue, exchange, routingKey }: Binding): Promise<void> {
@@ -83,7 +84,7 @@ export class Topology {
     }
     const isPlain = Object.keys(traits).length === 0
     const { prefix, separator, owners, delayed, queues, used, unacked, index, eta } = this.#keys
-    if (exclusive === true) await this.#client.send('SADD', this.#keys.exclusive(session), name)
+    if (exclusive === true) await this.#letIn('SADD', this.#keys.exclusive(session), name)
     const reply = await this.#client.script(
       declareQueueScript,
       [owners, delayed, queues, used, unacked, index, eta, ...this.#keys.lists(name)],
@@ -107,7 +108,7 @@ export class Topology {
 
   /** Notes that a session fetches from a queue that goes away with the last one that does. */
   async addConsumer(name: string, session: string): Promise<void> {
-    await this.#client.send('SADD', this.#keys.consumers(name), session)
+    await this.#letIn('SADD', this.#keys.consumers(name), session)
   }
 
   async deleteQueue(name: string, onlyIfUnused = false): Promise<number> {
@@ -147,6 +148,10 @@ export class Topology {
       ])
       if (removed === 1 && left === 0) await this.deleteQueue(name)
     }
+  }
+
+  async #letIn(command: string, key: string, ...args: string[]): Promise<void> {
+    await this.#client.script(letInScript, [this.#keys.owners, key], [command, ...args])
   }
 
   /** In portions: there may be millions. */

@@ -226,6 +226,24 @@ describe.skipIf(isMissing('redis'))('a message of a hostile hand', () => {
     await connection.publish([publication('q', 'e')])
   })
 
+  test('F-27: whoever comes when the server is full can still declare, fetch and make room', async () => {
+    const small = await startRedis()
+    onTestFinished(() => small.close())
+    const [sender, admin] = [await redis.open(parseBrokerUrl(small.url)), await openRedis(parseBrokerUrl(small.url))]
+    onTestFinished(() => sender.close())
+    onTestFinished(() => admin.close())
+    await sender.publish([publication('q', 'a'), publication('q', 'b')])
+    await admin.send('CONFIG', 'SET', 'maxmemory', '1')
+    const connection = await redis.open(parseBrokerUrl(small.url))
+    onTestFinished(() => connection.close())
+    await connection.declareExchange({ name: 'news', type: 'topic' })
+    await connection.declareQueue({ name: 'q', autoDelete: true })
+    await connection.bindQueue({ queue: 'q', exchange: 'news', routingKey: '#' })
+    const deliveries = await take(connection, 'q', 2)
+    expect(deliveries.map(readBody)).toEqual(['a', 'b'])
+    expect(await connection.settle(deliveries.map((delivery) => ({ delivery })))).toEqual(['done', 'done'])
+  })
+
   test('without tracking it looks again by itself', async () => {
     await raw.send('ACL', 'SETUSER', 'plain', 'on', '>pw', '~*', '&*', '+@all', '-client|tracking')
     const url = server.url.replace('redis://', 'redis://plain:pw@')
