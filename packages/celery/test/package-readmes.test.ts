@@ -1,5 +1,6 @@
 /** Each package's README begins with a program that does what it says. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { isMissing, type RedisServer, startRedis } from '@celery/test-servers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readExamples } from './documented-examples.ts'
 import { printedBy, tsconfig } from './documented-programs.ts'
@@ -15,10 +16,16 @@ const elsewhere: Readonly<Record<string, string>> = {
   testing: 'packages/testing/test/guide.test.ts',
 }
 
-const names = readdirSync(packages).filter((name) => {
-  const manifest = new URL(`${name}/package.json`, packages)
-  return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).private !== true && !(name in elsewhere)
-})
+/** Their programs talk to the server at this address. */
+const onRedis: readonly string[] = ['redis', 'transport-redis']
+const redisUrl = 'redis://localhost:6379/0'
+
+const names = readdirSync(packages)
+  .filter((name) => {
+    const manifest = new URL(`${name}/package.json`, packages)
+    return existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).private !== true && !(name in elsewhere)
+  })
+  .filter((name) => !onRedis.includes(name) || !isMissing('redis'))
 
 const timeout = 120_000
 
@@ -32,12 +39,17 @@ describe('the READMEs of the packages', { timeout }, () => {
   const programs = examples.filter(({ output }) => output.length > 0)
   const folder = new ProjectFolder()
   let printed: Awaited<ReturnType<typeof printedBy>>
+  let server: RedisServer | undefined
 
   beforeAll(async () => {
-    for (const { file, source } of examples) folder.write(file, source)
+    if (names.some((name) => onRedis.includes(name))) server = await startRedis()
+    for (const { file, source } of examples) folder.write(file, source.replaceAll(redisUrl, server?.url ?? redisUrl))
     printed = await printedBy(folder, programs)
   }, timeout)
-  afterAll(() => folder[Symbol.asyncDispose]())
+  afterAll(async () => {
+    await folder[Symbol.asyncDispose]()
+    await server?.close()
+  })
 
   test.each(names)('%s has a program that prints what it says', (name) => {
     const own = programs.filter(({ file }) => file.startsWith(`${name}/`))
