@@ -35,6 +35,8 @@ export interface FaultProxy extends AsyncDisposable {
   slice(bytes: number): void
   /** Forwards nothing and says nothing: neither data nor the end of a connection arrives. @defaultValue both directions */
   swallow(direction?: Direction): void
+  /** Swallows both directions of the connections that are open, for good: `restore` resets none of them. New ones get through. */
+  swallowOpen(): void
   /** Resets the connection that is the next to have forwarded so many bytes from now on. Resolves when that has happened. */
   resetAfter(direction: Direction, bytes: number): Promise<void>
   /** Resets the connection on the next reply with this in it, which is not forwarded. Resolves when that has happened. */
@@ -127,6 +129,10 @@ class LoopbackProxy implements FaultProxy {
     }
   }
 
+  swallowOpen(): void {
+    for (const connection of this.#open) connection.isSilent = true
+  }
+
   resetAfter(direction: Direction, bytes: number): Promise<void> {
     return this.#faults.addTrap({ kind: 'bytes', direction, bytes })
   }
@@ -152,7 +158,9 @@ class LoopbackProxy implements FaultProxy {
 
   async restore(): Promise<void> {
     this.#faults.clear()
-    for (const connection of [...this.#open]) if (connection.hasLost) connection.reset()
+    for (const connection of [...this.#open]) {
+      if (connection.hasLost && !connection.isSilent) connection.reset()
+    }
     if (this.#server !== undefined) return
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accept(socket))
     server.listen({ port: this.port, host: this.host, exclusive: true })

@@ -12,6 +12,8 @@ export class ProxiedConnection {
   readonly #faults: ProxyFaults
   readonly #onClose: () => void
   readonly #lanes: readonly Lane[]
+  /** Whether nothing of it arrives any more. */
+  isSilent = false
   /** Requests that were forwarded and whose reply is to be cut. */
   readonly #cutNextReply: SetTrap[] = []
 
@@ -28,13 +30,13 @@ export class ProxiedConnection {
     for (const [socket, other] of [[client, server] as const, [server, client] as const]) {
       socket.on('error', () => {
         // A reset arrives as one, unless nothing is to arrive.
-        if (faults.swallowed.size === 0) resetSocket(other)
+        if (!this.#swallowsAny()) resetSocket(other)
       })
       socket.on('close', () => {
         open -= 1
         if (open === 0) onClose()
         // Where the ends are swallowed, the other side goes on as if nothing had happened.
-        else if (faults.swallowed.size === 0 && !other.writableEnded) other.destroy()
+        else if (!this.#swallowsAny() && !other.writableEnded) other.destroy()
       })
     }
   }
@@ -42,6 +44,10 @@ export class ProxiedConnection {
   /** Whether some of what was sent, or the end of it, did not arrive. */
   get hasLost(): boolean {
     return this.#lanes.some((lane) => lane.hasLost)
+  }
+
+  swallows(direction: Direction): boolean {
+    return this.isSilent || this.#faults.swallowed.has(direction)
   }
 
   reset(): void {
@@ -68,6 +74,10 @@ export class ProxiedConnection {
       }
     }
     return { forward: chunk.length, reset: false }
+  }
+
+  #swallowsAny(): boolean {
+    return this.swallows('toServer') || this.swallows('toClient')
   }
 }
 
@@ -162,13 +172,13 @@ class Lane {
       if (this.#waitingBytes <= HIGH_WATER / 2) this.#from.resume()
     }
     if (!this.#hasEnded) return
-    if (this.#faults.swallowed.has(this.direction)) this.#hasLost = true
+    if (this.#connection.swallows(this.direction)) this.#hasLost = true
     else this.#to.end()
   }
 
   async #forward(whole: Buffer): Promise<void> {
     for (let rest = whole; rest.length > 0; ) {
-      if (this.#faults.swallowed.has(this.direction)) {
+      if (this.#connection.swallows(this.direction)) {
         this.#hasLost = true
         this.#faults.lostBytes += rest.length
         return

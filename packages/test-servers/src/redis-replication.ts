@@ -260,7 +260,9 @@ function sentinelSettings(
 ): readonly string[] {
   return [
     `sentinel monitor ${MASTER_NAME} ${HOST} ${primaryPort} ${quorum}`,
-    `sentinel down-after-milliseconds ${MASTER_NAME} 1000`,
+    // Sentinels connect to a server they were just told of up to a second late: with no more than that they would at once
+    // take a new primary for dead, and make the old one primary again.
+    `sentinel down-after-milliseconds ${MASTER_NAME} 2000`,
     `sentinel failover-timeout ${MASTER_NAME} 5000`,
     ...(password === undefined ? [] : [`sentinel auth-pass ${MASTER_NAME} "${password}"`]),
     ...(sentinelPassword === undefined

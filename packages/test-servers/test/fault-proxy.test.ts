@@ -151,6 +151,23 @@ describe('a fault proxy', () => {
     expect(received).toBe('heard')
   })
 
+  test('swallows what is open, for good, and lets what is new through', async () => {
+    const old = await open()
+    old.socket.write('heard')
+    await old.until('heard')
+    proxy.swallowOpen()
+    old.socket.write('lost')
+    await untilLost(4)
+    const next = await open()
+    next.socket.write('new')
+    await next.until('new')
+    await proxy.restore()
+    old.socket.write('gone')
+    await untilLost(8)
+    expect(received).toBe('heardnew')
+    expect([old.got(), old.socket.destroyed]).toEqual(['heard', false])
+  })
+
   test('resets after so many bytes', async () => {
     const client = await open()
     const happened = proxy.resetAfter('toServer', 5)
