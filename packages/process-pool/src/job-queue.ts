@@ -1,8 +1,9 @@
 import type { JobEntry } from './job-entry.ts'
 
-/** Jobs that wait for a child, first in, first out. Taking one is cheap however many wait. */
+/** Jobs that wait for a child, first in, first out. Taking one is cheap however many wait, and does not keep it. */
 export class JobQueue {
-  #entries: JobEntry[] = []
+  /** Those from `#head` on are there. */
+  #entries: (JobEntry | undefined)[] = []
   #head = 0
 
   get length(): number {
@@ -16,6 +17,7 @@ export class JobQueue {
   shift(): JobEntry | undefined {
     const entry = this.#entries[this.#head]
     if (entry === undefined) return undefined
+    this.#entries[this.#head] = undefined
     this.#head += 1
     if (this.#head >= 1_024 && this.#head * 2 >= this.#entries.length) this.#compact()
     return entry
@@ -32,7 +34,7 @@ export class JobQueue {
     this.#compact()
     const taken: JobEntry[] = []
     this.#entries = this.#entries.filter((entry) => {
-      if (!matches(entry)) return true
+      if (entry === undefined || !matches(entry)) return true
       taken.push(entry)
       return false
     })

@@ -32,7 +32,7 @@ interface UrlParts extends ServerUrlParts {
 function parseOne(text: string, previous: UrlParts | undefined): UrlParts {
   const separator = text.indexOf('://')
   if (separator < 0 && previous === undefined) {
-    throw new InvalidServerUrlError(undefined, 'it has no scheme; write for example sqlite:///queue.db')
+    throw new InvalidServerUrlError(undefined, withoutScheme(text))
   }
   const scheme = separator < 0 ? (previous?.scheme ?? '') : text.slice(0, separator).toLowerCase()
   if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) {
@@ -58,6 +58,21 @@ function parseOne(text: string, previous: UrlParts | undefined): UrlParts {
     query: parseQuery(query),
   }
 }
+
+/** What to write instead. Of the text nothing is shown but a scheme that is known: the rest may hold a password. */
+function withoutScheme(text: string): string {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]?.toLowerCase()
+  if (scheme !== undefined && serverSchemes.has(scheme)) {
+    return `after its scheme "//" is missing; write for example ${scheme}://localhost`
+  }
+  if (scheme !== undefined && fileSchemes.has(scheme)) {
+    return `after its scheme "//" is missing; write for example ${scheme}:///queue.db`
+  }
+  return 'it has no scheme; write for example redis://localhost:6379/0 for a server, or sqlite:///queue.db for a file'
+}
+
+const serverSchemes: ReadonlySet<string> = new Set(['redis', 'rediss', 'sentinel', 'amqp', 'amqps', 'memory'])
+const fileSchemes: ReadonlySet<string> = new Set(['sqlite'])
 
 /** `redis://a:6379;b:6379/0`: the path stands once, at the end, and means both. */
 function inheritPath(parts: UrlParts | undefined, next: UrlParts | undefined): void {

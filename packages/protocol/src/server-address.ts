@@ -75,7 +75,8 @@ class ParsedServerAddress implements ServerAddress {
   }
 }
 
-const secretName = /pass|secret|token|key|credential|signature/i
+/** Also with a slip in it: `pasword`. */
+const secretName = /pas|pwd|psw|secret|token|key|credential|signature/i
 
 function maskedQuery(query: Readonly<Record<string, string>>): string {
   const pairs = Object.entries(query).map(
