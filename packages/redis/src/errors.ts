@@ -85,8 +85,10 @@ export type RedisRefusedReason =
   | 'version'
 
 const refusedAdvice: Readonly<Record<RedisRefusedReason, string>> = {
-  'password-missing': 'wants a password: write redis://:PASSWORD@host or redis://USER:PASSWORD@host',
-  'password-wrong': 'does not know this user and password: correct them, or enable the user with ACL SETUSER',
+  'password-missing':
+    'wants a password, and none was given: write redis://:PASSWORD@host or redis://USER:PASSWORD@host, or set "username" and "password" in the options',
+  'password-wrong':
+    'does not know this user and password: correct them where the URL or the option "password" is set, or enable the user with ACL SETUSER',
   'password-unwanted': 'has no password for this user: take it out of the URL, or set one with "requirepass"',
   permission: 'does not permit this',
   database:
@@ -149,13 +151,22 @@ export class RedisReplyError extends CeleryError {
 export class InvalidRedisAddressError extends CeleryError {
   override readonly name = 'InvalidRedisAddressError'
   readonly code = 'ERR_CELERY_INVALID_REDIS_ADDRESS'
+  /** With the password masked. */
+  readonly address: string
   readonly reason: string
 
   /** @param address - With the password masked. */
   constructor(address: string, reason: string, options?: ErrorOptions) {
     super(`Redis at ${address} cannot be used: ${reason}`, options)
+    this.address = address
     this.reason = reason
   }
+}
+
+/** What an error says, for a text that names the server at `address` itself. */
+export function withoutAddress(address: string, { message }: Error): string {
+  const beginning = `Redis at ${address} `
+  return message.startsWith(beginning) ? `it ${message.slice(beginning.length)}` : message
 }
 
 function said(detail: string | undefined): string {

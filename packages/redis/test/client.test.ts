@@ -137,6 +137,24 @@ describe.skipIf(isMissing('redis'))('a connection to Redis', () => {
     frozen.resume()
   })
 
+  test('a process that stands still does not take the server for silent', async () => {
+    await using client = await open({ socket_timeout: 0.1 })
+    const answer = client.send('GET', 'nothing')
+    // Right after the command was written, and until long after its time.
+    process.nextTick(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300))
+    expect(await answer).toBeNull()
+    expect(await client.send('PING')).toBe('PONG')
+  })
+
+  test('a timeout of 0 waits for any answer', async () => {
+    await using client = await open({ socket_timeout: 0 })
+    await using other = await client.duplicate()
+    const answer = client.send('BLPOP', 'late', 0)
+    await other.send('BLPOP', 'nothing', 0.1)
+    await other.send('LPUSH', 'late', 'x')
+    expect(await answer).toEqual(['late', 'x'])
+  })
+
   test('a full server refuses what needs memory, and the connection stays good', async () => {
     await using small = await startRedis({ args: ['--maxmemory', '1', '--maxmemory-policy', 'noeviction'] })
     const { host, port } = small

@@ -213,6 +213,26 @@ describe.skipIf(isMissing('redis', 'openssl'))('opening with TLS', () => {
     )
   })
 
+  test('says which file is of no use, before it connects', async () => {
+    await using redis = await startRedis({ tls: true })
+    const { certificates } = redis.tls ?? expect.fail('it has no TLS')
+    const { authority, certificate, key } = certificates
+    const opening = (files: Readonly<Record<string, string>>): Promise<unknown> => open('rediss://127.0.0.1:1', files)
+    const invalid = { code: 'ERR_CELERY_INVALID_REDIS_ADDRESS' }
+    for (const [files, words] of [
+      [{ ssl_ca_certs: key }, '"ssl_ca_certs" holds no certificate'],
+      [{ ssl_certfile: key, ssl_keyfile: key }, '"ssl_certfile" holds no certificate'],
+      [{ ssl_certfile: certificate, ssl_keyfile: certificate }, '"ssl_keyfile" holds no key, or one with a password'],
+      [{ ssl_keyfile: certificate, ssl_password: 'planted' }, '"ssl_keyfile" holds no key that "ssl_password" opens'],
+      [{ ssl_certfile: authority, ssl_keyfile: key }, '"ssl_keyfile" is not for the certificate of "ssl_certfile"'],
+    ] as const) {
+      const failure = await opening(files).catch((error: unknown) => error)
+      expect(failure).toMatchObject(invalid)
+      expect(String(failure)).toContain(words)
+    }
+    await expect(opening({ ssl_certfile: certificate, ssl_keyfile: key })).rejects.toMatchObject({ reason: 'refused' })
+  })
+
   test('verifies less only where that is asked for, and warns', async () => {
     await using redis = await startRedis({ tls: true })
     const { url, certificates } = redis.tls ?? expect.fail('it has no TLS')

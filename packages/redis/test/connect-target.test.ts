@@ -50,7 +50,7 @@ describe('a target', () => {
       {
         connectTimeoutMs: 4_000,
         replyTimeoutMs: 10_000,
-        healthCheckIntervalMs: 25_000,
+        healthCheckIntervalMs: 15_000,
         keepAliveMs: 30_000,
         keyPrefix: '',
       },
@@ -142,6 +142,55 @@ describe('a target', () => {
   ])('refuses %s with %j', (url, options, reason) => {
     expect(() => data(url, options)).toThrow(reason)
     expect(() => data(url, options)).toThrow(expect.objectContaining({ code: 'ERR_CELERY_INVALID_REDIS_ADDRESS' }))
+  })
+
+  test.each([
+    [
+      'redis://h',
+      { global_keyprefx: 'app:' },
+      'there is no option "global_keyprefx": did you mean "global_keyprefix"?',
+    ],
+    ['redis://h', { socketTimout: 3 }, 'did you mean "socket_timeout"?'],
+    ['redis://h?visibility_timout=3', {}, 'did you mean "visibility_timeout"?'],
+    ['redis://h/0?pasword=planted', {}, 'Redis at redis://h/0 cannot be used: there is no option "pasword"'],
+    ['redis://h', { PASSWORD: 'planted' }, 'there is no option "PASSWORD"'],
+    [
+      'redis://h',
+      { leaseMs: 5_000 },
+      'there is no option "leaseMs": it is a setting of the app, not of the connection',
+    ],
+    ['redis://h/0?leaseMs=5000', {}, 'it is a setting of the app, not of the connection: move it to the settings'],
+    ['redis://h', { color: 1 }, 'the READMEs of @celery/redis, @celery/transport-redis and @celery/backend-redis list'],
+    ['redis://h', { colour: 'planted' }, 'there is no option "colour": take it out'],
+    ['redis://h', { ssl: { ca_cert: '/ca' } }, 'there is no option "ca_cert" in "ssl": did you mean "ca_certs"?'],
+    ['redis://h', { retryPolicy: { max_retry: 1 } }, 'there is no option "max_retry" in "retry_policy"'],
+    ['sentinel://h', { master_name: 'm', sentinel_kwargs: { pasword: 'planted' } }, 'did you mean "password"?'],
+  ])('refuses an option of %s that nobody knows: %j', (url, options, reason) => {
+    expect(() => data(url, options)).toThrow(reason)
+    expect(() => data(url, options)).not.toThrow('planted')
+  })
+
+  test('TRAN-026: takes the options that programs in Python have, whatever of them means something here', () => {
+    const options = {
+      ack_emulation: true,
+      'client-config': {},
+      confirm_publish: true,
+      healthCheckInterval: 30,
+      max_connections: 10,
+      max_retries: 3,
+      maxRecordBytes: 1_000,
+      region: 'eu-west-1',
+      retry_on_timeout: true,
+      retry_policy: { timeout: 5, max_retries: null },
+      result_chord_ordered: true,
+      socket_keepalive: true,
+      socket_keepalive_options: { TCP_KEEPIDLE: 60 },
+      visibility_timeout: 7_200,
+      nothing: undefined,
+    }
+    expect(data('redis://h', options)).toEqual(
+      data('redis://h', { health_check_interval: 30, socket_keepalive_options: { TCP_KEEPIDLE: 60 } }),
+    )
   })
 
   test('says what is the same data, and what is not', () => {

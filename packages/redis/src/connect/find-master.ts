@@ -1,4 +1,4 @@
-import { throwIfAborted } from '@celery/promises'
+import { anySignal, throwIfAborted } from '@celery/promises'
 import { RedisUnavailableError } from '../errors.ts'
 import { type ConnectedNode, connectNode, discard, isReplica } from './connect-node.ts'
 import { isUnavailable, mostTelling } from './most-telling.ts'
@@ -16,9 +16,9 @@ export async function findMaster(data: RedisTargetData, signal: AbortSignal | un
   const { sentinel } = data
   if (sentinel === undefined) throw new RedisUnavailableError(data.address, 'no-master')
   const stop = new AbortController()
-  const ended = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
+  using ended = anySignal(signal, stop.signal)
   const { answers, errors } = await collect(
-    data.nodes.map((node) => askSentinel(node, data, sentinel, ended)),
+    data.nodes.map((node) => askSentinel(node, data, sentinel, ended.signal)),
     data.nodes.length,
   )
   // Those that were not waited for are not left behind.

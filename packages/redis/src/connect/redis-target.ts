@@ -1,4 +1,5 @@
 import { InvalidRedisAddressError } from '../errors.ts'
+import { checkOptionNames } from './option-names.ts'
 import { isRecord, OptionReader } from './option-reader.ts'
 import type { RedisAddress } from './redis-address.ts'
 import { type RedisNode, readNodes } from './redis-node.ts'
@@ -120,7 +121,7 @@ export class RedisTarget {
  * | --- | --- | --- |
  * | `socket_connect_timeout` | 4 | for each server that is asked |
  * | `socket_timeout` | 10 | for every answer |
- * | `health_check_interval` | 25 | |
+ * | `health_check_interval` | 15 | |
  * | `socket_keepalive_options` | `{ TCP_KEEPIDLE: 30 }` | keep-alive itself is always on |
  * | `client_name` | | as `CLIENT LIST` shows it |
  * | `username`, `password`, `virtual_host` | | where the URL has none |
@@ -129,12 +130,14 @@ export class RedisTarget {
  * | `cluster` | `false` | as `redis+cluster://` |
  * | `global_keyprefix` | | see `RedisTarget.keyPrefix` |
  *
- * `max_connections`, `retry_on_timeout` and what a broker or a store reads for itself are passed over.
- * @throws InvalidRedisAddressError
+ * Of the rest, what a broker or a store reads for itself and what is known of redis-py or of other brokers is passed over.
+ * @throws InvalidRedisAddressError also for a name that nobody knows
  */
 export function readRedisTarget(address: RedisAddress, options: Readonly<Record<string, unknown>> = {}): RedisTarget {
   const masked = address.toString()
   const sources = [address.query, options]
+  // Without the query: a value whose name has a slip in it may be a password that is not masked.
+  for (const source of sources) checkOptionNames(masked.replace(/\?.*$/s, ''), source)
   const reader = new OptionReader(masked, sources)
   const scheme = readScheme(masked, address.scheme)
   const isCluster = scheme.kind === 'cluster' || (scheme.kind === 'server' && reader.boolean('cluster') === true)
@@ -162,7 +165,7 @@ export function readRedisTarget(address: RedisAddress, options: Readonly<Record<
     clientName: reader.text('client_name'),
     connectTimeoutMs,
     replyTimeoutMs: reader.milliseconds('socket_timeout', 10_000),
-    healthCheckIntervalMs: reader.milliseconds('health_check_interval', 25_000),
+    healthCheckIntervalMs: reader.milliseconds('health_check_interval', 15_000),
     keepAliveMs: readKeepAlive(reader),
     sentinel: kind === 'sentinel' ? readSentinelSettings(masked, reader, connectTimeoutMs) : undefined,
   })

@@ -1,5 +1,6 @@
+import { X509Certificate } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import type { ConnectionOptions } from 'node:tls'
+import { type ConnectionOptions, createSecureContext } from 'node:tls'
 import { InvalidRedisAddressError } from '../errors.ts'
 import { isRecord, OptionReader } from './option-reader.ts'
 
@@ -71,7 +72,7 @@ function readRequirement(reader: OptionReader): boolean {
 
 /**
  * The settings as Node's TLS takes them.
- * @throws InvalidRedisAddressError where a file cannot be read.
+ * @throws InvalidRedisAddressError where a file cannot be read, or holds something else.
  */
 export async function tlsConnectionOptions(address: string, settings: TlsSettings): Promise<ConnectionOptions> {
   const read = async (file: string | undefined, name: string): Promise<Buffer | undefined> => {
@@ -87,12 +88,32 @@ export async function tlsConnectionOptions(address: string, settings: TlsSetting
     read(settings.certificateFile, 'ssl_certfile'),
     read(settings.keyFile, 'ssl_keyfile'),
   ])
+  const { keyPassword: passphrase } = settings
+  const check = (name: string, problem: string, use: () => unknown): void => {
+    try {
+      use()
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      throw new InvalidRedisAddressError(address, `the file of "${name}" ${problem}: ${message}`)
+    }
+  }
+  // Node itself passes over authorities that are none.
+  if (ca !== undefined) check('ssl_ca_certs', 'holds no certificate', () => new X509Certificate(ca))
+  if (cert !== undefined) check('ssl_certfile', 'holds no certificate', () => createSecureContext({ cert }))
+  if (key !== undefined) {
+    const problem = `holds no key${passphrase === undefined ? ', or one with a password: give "ssl_password"' : ' that "ssl_password" opens'}`
+    check('ssl_keyfile', problem, () => createSecureContext({ key, passphrase }))
+    if (cert !== undefined) {
+      const whole = { cert, key, passphrase }
+      check('ssl_keyfile', 'is not for the certificate of "ssl_certfile"', () => createSecureContext(whole))
+    }
+  }
   return {
     rejectUnauthorized: settings.verifyCertificate,
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
-    ...(settings.keyPassword === undefined ? {} : { passphrase: settings.keyPassword }),
+    ...(passphrase === undefined ? {} : { passphrase }),
     ...(settings.verifyHostName ? {} : { checkServerIdentity: () => undefined }),
   }
 }

@@ -47,6 +47,7 @@ describe('an error of the client library', () => {
     ["OOM command not allowed when used memory > 'maxmemory'."],
     ["OOM command not allowed when used memory > 'maxmemory'. script: 4ca2, on @user_script:1."],
     ['ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -OOM command not allowed'],
+    ['@user_script: 12: -OOM command not allowed when used memory'],
   ])('"%s" says that it is full', (text) => {
     expect(translateError(address, reply(text))).toMatchObject({ code: 'ERR_CELERY_REDIS_FULL', address })
   })
@@ -63,6 +64,18 @@ describe('an error of the client library', () => {
     ['DENIED Redis is running in protected mode because protected mode is enabled', 'protected'],
   ])('"%s" says what is to be changed', (text, reason) => {
     expect(translateError(address, reply(text))).toMatchObject({ code: refused, reason, address })
+  })
+
+  test.each([
+    [
+      'NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option',
+    ],
+    ['WRONGPASS invalid username-password pair or user is disabled.'],
+    ['ERR AUTH <password> called without any password configured for the default user. Are you sure?'],
+  ])('"%s" is told in our words, with what to do', (text) => {
+    const { message } = translateError(address, reply(text))
+    expect(message).toMatch(/password.*: .*(write|correct|take)/)
+    for (const word of ['HELLO', 'AUTH', 'WRONGPASS']) expect(message).not.toContain(word)
   })
 
   test.each([

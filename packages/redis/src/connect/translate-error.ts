@@ -20,9 +20,9 @@ export function translateError(address: string, error: unknown): Error {
   return translateSystemError(address, error)
 }
 
-/** What the server said, as an error. */
-function translateReply(address: string, reply: string, command: string | undefined): Error {
-  const text = withoutArguments(reply)
+/** What the server said, as an error; `command` is the one that it was said to. */
+export function translateReply(address: string, reply: string, command: string | undefined): Error {
+  const text = withoutPlace(withoutArguments(reply))
   const kind = kindOf(text)
   if (kind === 'OOM') return new RedisFullError(address)
   if (kind === 'NOPERM' || forbiddenInScript.test(text)) {
@@ -31,7 +31,7 @@ function translateReply(address: string, reply: string, command: string | undefi
   const unavailable = unavailableByKind.get(kind) ?? unavailableByText.find(([pattern]) => pattern.test(text))?.[1]
   if (unavailable !== undefined) return new RedisUnavailableError(address, unavailable, text)
   const refused = refusedByKind.get(kind) ?? refusedByText.find(([pattern]) => pattern.test(text))?.[1]
-  if (refused !== undefined) return new RedisRefusedError(address, refused, text)
+  if (refused !== undefined) return new RedisRefusedError(address, refused, isPlain(refused) ? undefined : text)
   return new RedisReplyError(address, kind, text, command)
 }
 
@@ -40,9 +40,17 @@ function withoutArguments(text: string): string {
   return text.replace(/,? with args beginning with:.*$/s, '')
 }
 
-/** Before Redis 7 an error inside a script is wrapped: `ERR Error running script (…): @user_script:1: -OOM command …`. */
+/** Where in a script of ours it was tells nobody what to do. */
+function withoutPlace(text: string): string {
+  return text.replace(/ script: [0-9a-f]+, on @user_script:\d+\.?$/, '')
+}
+
+/**
+ * Before Redis 7 an error inside a script is wrapped: `ERR Error running script (…): @user_script:1: -OOM command …`, and
+ * without the beginning where the script itself has caught it.
+ */
 function kindOf(text: string): string {
-  const wrapped = /^ERR Error running script.*?-([A-Z]{2,}) /s.exec(text)
+  const wrapped = /^(?:ERR Error running script|@user_script).*?-([A-Z]{2,}) /s.exec(text)
   return wrapped?.[1] ?? /^[A-Z]+/.exec(text)?.[0] ?? 'ERR'
 }
 
@@ -81,6 +89,11 @@ const refusedByText: readonly (readonly [RegExp, RedisRefusedReason])[] = [
   [/invalid password/, 'password-wrong'],
   [/DB index|SELECT is not allowed in cluster mode/, 'database'],
 ]
+
+/** What the server says of these adds nothing but its own ways of giving a password, none of which is ours. */
+function isPlain(reason: RedisRefusedReason): boolean {
+  return reason === 'password-missing' || reason === 'password-wrong' || reason === 'password-unwanted'
+}
 
 const forbiddenInScript = /user executing the script can't/
 
