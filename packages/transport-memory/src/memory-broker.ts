@@ -6,13 +6,12 @@ import {
   type Delivery,
   type DeliveryRef,
   type ExchangeDeclaration,
-  type FetchOptions,
   type QueueDeclaration,
   type QueueInfo,
   type SettleResult,
   type TransportCapabilities,
 } from '@celery/transport'
-import type { QueueMessage, VirtualBroker, VirtualSettlement } from '@celery/transport/virtual'
+import type { QueueMessage, VirtualBroker, VirtualFetchOptions, VirtualSettlement } from '@celery/transport/virtual'
 import { FetchWaits } from './fetch-waits.ts'
 import { isMemoryStatement } from './memory-statement.ts'
 import type { MemoryStore } from './memory-store.ts'
@@ -120,11 +119,13 @@ export class MemoryBroker implements VirtualBroker {
     for (const queue of changed) this.#store.wake(queue)
   }
 
-  async fetch(queues: readonly string[], options: FetchOptions): Promise<readonly Delivery[]> {
+  async fetch(queues: readonly string[], options: VirtualFetchOptions): Promise<readonly Delivery[]> {
     this.#begin(options)
     const deliveries = this.#take(queues, options.max)
     if (deliveries.length > 0) return deliveries
     try {
+      options.onEmpty?.()
+      options.signal.throwIfAborted()
       return await this.#waits.wait(queues, options.signal, () => this.#take(queues, options.max))
     } finally {
       const nowMs = this.#options.now()

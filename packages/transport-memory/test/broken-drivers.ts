@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { abortable } from '@celery/promises'
 import {
   type BrokerConnection,
@@ -98,6 +99,19 @@ export const brokenDrivers: readonly BrokenDriver[] = [
     fault: 'blocks close',
     foundBy: 'closes while a fetch waits, and rejects the fetch',
     alter: perConnection(() => ({ close: () => new Promise<never>(() => {}) })),
+  },
+  {
+    fault: 'hands out what it gives back as it closes',
+    foundBy: 'hands nothing out any more once it is being closed, but gives it back',
+    alter: perConnection((connection) => ({
+      async fetch(queues, options) {
+        const deliveries = await connection.fetch(queues, options)
+        // As where an answer takes its time over the wire.
+        await nextTurn()
+        await nextTurn()
+        return deliveries
+      },
+    })),
   },
   {
     fault: 'swallows an error',

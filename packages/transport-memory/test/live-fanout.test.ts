@@ -1,9 +1,15 @@
-import { systemClock } from '@celery/promises'
-import { type Binding, type BrokerConnection, parseBrokerUrl, type Transport } from '@celery/transport'
+import { type AbortableOptions, deferred, systemClock } from '@celery/promises'
+import { type Binding, type BrokerConnection, type Delivery, parseBrokerUrl, type Transport } from '@celery/transport'
 import { describeTransport } from '@celery/transport/testkit'
-import { type LiveFanout, type LiveMessage, type OnLiveMessage, virtualTransport } from '@celery/transport/virtual'
+import {
+  type LiveFanout,
+  type LiveMessage,
+  type OnLiveMessage,
+  type VirtualFetchOptions,
+  virtualTransport,
+} from '@celery/transport/virtual'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import { MemoryBroker, memoryCapabilities } from '../src/memory-broker.ts'
+import { MemoryBroker, type MemoryBrokerOptions, memoryCapabilities } from '../src/memory-broker.ts'
 import { MemoryStore } from '../src/memory-store.ts'
 
 const capabilities = { ...memoryCapabilities, liveFanout: true }
@@ -11,6 +17,12 @@ const capabilities = { ...memoryCapabilities, liveFanout: true }
 /** Carries live messages within the process: the simplest that does what it says. */
 class Air {
   readonly listeners = new Set<Ear>()
+  /** Nothing can be published. */
+  isJammed = false
+  /** Happens while a queue begins to listen. */
+  whileListening: () => Promise<void> = async () => {}
+  /** Happens while a fetch is on its way to the store. */
+  whileLooking: () => Promise<void> = async () => {}
 
   open(onMessage: OnLiveMessage): LiveFanout {
     return new Ear(this, onMessage)
@@ -38,10 +50,13 @@ class Ear implements LiveFanout {
   }
 
   async publish(messages: readonly LiveMessage[]): Promise<void> {
+    if (this.#air.isJammed) throw new Error('the air is jammed')
     for (const message of messages) for (const listener of this.#air.listeners) listener.hear(message)
   }
 
-  async listen(binding: Binding): Promise<void> {
+  async listen(binding: Binding, { signal }: AbortableOptions = {}): Promise<void> {
+    await this.#air.whileListening()
+    signal?.throwIfAborted()
     this.#bindings.set(JSON.stringify(binding), binding)
   }
 
@@ -72,6 +87,26 @@ function matches(key: string, routingKey: string): boolean {
   return new RegExp(`^${escaped.join('.*')}$`, 's').test(routingKey)
 }
 
+class LiveBroker extends MemoryBroker {
+  override readonly capabilities = capabilities
+  readonly #air: Air
+
+  constructor(store: MemoryStore, options: MemoryBrokerOptions, air: Air) {
+    super(store, options)
+    this.#air = air
+  }
+
+  override async fetch(queues: readonly string[], options: VirtualFetchOptions): Promise<readonly Delivery[]> {
+    await this.#air.whileLooking()
+    options.signal.throwIfAborted()
+    return await super.fetch(queues, options)
+  }
+
+  liveFanout(onMessage: OnLiveMessage): LiveFanout {
+    return this.#air.open(onMessage)
+  }
+}
+
 function liveTransport(air: Air = new Air()): Transport {
   const store = new MemoryStore()
   return virtualTransport({
@@ -79,10 +114,7 @@ function liveTransport(air: Air = new Air()): Transport {
     capabilities,
     async open(address, { leaseMs = 30_000, now = Date.now }) {
       const options = { address: address.toString(), domain: 'memory:live', leaseMs, now, clock: systemClock }
-      return Object.assign(new MemoryBroker(store, options), {
-        capabilities,
-        liveFanout: (onMessage: OnLiveMessage) => air.open(onMessage),
-      })
+      return new LiveBroker(store, options, air)
     },
   })
 }
@@ -144,7 +176,7 @@ describe('a connection with live fanout', () => {
     await expect(fetch(connection)).rejects.toBe(lost)
   })
 
-  test('drops the oldest beyond 10,000 that nobody fetches, and says so', async () => {
+  test('drops the oldest beyond 10,000 that nobody fetches, and says so once a minute', async () => {
     const { connection } = await setUp()
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     onTestFinished(() => warn.mockRestore())
@@ -154,7 +186,15 @@ describe('a connection with live fanout', () => {
     expect((await connection.declareQueue({ name: 'q' })).ready).toBe(10_000)
     const [oldest] = await fetch(connection)
     expect(String(oldest?.payload)).toContain('"body":"3"')
-    expect(warn.mock.calls[0]?.[0]).toContain('queue "q" hears more')
+    expect(warn.mock.calls.map(([text]) => text)).toEqual([expect.stringContaining('queue "q" hears more')])
+    const now = performance.now()
+    vi.spyOn(performance, 'now').mockImplementation(() => now + 60_000)
+    onTestFinished(() => void vi.mocked(performance.now).mockRestore())
+    await shout(connection, 'one', 'two', 'three')
+    expect(warn.mock.calls.map(([text]) => text)).toEqual([
+      expect.stringContaining('dropped, 1 so far'),
+      expect.stringContaining('dropped, 4 so far'),
+    ])
   })
 
   test('hears nothing for a queue that nobody ever fetches from once it is full, and again when somebody does', async () => {
@@ -166,6 +206,69 @@ describe('a connection with live fanout', () => {
     await vi.waitFor(() => expect(ear.bindings).toBe(1), { timeout: 30_000 })
     await shout(connection, 'now')
     expect(await waiting).toHaveLength(1)
+  })
+
+  test.each(['before', 'while'])(
+    'hears again for others too where the first to fetch gives up %s it listens',
+    async (when) => {
+      const { connection, ear, air } = await setUp()
+      await shout(connection, ...Array.from({ length: 10_001 }, (_, index) => String(index)))
+      expect(ear.bindings).toBe(0)
+      const [listening, begun] = [deferred(), deferred()]
+      air.whileListening = () => {
+        begun.resolve()
+        return listening.promise
+      }
+      const controller = new AbortController()
+      if (when === 'before') controller.abort(new Error('given up'))
+      const givenUp = expect(connection.fetch(['q'], { max: 1, signal: controller.signal })).rejects.toThrow('given up')
+      await begun.promise
+      const waiting = fetch(connection)
+      controller.abort(new Error('given up'))
+      listening.resolve()
+      await givenUp
+      await vi.waitFor(() => expect(ear.bindings).toBe(1), { timeout: 30_000 })
+      await shout(connection, 'now')
+      expect(await waiting).toHaveLength(1)
+    },
+  )
+
+  test('fails where it cannot listen again, and tries that anew', async () => {
+    const { connection, ear, air } = await setUp()
+    await shout(connection, ...Array.from({ length: 10_001 }, (_, index) => String(index)))
+    air.whileListening = () => Promise.reject(new Error('the air is jammed'))
+    await expect(fetch(connection)).rejects.toThrow('the air is jammed')
+    air.whileListening = async () => {}
+    const waiting = fetch(connection)
+    await vi.waitFor(() => expect(ear.bindings).toBe(1), { timeout: 30_000 })
+    await shout(connection, 'now')
+    expect(await waiting).toHaveLength(1)
+  })
+
+  test('delivers what is stored however fast live messages come: they end no look at the store', async () => {
+    const { connection, air } = await setUp()
+    const message = { body: 'stored', contentType: 'text/plain', contentEncoding: 'utf-8', headers: {}, properties: {} }
+    await connection.publish([{ exchange: '', routingKey: 'tasks', message }])
+    air.whileLooking = () => shout(connection, 'live')
+    await shout(connection, 'live')
+    const queues: string[] = []
+    for (let round = 0; round < 4; round++) {
+      const deliveries = await connection.fetch(['q', 'tasks'], { max: 10, signal: AbortSignal.timeout(60_000) })
+      queues.push(...new Set(deliveries.map(({ queue }) => queue)))
+    }
+    expect(queues).toEqual(['q', 'tasks', 'q', 'q'])
+  })
+
+  test('stores nothing of a call whose live messages could not be published', async () => {
+    const { connection, air } = await setUp()
+    const message = { body: 'a', contentType: 'text/plain', contentEncoding: 'utf-8', headers: {}, properties: {} }
+    const batch = ['', 'x'].map((exchange) => ({ exchange, routingKey: 'stored', message }))
+    air.isJammed = true
+    await expect(connection.publish(batch)).rejects.toThrow('the air is jammed')
+    expect((await connection.declareQueue({ name: 'stored' })).ready).toBe(0)
+    air.isJammed = false
+    await connection.publish(batch)
+    expect((await connection.declareQueue({ name: 'stored' })).ready).toBe(1)
   })
 
   test('listens no more when it is closed', async () => {

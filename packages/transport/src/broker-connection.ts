@@ -125,7 +125,8 @@ export interface BrokerConnection extends AsyncDisposable {
 
   /**
    * Resolves when the broker has confirmed every message. All or nothing as far as routing goes: where one publication
-   * has nowhere to go, none is published.
+   * has nowhere to go, none is published. Where it rejects for another reason, some may have been: repeated with their tags,
+   * on this connection or a later one, each is there once.
    * @throws UnknownExchangeError for an exchange that was never declared.
    * @throws UnroutableError for a `mandatory` publication that no queue is bound for.
    */
@@ -138,8 +139,8 @@ export interface BrokerConnection extends AsyncDisposable {
   /**
    * Settles deliveries and does what belongs to each, item by item: either a settlement takes effect with all its
    * publications and writes, or it was `stale` and none of it happened. Where the broker has transactions the batch
-   * is one. A rejected call may be repeated, except after an `UnknownExchangeError` or `UnroutableError`: nothing
-   * happened then, and nothing will until the settlement at its `index` is changed.
+   * is one. A rejected call may be repeated, except after an `UnknownExchangeError`, `UnroutableError` or
+   * `ForeignWriteError`: nothing happened then, and nothing will until the settlement at its `index` is changed.
    */
   settle(settlements: readonly Settlement[], options?: AbortableOptions): Promise<readonly SettleResult[]>
   /** Extends the lease of deliveries still held; says per item whether it still was ours. */

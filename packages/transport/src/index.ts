@@ -29,6 +29,7 @@ export {
   ConnectionClosedError,
   ConnectionLostError,
   ExchangeMismatchError,
+  ForeignWriteError,
   InvalidBrokerUrlError,
   UnknownExchangeError,
   UnknownTransportError,

@@ -69,7 +69,13 @@ describe('parseBrokerUrl', () => {
   test.each([
     ['', 'it is empty'],
     [';', 'it is empty'],
-    ['localhost', 'it has no scheme'],
+    ['localhost', 'it has no scheme; write for example redis://localhost:6379/0 for a server'],
+    ['localhost:6379/1', 'it has no scheme; write'],
+    ['redis:/:secret@localhost:6379/1', 'after its scheme "//" is missing; write for example redis://localhost'],
+    ['REDISS:localhost', 'after its scheme "//" is missing; write for example rediss://localhost'],
+    ['sqlite:/queue.db', 'after its scheme "//" is missing; write for example sqlite:///queue.db'],
+    // A user, and not a scheme.
+    ['secret:word@localhost', 'it has no scheme; write'],
     ['://localhost', 'its scheme is not'],
     ['1redis://localhost', 'its scheme is not'],
     ['redis://h:port', 'its port is not'],
@@ -100,6 +106,13 @@ describe('parseBrokerUrl', () => {
     expect(inspect({ ...address })).not.toContain('planted')
     expect(inspect(structuredClone({ ...address, alternates: [] }))).not.toContain('planted')
   })
+
+  test.each(['password', 'ssl_password', 'pasword', 'PASSWD', 'pwd', 'psw', 'token', 'secret'])(
+    'prints no value of "%s"',
+    (name) => {
+      expect(`${parseBrokerUrl(`redis://h?${name}=planted`)}`).toBe(`redis://h?${name}=**`)
+    },
+  )
 
   test('finds the parts that a URL was made of', () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 12 })

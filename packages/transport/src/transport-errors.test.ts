@@ -7,6 +7,7 @@ const errors = [
   new transport.ConnectionClosedError('redis://h'),
   new transport.ConnectionLostError('redis://h'),
   new transport.ExchangeMismatchError('e', 'topic', 'direct'),
+  new transport.ForeignWriteError('redis', 'sqlite:/results', 0),
   new transport.InvalidBrokerUrlError('redis', 'no'),
   new transport.UnknownExchangeError('e'),
   new transport.UnknownTransportError('rediss', ['redis', 'amqp']),

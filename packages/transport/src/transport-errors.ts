@@ -8,13 +8,7 @@ export class ConnectionLostError extends CeleryError {
   readonly address: string
 
   constructor(address: string, options?: ErrorOptions) {
-    const { cause } = options ?? {}
-    super(
-      cause instanceof Error
-        ? `no connection to ${address}: ${cause.message}`
-        : `connection to ${address} was lost; open a new one and try again`,
-      options,
-    )
+    super(describeLoss(address, options?.cause), options)
     this.address = address
   }
 }
@@ -153,4 +147,33 @@ export class UnsupportedByTransportError extends CeleryError {
     this.transport = transport
     this.feature = feature
   }
+}
+
+/**
+ * The writes belong to a result store that is in no transaction of this broker, mostly because they were prepared for
+ * another broker before a failover. Store them by themselves; nothing of the call happened.
+ */
+export class ForeignWriteError extends CeleryError {
+  override readonly name = 'ForeignWriteError'
+  readonly code = 'ERR_CELERY_FOREIGN_WRITE'
+  readonly transport: string
+  /** Of the store. */
+  readonly domain: string
+  /** Which of the settlements given to the call it was. */
+  readonly index: number
+
+  constructor(transport: string, domain: string, index: number) {
+    super(
+      `the ${transport} broker cannot write to the result store "${domain}" in its own transactions; store the result by itself`,
+    )
+    this.transport = transport
+    this.domain = domain
+    this.index = index
+  }
+}
+
+/** A cause that names the address itself says it all. */
+function describeLoss(address: string, cause: unknown): string {
+  if (!(cause instanceof Error)) return `connection to ${address} was lost; open a new one and try again`
+  return cause.message.includes(address) ? cause.message : `no connection to ${address}: ${cause.message}`
 }

@@ -6,6 +6,8 @@ export interface TransportCase {
   readonly name: string
   /** Whether a transport with these capabilities promises it at all. Absent: every transport does. */
   readonly needs?: (capabilities: TransportCapabilities) => boolean
+  /** Whether it can only be run where the clock can be moved. @defaultValue `false` */
+  readonly needsClock?: boolean
   /** Rejects where the transport does something else. */
   run(context: CaseContext): Promise<void>
 }

@@ -39,18 +39,21 @@ export class Addressing {
     else this.#live.delete(exchange)
   }
 
-  /** Reads where the exchanges that publications name lead to; nothing, where it is nothing but the default one. */
-  async routes(
+  /** Where the exchanges that publications name lead to. A promise only where that has to be read: not of the default one. */
+  routes(
     batches: Iterable<readonly Publication[] | undefined>,
     options: AbortableOptions | undefined,
-  ): Promise<Routes> {
+  ): Routes | Promise<Routes> {
     let names: Set<string> | undefined
     for (const publications of batches) {
       for (const { exchange } of publications ?? []) {
         if (exchange !== '' && !this.#live.has(exchange)) names = (names ?? new Set()).add(exchange)
       }
     }
-    if (names === undefined) return noRoutes
+    return names === undefined ? noRoutes : this.#read(names, options)
+  }
+
+  async #read(names: ReadonlySet<string>, options: AbortableOptions | undefined): Promise<Routes> {
     const routes = await readRoutes(this.#options.broker, names, options)
     if (this.#options.capabilities.liveFanout === true) {
       for (const [name, { type }] of routes) if (type === 'fanout') this.#live.add(name)

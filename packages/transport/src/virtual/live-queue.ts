@@ -19,6 +19,12 @@ export class LiveQueue {
   wasUsed = false
   /** It hears nothing until somebody fetches from it. */
   isAsleep = false
+  /** It was asleep, and begins to listen again. */
+  waking: Promise<void> | undefined
+  /** Messages that were too many. */
+  dropped = 0
+  /** When somebody may be told of them again, by `performance.now()`. */
+  warnAtMs = 0
   readonly #heard: HeardMessage[] = []
   #bytes = 0
 

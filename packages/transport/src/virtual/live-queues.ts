@@ -3,17 +3,12 @@ import type { Binding, Delivery, DeliveryRef, FetchOptions, SettleAction, Settle
 import { deliveryTags } from '../delivery-tags.ts'
 import type { LiveFanout, LiveMessage, OnLiveMessage } from './live-fanout.ts'
 import { type HeardMessage, LiveQueue } from './live-queue.ts'
+import type { VirtualFetchOptions } from './virtual-broker.ts'
 
 interface Held {
   readonly queue: string
   readonly message: HeardMessage
 }
-
-/**
- * Milliseconds that the store has to look for something before a live message ends its wait, after a fetch that was filled
- * by live ones: whoever is never done with these gets both.
- */
-const storedTurnMs = 10
 
 /**
  * The queues of one connection that are bound to live fanout exchanges. They are here and nowhere else: what they hear
@@ -45,8 +40,8 @@ export class LiveQueues {
     return this.#queues.has(queue)
   }
 
-  get names(): readonly string[] {
-    return [...this.#queues.keys()]
+  get bindings(): readonly Binding[] {
+    return [...this.#queues.values()].flatMap(({ bindings }) => [...bindings.values()])
   }
 
   async bind(binding: Binding, options?: AbortableOptions): Promise<void> {
@@ -91,25 +86,30 @@ export class LiveQueues {
     return this.#queues.get(name)?.take(Number.POSITIVE_INFINITY).length ?? 0
   }
 
-  /** Whatever comes first of what the live queues among these hear and of what `fetchStored` finds in the others. */
+  /**
+   * Whatever comes first of what the live queues among these hear and of what `fetchStored` finds in the others. They come in
+   * turn where there is something in both, and what is heard ends a wait for the others, but no look at them: however fast
+   * live messages come, the others are fetched too.
+   */
   async fetch(
     names: readonly string[],
     { max, signal }: FetchOptions,
-    fetchStored: (names: readonly string[], options: FetchOptions) => Promise<readonly Delivery[]>,
+    fetchStored: (names: readonly string[], options: VirtualFetchOptions) => Promise<readonly Delivery[]>,
   ): Promise<readonly Delivery[]> {
     const stored = names.filter((name) => !this.has(name))
-    await this.#wakeUp(names, { signal })
+    await this.#wakeUp(names, signal)
     for (;;) {
       signal.throwIfAborted()
       this.#ended.signal.throwIfAborted()
       const isStoredTurn = this.#isStoredTurn && stored.length > 0
       const deliveries = isStoredTurn ? [] : this.#take(names, max)
-      this.#isStoredTurn = deliveries.length === max
+      this.#isStoredTurn = deliveries.length > 0
       if (deliveries.length > 0) return deliveries
-      const arrival = this.#arrival(names, isStoredTurn ? storedTurnMs : 0)
+      const arrival = this.#arrival(names)
       try {
         using ended = anySignal(signal, arrival.signal, this.#ended.signal)
-        if (stored.length > 0) return await fetchStored(stored, { max, signal: ended.signal })
+        if (stored.length > 0) return await fetchStored(stored, { max, signal: ended.signal, onEmpty: arrival.begin })
+        arrival.begin()
         await abortable(deferred<never>().promise, ended.signal)
       } catch (error) {
         if (error !== heardSomething) throw error
@@ -143,14 +143,28 @@ export class LiveQueues {
   }
 
   /** Queues that slept listen again. */
-  async #wakeUp(names: readonly string[], options: AbortableOptions): Promise<void> {
+  async #wakeUp(names: readonly string[], signal: AbortSignal): Promise<void> {
     for (const name of names) {
       const queue = this.#queues.get(name)
       if (queue === undefined) continue
       queue.wasUsed = true
-      if (!queue.isAsleep) continue
-      queue.isAsleep = false
-      for (const binding of queue.bindings.values()) await this.#fanout.listen(binding, options)
+      if (queue.isAsleep) {
+        queue.isAsleep = false
+        queue.waking = this.#listenAgain(queue)
+      }
+      // Whoever fetches gives up waiting for it, but does not stop it: others may wait too.
+      if (queue.waking !== undefined) await abortable(queue.waking, signal)
+    }
+  }
+
+  async #listenAgain(queue: LiveQueue): Promise<void> {
+    try {
+      for (const binding of [...queue.bindings.values()]) await this.#fanout.listen(binding)
+    } catch (error) {
+      queue.isAsleep = true
+      throw error
+    } finally {
+      queue.waking = undefined
     }
   }
 
@@ -180,27 +194,23 @@ export class LiveQueues {
     return (this.#queues.get(name)?.size ?? 0) > 0
   }
 
-  /** A signal that aborts when there is something in these queues, but not before `patienceMs` have passed. */
-  #arrival(
-    names: readonly string[],
-    patienceMs: number,
-  ): { readonly signal: AbortSignal; readonly forget: () => void } {
+  /** A signal that aborts when there is something in these queues, once it has begun. */
+  #arrival(names: readonly string[]): {
+    readonly signal: AbortSignal
+    readonly begin: () => void
+    readonly forget: () => void
+  } {
     const controller = new AbortController()
     const wake = (): void => {
       if (names.some((name) => this.#hasReady(name))) controller.abort(heardSomething)
     }
-    const begin = (): void => {
-      this.#wakers.add(wake)
-      wake()
-    }
-    const timer = patienceMs > 0 ? setTimeout(begin, patienceMs) : undefined
-    if (timer === undefined) begin()
     return {
       signal: controller.signal,
-      forget: () => {
-        clearTimeout(timer)
-        this.#wakers.delete(wake)
+      begin: () => {
+        this.#wakers.add(wake)
+        wake()
       },
+      forget: () => this.#wakers.delete(wake),
     }
   }
 
@@ -208,15 +218,18 @@ export class LiveQueues {
     const queue = this.#queues.get(name)
     if (queue === undefined || queue.isAsleep) return
     const dropped = queue.add(message)
-    if (dropped > 0) this.#overflowing(queue)
+    if (dropped > 0) this.#overflowing(queue, dropped)
     this.#wake()
   }
 
   /** Nobody may want what it hears: whoever only publishes declares the queue too. Else the oldest go. */
-  #overflowing(queue: LiveQueue): void {
+  #overflowing(queue: LiveQueue, dropped: number): void {
     if (queue.wasUsed) {
+      queue.dropped += dropped
+      if (performance.now() < queue.warnAtMs) return
+      queue.warnAtMs = performance.now() + warningsMs
       process.emitWarning(
-        `queue "${queue.name}" hears more from its fanout exchange than is fetched from it; its oldest messages are dropped`,
+        `queue "${queue.name}" hears more from its fanout exchange than is fetched from it; its oldest messages are dropped, ${queue.dropped} so far`,
         { code: 'CELERY_FANOUT_OVERFLOW' },
       )
       return
@@ -249,6 +262,9 @@ export class LiveQueues {
 }
 
 const mostHeld = 10_000
+
+/** Milliseconds between two warnings of a queue: what it drops may be thousands a second. */
+const warningsMs = 60_000
 
 /** Of every live delivery; no store has it. */
 export const liveFence = 'live'

@@ -40,9 +40,12 @@ export interface VirtualBroker extends AsyncDisposable {
   bindings(exchange: string, options?: AbortableOptions): Promise<readonly Binding[]>
   purge(queue: string, options?: AbortableOptions): Promise<number>
 
-  /** Adds messages to their queues, and makes a queue that is not there. A tag already present in its queue is the same message: adding it twice adds it once. */
+  /**
+   * Adds messages to their queues, and makes a queue that is not there. A tag already present in its queue is the same
+   * message: adding it twice adds it once, also where the first time rejected and some had been added.
+   */
   put(messages: readonly QueueMessage[], options?: AbortableOptions): Promise<void>
-  fetch(queues: readonly string[], options: FetchOptions): Promise<readonly Delivery[]>
+  fetch(queues: readonly string[], options: VirtualFetchOptions): Promise<readonly Delivery[]>
   settle(settlements: readonly VirtualSettlement[], options?: AbortableOptions): Promise<readonly SettleResult[]>
   renew(deliveries: readonly DeliveryRef[], options?: AbortableOptions): Promise<readonly SettleResult[]>
   close(options?: CloseOptions): Promise<void>
@@ -52,6 +55,14 @@ export interface VirtualBroker extends AsyncDisposable {
    * `capabilities.liveFanout` says so, and not called elsewhere: there messages of fanout exchanges are put into queues.
    */
   liveFanout?(onMessage: OnLiveMessage): LiveFanout
+}
+
+export interface VirtualFetchOptions extends FetchOptions {
+  /**
+   * To be called whenever the queues were looked through and nothing was found, before waiting; only where there is a
+   * `liveFanout`. It may abort `signal`.
+   */
+  readonly onEmpty?: (() => void) | undefined
 }
 
 /** A message whose queue is known. */

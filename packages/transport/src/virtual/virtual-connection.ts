@@ -18,6 +18,7 @@ import type {
 import {
   ConnectionClosedError,
   ExchangeMismatchError,
+  ForeignWriteError,
   UnknownExchangeError,
   UnsupportedByTransportError,
 } from '../transport-errors.ts'
@@ -47,6 +48,8 @@ export class VirtualConnection implements BrokerConnection {
   readonly #addressing: Addressing
   /** Where fanout exchanges are live. */
   readonly #live: LiveQueues | undefined
+  /** Whether it is being closed for good. */
+  #isEnding = false
 
   constructor(broker: VirtualBroker, options: VirtualConnectionOptions) {
     const { capabilities } = broker
@@ -118,27 +121,32 @@ export class VirtualConnection implements BrokerConnection {
   }
 
   async publish(publications: readonly Publication[], options?: AbortableOptions): Promise<void> {
-    const routes = await this.#addressing.routes([publications], options)
+    const found = this.#addressing.routes([publications], options)
+    const routes = found instanceof Promise ? await found : found
     const addressed: Addressed = { put: [], live: [] }
     for (let index = 0; index < publications.length; index++) {
       this.#addressing.add(publications[index] as Publication, routes, index, addressed)
     }
     const { live, put } = addressed
-    if (put.length > 0 || live.length === 0) await this.#broker.put(put, options)
+    // First what no store can know again: whoever repeats a call that rejected may shout twice, but stores once.
     if (live.length > 0) await this.#live?.publish(live, options)
+    if (put.length > 0 || live.length === 0) await this.#broker.put(put, options)
   }
 
   fetch(queues: readonly string[], options: FetchOptions): Promise<readonly Delivery[]> {
     if (!(options.max >= 1))
       return Promise.reject(new RangeError(`cannot fetch ${options.max} messages; ask for 1 or more`))
     const live = this.#live
-    if (live === undefined || !queues.some((queue) => live.has(queue))) return this.#broker.fetch(queues, options)
+    if (live === undefined) return this.#broker.fetch(queues, options)
+    if (!queues.some((queue) => live.has(queue))) return this.#unlessEnding(this.#broker.fetch(queues, options))
     return live.fetch(queues, options, (stored, storedOptions) => this.#broker.fetch(stored, storedOptions))
   }
 
   async settle(settlements: readonly Settlement[], options?: AbortableOptions): Promise<readonly SettleResult[]> {
+    this.#assertOwnWrites(settlements)
     // Which queues a follow-up goes to is settled before the transaction, so that nothing in it waits or fails.
-    const routes = await this.#addressing.routes(publishedBy(settlements), options)
+    const found = this.#addressing.routes(publishedBy(settlements), options)
+    const routes = found instanceof Promise ? await found : found
     const resolved = settlements.map((settlement, index) => this.#resolve(settlement, routes, index))
     const live = this.#live
     if (live === undefined) return await this.#broker.settle(resolved, options)
@@ -158,7 +166,8 @@ export class VirtualConnection implements BrokerConnection {
   }
 
   async close(options?: CloseOptions): Promise<void> {
-    await this.#closeLive(options?.sessionGoesOn === true)
+    this.#isEnding = options?.sessionGoesOn !== true
+    await this.#closeLive(!this.#isEnding)
     await this.#broker.close(options)
   }
 
@@ -166,27 +175,34 @@ export class VirtualConnection implements BrokerConnection {
     return this.close()
   }
 
+  /** What comes while that which listens is being closed is not handed out: the broker gives it back as it closes. */
+  async #unlessEnding(fetching: Promise<readonly Delivery[]>): Promise<readonly Delivery[]> {
+    const deliveries = await fetching
+    if (this.#isEnding) throw new ConnectionClosedError(this.#options.address)
+    return deliveries
+  }
+
   /** What listens here is nothing without this connection, so no binding of it must stay, unless the next one binds it. */
   async #closeLive(isReplaced: boolean): Promise<void> {
     const live = this.#live
     if (live === undefined) return
-    const names = live.names
+    const bindings = live.bindings
     await live.close(new ConnectionClosedError(this.#options.address))
     if (isReplaced) return
-    // A connection that failed can delete nothing; what is left then, publishers pass over.
-    for (const name of names) await this.#broker.deleteQueue(name).catch(() => undefined)
+    // A connection that failed can unbind nothing; what is left then, publishers pass over. The queues may be others' too.
+    for (const binding of bindings) await this.#broker.unbind(binding).catch(() => undefined)
+  }
+
+  #assertOwnWrites(settlements: readonly Settlement[]): void {
+    for (let index = 0; index < settlements.length; index++) {
+      for (const { domain } of settlements[index]?.writes ?? []) {
+        if (domain !== this.domain) throw new ForeignWriteError(this.#options.transport, domain, index)
+      }
+    }
   }
 
   #resolve(settlement: Settlement, routes: Routes, index: number): ResolvedSettlement {
-    const { publish, writes } = settlement
-    for (const write of writes ?? []) {
-      if (write.domain !== this.domain) {
-        throw new UnsupportedByTransportError(
-          this.#options.transport,
-          `writes to "${write.domain}" in its own transaction`,
-        )
-      }
-    }
+    const { publish } = settlement
     if (publish === undefined || publish.length === 0) return settlement
     const addressed: Addressed = { put: [], live: [] }
     for (const publication of publish) this.#addressing.add(publication, routes, index, addressed)

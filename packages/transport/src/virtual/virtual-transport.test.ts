@@ -160,7 +160,12 @@ describe('virtualTransport', () => {
     await expect(connection.declareExchange({ name: 'h', type: 'headers' })).rejects.toMatchObject(unsupported)
     await expect(connection.bindQueue({ queue: 'q', exchange: '', routingKey: 'q' })).rejects.toMatchObject(unsupported)
     const writes = [{ domain: 'elsewhere', statement: null }]
-    await expect(connection.settle([{ writes }])).rejects.toMatchObject(unsupported)
+    await expect(connection.settle([{}, { writes }])).rejects.toMatchObject({
+      code: 'ERR_CELERY_FOREIGN_WRITE',
+      transport: 'noting',
+      domain: 'elsewhere',
+      index: 1,
+    })
     expect([broker.messages, broker.settlements]).toEqual([[], []])
   })
 

@@ -105,6 +105,29 @@ export const connectionCases: readonly TransportCase[] = [
     },
   },
   {
+    name: 'hands nothing out any more once it is being closed, but gives it back',
+    async run(context) {
+      const publisher = await context.open()
+      for (let round = 0; round < 10; round++) {
+        const connection = await context.open()
+        let isClosing = false
+        const fetching = connection.fetch([context.queue], { max: 1, signal: new AbortController().signal }).then(
+          () => isClosing,
+          () => false,
+        )
+        await nextTurn()
+        await context.publish(publisher, context.queue, 'a')
+        // It has the message, which need not have come to whoever waits for it.
+        while ((await context.info(publisher, context.queue)).ready > 0) await nextTurn()
+        if (round % 2 === 0) await nextTurn()
+        isClosing = true
+        await context.soon(connection.close(), 'closing')
+        assert.equal(await context.soon(fetching, 'the fetch'), false, 'handed out what it gives back')
+        await context.expectMessages(publisher, context.queue, ['a'])
+      }
+    },
+  },
+  {
     name: 'closes twice and at the same time as once',
     async run(context) {
       const connection = await context.open()

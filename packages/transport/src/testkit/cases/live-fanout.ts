@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { BrokerConnection, Publication } from '../../broker-connection.ts'
+import type { BrokerConnection, Delivery, Publication } from '../../broker-connection.ts'
 import { type CaseContext, publication, textMessage } from '../case-context.ts'
 import { readBody } from '../read-body.ts'
 import type { TransportCase } from '../transport-case.ts'
@@ -43,6 +43,32 @@ export const liveFanoutCases: readonly TransportCase[] = withLiveFanout([
         await connection.bindQueue({ queue, exchange, routingKey: text })
         await publisher.publish([through(exchange, 'abc', 'not this'), through(exchange, text, text)])
         await context.expectMessages(connection, queue, [text])
+      }
+    },
+  },
+  {
+    name: 'hands out nothing of its other queues once it is being closed, but gives it back',
+    async run(context) {
+      const publisher = await context.open()
+      const exchange = await context.exchange(publisher, 'fanout')
+      for (let round = 0; round < 5; round++) {
+        const connection = await context.open()
+        // Many, so that closing takes a while.
+        for (let listener = 0; listener < 8; listener++) {
+          const queue = context.name(`listener-${listener}`)
+          await connection.declareQueue({ name: queue })
+          await connection.bindQueue({ queue, exchange, routingKey: '' })
+        }
+        const fetching = connection.fetch([context.queue], { max: 1, signal: new AbortController().signal }).then(
+          () => 'handed out',
+          (error: { code?: string }) => error.code,
+        )
+        await nextTurn()
+        const closing = connection.close()
+        await context.publish(publisher, context.queue, 'a')
+        assert.equal(await context.soon(fetching, 'the fetch'), 'ERR_CELERY_CONNECTION_CLOSED')
+        await context.soon(closing, 'closing')
+        await context.expectMessages(publisher, context.queue, ['a'])
       }
     },
   },
@@ -183,18 +209,47 @@ export const liveFanoutCases: readonly TransportCase[] = withLiveFanout([
     },
   },
   {
+    name: 'leaves what others have in a queue when a connection closes that listened for it',
+    async run(context) {
+      const { exchange, publisher } = await listening(context, [''])
+      await context.publish(publisher, context.queue, 'held', 'ready')
+      const held = await context.takeOne(publisher, context.queue)
+      const connection = await context.open()
+      await connection.bindQueue({ queue: context.queue, exchange, routingKey: '' })
+      await connection.close()
+      await context.settle(publisher, [held])
+      await publisher.publish([through(exchange, '', 'live')])
+      await context.expectMessages(publisher, context.queue, ['ready'])
+    },
+  },
+  {
     name: 'loses no live message to a fetch that was aborted',
     async run(context) {
       const { exchange, listeners, publisher } = await listening(context, [''])
       const [{ connection, queue }] = listeners as [Listener]
-      const waiting = new AbortController()
-      const fetching = connection.fetch([queue], { max: 1, signal: waiting.signal })
-      await nextTurn()
       const reason = new Error('not wanted')
-      waiting.abort(reason)
-      await assert.rejects(fetching, (error) => error === reason)
-      await publisher.publish([through(exchange, '', 'a')])
-      await context.expectMessages(connection, queue, ['a'])
+      // Whatever is under way at the time: before it is published, on its way, and heard.
+      for (let turns = 0; turns < 20; turns++) {
+        const waiting = new AbortController()
+        const fetching = connection.fetch([context.queue, queue], { max: 1, signal: waiting.signal })
+        const fetched = fetching.then(
+          (deliveries) => [...deliveries],
+          (error: unknown): Delivery[] => {
+            assert.equal(error, reason)
+            return []
+          },
+        )
+        await nextTurn()
+        const publishing = publisher.publish([through(exchange, '', `${turns}`)])
+        for (let turn = 0; turn < turns; turn++) await nextTurn()
+        waiting.abort(reason)
+        await publishing
+        const deliveries = await fetched
+        if (deliveries.length === 0) deliveries.push(await context.takeOne(connection, queue))
+        assert.deepEqual(deliveries.map(readBody), [`${turns}`])
+        await context.settle(connection, deliveries)
+      }
+      await context.expectNothing(connection, queue)
     },
   },
 ])
