@@ -119,7 +119,7 @@ describe('a batcher that lingers', () => {
   afterEach(() => void vi.useRealTimers())
 
   /** A batcher that lingers four times as long as a batch took, and has had one of `ms` milliseconds. */
-  async function afterBatchOf(ms: number) {
+  async function afterBatchOf(ms: number, size = 2) {
     const seen: (readonly number[])[] = []
     const batcher = new Batcher<number>({
       linger: 4,
@@ -129,18 +129,27 @@ describe('a batcher that lingers', () => {
         vi.advanceTimersByTime(ms)
       },
     })
-    batcher.add(0)
+    for (let item = 0; item < size; item++) batcher.add(item)
     await batcher.idle()
+    seen.length = 0
     return { batcher, seen }
   }
 
   test('lets a lone item leave at once', async () => {
     const { batcher, seen } = await afterBatchOf(1)
-    expect(seen).toEqual([[0]])
     vi.advanceTimersByTime(4)
     batcher.add(1)
     await batcher.idle()
-    expect(seen).toEqual([[0], [1]])
+    expect(seen).toEqual([[1]])
+  })
+
+  test('waits for nothing after a batch of one, however long that took', async () => {
+    const { batcher, seen } = await afterBatchOf(60_000, 1)
+    batcher.add(1)
+    await batcher.idle()
+    batcher.add(2)
+    await batcher.idle()
+    expect(seen).toEqual([[1], [2]])
   })
 
   test('waits for more after a batch, in proportion to what that one took', async () => {
@@ -150,10 +159,10 @@ describe('a batcher that lingers', () => {
     vi.advanceTimersByTime(3)
     batcher.add(2)
     await turns()
-    expect(seen).toEqual([[0]])
+    expect(seen).toEqual([])
     vi.advanceTimersByTime(1)
     await batcher.idle()
-    expect(seen).toEqual([[0], [1, 2]])
+    expect(seen).toEqual([[1, 2]])
   })
 
   test('waits no longer once there is enough', async () => {
@@ -163,7 +172,7 @@ describe('a batcher that lingers', () => {
     batcher.add(2)
     batcher.add(3)
     await batcher.idle()
-    expect(seen).toEqual([[0], [1, 2, 3]])
+    expect(seen).toEqual([[1, 2, 3]])
     expect(vi.getTimerCount()).toBe(0)
   })
 
@@ -173,7 +182,7 @@ describe('a batcher that lingers', () => {
     await turns()
     vi.advanceTimersByTime(10)
     await batcher.idle()
-    expect(seen).toEqual([[0], [1]])
+    expect(seen).toEqual([[1]])
   })
 
   test('tells when a batch leaves, before it does', async () => {

@@ -7,7 +7,8 @@ export interface BatcherOptions<Item> {
   readonly gather?: () => Promise<void>
   /**
    * Waits for more while a batch would follow the one before too closely: for so many times as long as that one took,
-   * so that batches take no more than their share of the time. A lone item still leaves at once. @defaultValue `0`
+   * so that batches take no more than their share of the time. After a batch of one item nothing waits: where they come
+   * one by one, each with somebody waiting for it, there is nothing to gather. @defaultValue `0`
    */
   readonly linger?: number
   /** So many need not wait any longer. @defaultValue `250` */
@@ -62,7 +63,7 @@ export class Batcher<Item> {
 
   async #flush(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const restMs = this.#lingerUntil - performance.now()
+      const restMs = this.#linger === 0 ? 0 : this.#lingerUntil - performance.now()
       if (restMs > 0 && this.#waiting.length < this.#enough) await this.#rest(restMs)
       else await this.#gather()
       let batch = this.#waiting
@@ -73,11 +74,13 @@ export class Batcher<Item> {
         this.#waiting = []
       }
       this.#running = batch.length
-      const leftAt = performance.now()
+      const leftAt = this.#linger === 0 ? 0 : performance.now()
       this.#onLeave?.()
       await this.#run(batch)
-      const now = performance.now()
-      this.#lingerUntil = now + Math.min(longestLingerMs, (now - leftAt) * this.#linger)
+      if (this.#linger > 0 && batch.length > 1) {
+        const now = performance.now()
+        this.#lingerUntil = now + Math.min(longestLingerMs, (now - leftAt) * this.#linger)
+      }
       this.#running = 0
     }
     this.#loop = undefined

@@ -16,6 +16,7 @@ import {
   type BrokerConnection,
   type CloseOptions,
   ConnectionClosedError,
+  ConnectionLostError,
   type OpenOptions,
   parseBrokerUrl,
 } from '@celery/transport'
@@ -23,7 +24,7 @@ import { CloseTimeoutError } from './close-timeout-error.ts'
 import { Failover, type FailoverStrategy } from './failover.ts'
 import { answered } from './no-answer.ts'
 import { retryPauseMs } from './retry-pause.ts'
-import { isConnectionLost, isTemporary } from './temporary-errors.ts'
+import { isConnectionClosed, isConnectionLost, isTemporary } from './temporary-errors.ts'
 import type { TransportRegistry } from './transport-registry.ts'
 
 export interface ConnectionOptions {
@@ -104,6 +105,10 @@ export class Connection implements AsyncDisposable {
     return this.#options.open?.leaseMs ?? 30_000
   }
 
+  get #closeTimeoutMs(): number {
+    return this.#options.closeTimeoutMs ?? 5_000
+  }
+
   /** Another connection to the same brokers, of its own. The caller closes it. */
   clone(changes: Partial<ConnectionOptions> = {}): Connection {
     return new Connection({ ...this.#options, ...changes })
@@ -150,8 +155,7 @@ export class Connection implements AsyncDisposable {
         try {
           return await run(broker)
         } catch (error) {
-          if (isConnectionLost(error)) await this.discard(broker, { signal })
-          throw error
+          throw await this.failed(broker, error, { signal })
         }
       },
       {
@@ -182,6 +186,16 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
+   * What an `error` of `broker` means to whoever used it. Where the connection was lost it is discarded; one that somebody else
+   * has discarded meanwhile counts as lost too, unless this whole connection was closed by its owner.
+   */
+  async failed(broker: BrokerConnection, error: unknown, options: AbortableOptions = {}): Promise<unknown> {
+    const isDiscarded = isConnectionClosed(error) && !this.#closing.signal.aborted
+    if (isDiscarded || isConnectionLost(error)) await this.discard(broker, options)
+    return isDiscarded ? new ConnectionLostError(this.address, { cause: error }) : error
+  }
+
+  /**
    * Ends the connection and everyone who waits for it. Safe twice.
    * @throws CloseTimeoutError where the driver does not come to an end of it.
    */
@@ -190,8 +204,9 @@ export class Connection implements AsyncDisposable {
     const current = this.#current
     this.#current = undefined
     this.#live = undefined
-    // One that could not be opened has told whoever asked for it.
-    const broker = await current?.catch(() => undefined)
+    if (current === undefined) return
+    // One that could not be opened has told whoever asked for it; one that opens too late is closed when it does.
+    const broker = await withDeadline(current, this.#closeTimeoutMs, () => new Error('too late')).catch(() => undefined)
     if (broker !== undefined) await this.#closeDriver(broker)
   }
 
@@ -201,12 +216,8 @@ export class Connection implements AsyncDisposable {
 
   /** By the machine's own time: how long a driver takes is no part of what a test's clock measures. */
   #closeDriver(broker: BrokerConnection, options?: CloseOptions): Promise<void> {
-    const { closeTimeoutMs = 5_000 } = this.#options
-    return withDeadline(
-      broker.close(options),
-      closeTimeoutMs,
-      () => new CloseTimeoutError(this.address, closeTimeoutMs),
-    )
+    const timeoutMs = this.#closeTimeoutMs
+    return withDeadline(broker.close(options), timeoutMs, () => new CloseTimeoutError(this.address, timeoutMs))
   }
 
   async #open(): Promise<BrokerConnection> {

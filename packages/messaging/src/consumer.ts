@@ -24,10 +24,12 @@ export interface ConsumerOptions {
   readonly declare?: (broker: BrokerConnection, options: AbortableOptions) => Promise<void>
   /** How many more messages can be taken now; asked before every fetch. Call `wake()` when it grew. */
   readonly capacity: () => number
-  /** Gets every batch that was fetched. Must not throw. */
+  /** Gets what was fetched, a large batch in parts, one after the other. Must not throw. */
   readonly onMessages: (messages: readonly IncomingMessage[]) => void
   /** Something failed on the connection; the consumer goes on with a new one, unless its owner closed the connection. */
   readonly onError: (error: unknown) => void
+  /** Something failed, and consuming goes on all the same: a check, for example. @defaultValue `onError` */
+  readonly onSetback?: ((error: unknown) => void) | undefined
   /** A connection is up and its queues are declared; also after every reconnect. */
   readonly onConsuming?: (broker: BrokerConnection) => void
   /**
@@ -68,6 +70,7 @@ export class Consumer {
    */
   readonly closed: Promise<void>
   readonly #options: ConsumerOptions
+  readonly #onSetback: (error: unknown) => void
   readonly #clock: Clock
   readonly #answerTimeoutMs: number
   readonly #stop = new AbortController()
@@ -83,6 +86,7 @@ export class Consumer {
 
   constructor(options: ConsumerOptions) {
     this.#options = options
+    this.#onSetback = options.onSetback ?? options.onError
     this.#queues = options.queues
     this.#clock = options.clock ?? systemClock
     this.#answerTimeoutMs = options.answerTimeoutMs ?? defaultAnswerTimeoutMs
@@ -187,9 +191,7 @@ export class Consumer {
         continue
       }
       try {
-        const deliveries = await this.#fetch(broker, names, max, checkAtMs)
-        this.#failures = 0
-        this.#options.onMessages(deliveries.map(decodeDelivery))
+        await this.#take(broker, names, max, checkAtMs)
       } catch (error) {
         if (error !== queuesChanged && error !== checkDue) throw error
       }
@@ -208,9 +210,18 @@ export class Consumer {
     } catch (error) {
       // What was declared before is still consumed, whatever keeps it from being declared again.
       if (!isCheck || this.#stop.signal.aborted || isConnectionLost(error) || isConnectionClosed(error)) throw error
-      this.#options.onError(error)
+      this.#onSetback(error)
     }
     return names
+  }
+
+  /** A function of its own, so that nothing keeps what was fetched while the next is waited for. */
+  async #take(broker: BrokerConnection, names: readonly string[], max: number, checkAtMs: number): Promise<void> {
+    const deliveries = await this.#fetch(broker, names, max, checkAtMs)
+    this.#failures = 0
+    for (let at = 0; at < deliveries.length; at += portion) {
+      this.#options.onMessages(deliveries.slice(at, at + portion).map(decodeDelivery))
+    }
   }
 
   /** Waits until the next check at most. A driver that does not even end a wait that was aborted has lost its connection. */
@@ -253,7 +264,7 @@ export class Consumer {
       await broker.settle(deliveries.map(({ fence, queue, tag }) => ({ delivery: { fence, queue, tag }, action })))
     }
     // One that fails in the end has brought nothing.
-    fetching.then((deliveries) => giveBack(deliveries).catch(this.#options.onError), noop)
+    fetching.then((deliveries) => giveBack(deliveries).catch(this.#onSetback), noop)
   }
 
   #capacity(): number {
@@ -266,6 +277,8 @@ const checkDue = new Error('what the consumer has is checked now')
 const queuesChanged = new Error('the consumer has other queues now')
 
 const defaultCheckMs = 30_000
+/** Messages that are in memory as they came and decoded, both at the same time. */
+const portion = 50
 
 function noop(): void {}
 

@@ -10,11 +10,12 @@ import {
 import { type BrokerConnection, deliveryTags, type Publication } from '@celery/transport'
 import { Batcher } from './batcher.ts'
 import type { Connection } from './connection.ts'
+import { Deadline } from './deadline.ts'
 import { Declarations } from './declarations.ts'
 import type { Exchange } from './exchange.ts'
 import { defaultAnswerTimeoutMs, schedulePatiently } from './no-answer.ts'
 import type { Queue } from './queue.ts'
-import { isConnectionLost, isTemporary } from './temporary-errors.ts'
+import { isTemporary } from './temporary-errors.ts'
 
 export interface ProducerOptions {
   readonly connection: Connection
@@ -76,14 +77,17 @@ export class Producer {
   readonly #newTag = deliveryTags()
   readonly #declarations = new Declarations()
   readonly #batcher: Batcher<Waiting>
+  /** Of the batch under way. */
+  readonly #deadline: Deadline
 
   constructor(options: ProducerOptions) {
     this.#connection = options.connection
     this.#limits = { timeoutMs: options.publishTimeoutMs ?? 10_000, retryPolicy: options.retryPolicy }
     this.#answerTimeoutMs = options.answerTimeoutMs ?? defaultAnswerTimeoutMs
+    this.#deadline = this.#newDeadline(this.#limits)
     // What is sent in one go comes in one turn; a message alone need not wait for the end of it.
     this.#batcher = new Batcher({
-      run: (batch) => this.#publishAll(batch),
+      run: (batch) => this.#publishAll(batch, this.#deadline),
       maxBatch: 500,
       gather: () => Promise.resolve(),
     })
@@ -119,21 +123,33 @@ export class Producer {
     }
   }
 
+  /** Each message is told why by an error of its own: this one only ends what is under way. */
+  #newDeadline({ timeoutMs }: Limits): Deadline {
+    return new Deadline(() => new PublishTimeoutError(timeoutMs, undefined))
+  }
+
   #publishSingly(waiting: Waiting): void {
-    const published = this.#publishAll([waiting]).finally(() => this.#single.delete(published))
+    const deadline = this.#newDeadline(waiting.limits)
+    const published = this.#publishAll([waiting], deadline).finally(() => {
+      deadline.stop()
+      this.#single.delete(published)
+    })
     this.#single.add(published)
   }
 
-  async #publishAll(batch: readonly Waiting[]): Promise<void> {
+  async #publishAll(batch: readonly Waiting[], deadline: Deadline): Promise<void> {
+    const first = batch[0] as Waiting
     try {
-      await this.#publishBatch(batch)
+      await this.#withRetries(batch, first.limits.retryPolicy, { signal: deadline.begin(first.deadline) })
+      deadline.end()
       for (const { done } of batch) done.resolve()
     } catch (error) {
+      deadline.end()
       if (CeleryError.is(error, timeoutCode)) {
-        await this.#expire(batch)
+        await this.#expire(batch, deadline)
       } else if (batch.length > 1 && !isTemporary(error)) {
-        // One bad message must not fail the others: a batch is all or nothing, so a refused one is repeated singly.
-        for (const waiting of batch) await this.#publishAll([waiting])
+        // One bad message must not fail the others. Those that are there already are known by their tags.
+        for (const waiting of batch) await this.#publishAll([waiting], deadline)
       } else {
         for (const { done } of batch) done.reject(error)
       }
@@ -141,27 +157,14 @@ export class Producer {
   }
 
   /** The time of the first message is over. Those that came later still have theirs, and their tags keep them single. */
-  async #expire(batch: readonly Waiting[]): Promise<void> {
-    // A timer of Node's can fire up to a millisecond before its time.
+  async #expire(batch: readonly Waiting[], running: Deadline): Promise<void> {
+    // It may go off up to a millisecond before its time.
     const now = Math.max(performance.now(), batch[0]?.deadline ?? 0)
     for (const { publication, done, deadline, limits } of batch) {
       if (deadline <= now) done.reject(new PublishTimeoutError(limits.timeoutMs, publication))
     }
     const later = batch.filter(({ deadline }) => deadline > now)
-    if (later.length > 0) await this.#publishAll(later)
-  }
-
-  async #publishBatch(batch: readonly Waiting[]): Promise<void> {
-    const { deadline, limits, publication } = batch[0] as Waiting
-    const timer = new AbortController()
-    // Made only where it is needed: an error costs more than all else that a publish does here.
-    const expire = (): void => timer.abort(new PublishTimeoutError(limits.timeoutMs, publication))
-    const cancel = setTimeout(expire, Math.max(0, Math.ceil(deadline - performance.now())))
-    try {
-      await this.#withRetries(batch, limits.retryPolicy, { signal: timer.signal })
-    } finally {
-      clearTimeout(cancel)
-    }
+    if (later.length > 0) await this.#publishAll(later, running)
   }
 
   async #withRetries(
@@ -172,9 +175,9 @@ export class Producer {
     const publications = batch.map(({ publication }) => publication)
     for (let attempt = 0; ; attempt++) {
       try {
-        const broker = await this.#connection.broker(options)
+        const broker = this.#connection.live ?? (await this.#connection.broker(options))
         try {
-          const isFresh = await this.#declare(broker, batch, options)
+          const isFresh = !this.#areDeclared(broker, batch) && (await this.#declare(broker, batch, options))
           try {
             await this.#publishOn(broker, publications, options)
           } catch (error) {
@@ -186,8 +189,7 @@ export class Producer {
           }
           return
         } catch (error) {
-          if (isConnectionLost(error)) await this.#connection.discard(broker, options)
-          throw error
+          throw await this.#connection.failed(broker, error, options)
         }
       } catch (error) {
         options.signal?.throwIfAborted()
@@ -197,6 +199,10 @@ export class Producer {
         await sleep(seconds * 1_000, options)
       }
     }
+  }
+
+  #areDeclared(broker: BrokerConnection, batch: readonly Waiting[]): boolean {
+    return batch.every(({ declare }) => this.#declarations.has(broker, declare))
   }
 
   /** Declares what this connection has not: the one before may have been to another broker. Says whether there was anything. */
@@ -250,7 +256,7 @@ export class PublishTimeoutError extends CeleryError {
   constructor(timeoutMs: number, publication: Pick<Publication, 'exchange' | 'routingKey'> | undefined) {
     const target = publication === undefined ? '' : ` to ${publication.exchange || 'queue'} "${publication.routingKey}"`
     super(
-      `the broker did not confirm the message${target} within ${timeoutMs} ms; is it reachable and accepting writes?`,
+      `the broker did not confirm the message${target} within ${timeoutMs} ms; is it reachable and accepting writes? The message may arrive all the same`,
     )
     this.timeoutMs = timeoutMs
     this.exchange = publication?.exchange

@@ -46,6 +46,7 @@ export class Settler<About = unknown> {
   readonly #newTag = deliveryTags()
   readonly #batcher: Batcher<PendingSettlement<About>>
   #unsettled = 0
+  #isSilent = false
 
   constructor(options: SettlerOptions<About>) {
     this.#options = options
@@ -66,6 +67,11 @@ export class Settler<About = unknown> {
   /** Settlements that the broker has not answered yet. */
   get pending(): number {
     return this.#batcher.pending
+  }
+
+  /** Whether the last attempt had no answer, or has none yet; one that says no is an answer. */
+  get isSilent(): boolean {
+    return this.#isSilent
   }
 
   /** Resolves when the broker has answered everything. */
@@ -93,6 +99,7 @@ export class Settler<About = unknown> {
     }
     const { connection, onError } = this.#options
     for await (const signal of this.#attempts.each()) {
+      this.#isSilent = true
       let broker: BrokerConnection
       try {
         broker = await connection.broker({ signal })
@@ -116,11 +123,13 @@ export class Settler<About = unknown> {
         if (signal.aborted) break
         // Closed: whoever else uses the connection has discarded it meanwhile.
         const isGone = isConnectionLost(error) || isConnectionClosed(error)
+        this.#isSilent = isGone
         if (!isGone && !isTemporary(error)) return this.#refuse(batch, error)
         onError(error)
         if (isGone) await connection.discard(broker, { signal })
         continue
       }
+      this.#isSilent = false
       for (let index = 0; index < batch.length; index++) batch[index]?.onSettled?.(results[index] ?? 'stale')
       return
     }

@@ -295,6 +295,15 @@ describe('closing', () => {
     await expect(connection.untilBroker()).rejects.toBeInstanceOf(ConnectionClosedError)
   })
 
+  test('closing leaves a driver behind that opens without listening', async () => {
+    const { transport, connection } = setUp({ closeTimeoutMs: 50 })
+    transport.inject('open', { type: 'hang' })
+    const opening = connection.broker()
+    opening.catch(() => {})
+    await connection.close()
+    await expect(opening).rejects.toMatchObject({ code: 'ERR_CELERY_CONNECTION_CLOSED' })
+  })
+
   test('rejects where the driver does not come to an end of it', async () => {
     const { transport, connection } = setUp({ closeTimeoutMs: 20 })
     await connection.broker()
@@ -458,6 +467,13 @@ describe('ensuring', () => {
     expect((await ensured).name).toBe('q')
     expect(transport.sizes('open')).toHaveLength(2)
     expect(infos).toMatchObject([{ attempt: 1 }])
+  })
+
+  test('runs again where somebody else has discarded the connection meanwhile', async () => {
+    const { transport, connection } = setUp()
+    transport.inject('declareQueue', { type: 'refuse', error: new ConnectionClosedError('faulty://') })
+    await connection.ensure((broker) => broker.declareQueue({ name: 'q' }), { retryPolicy: {} })
+    expect(transport.sizes('open')).toHaveLength(2)
   })
 
   test('keeps the connection of a broker that is busy', async () => {

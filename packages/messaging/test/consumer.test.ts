@@ -63,6 +63,26 @@ describe('a consumer', () => {
     expect(bodies()[3]).toBe('4')
   })
 
+  test('gets many in parts, each of them once and in order', async () => {
+    const sizes: number[] = []
+    const received: string[] = []
+    const all = deferred()
+    const { consumer, publish } = setUp({
+      capacity: () => 1_000 - received.length,
+      onMessages(messages) {
+        sizes.push(messages.length)
+        received.push(...messages.map(({ message }) => String(message?.body)))
+        if (received.length === numbers.length) all.resolve()
+      },
+    })
+    const numbers = Array.from({ length: 333 }, (_, n) => String(n))
+    await publish(...numbers)
+    await consumer.start()
+    await all.promise
+    expect(received).toEqual(numbers)
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(50)
+  })
+
   test('tells when it consumes, on every connection', async () => {
     const brokers: unknown[] = []
     let consuming = deferred()
@@ -373,7 +393,9 @@ describe('a check of what it has', () => {
 
   test('that the broker does not like is told of, and what was declared before is still consumed', async () => {
     const clock = new ManualClock()
-    const { transport, bodies, consumer, errors, publish, until } = setUp({ clock })
+    const setbacks: unknown[] = []
+    const onSetback = (error: unknown): void => void setbacks.push(error)
+    const { transport, bodies, consumer, errors, publish, until } = setUp({ clock, onSetback })
     await consumer.start()
     await transport.called('fetch')
     const refusal = new Error('it is declared otherwise now')
@@ -382,7 +404,8 @@ describe('a check of what it has', () => {
     await publish('1')
     await until(1)
     expect(bodies()).toEqual(['1'])
-    expect(errors).toEqual([refusal])
+    expect(setbacks).toEqual([refusal])
+    expect(errors).toEqual([])
     expect(transport.sizes('open')).toHaveLength(1)
   })
 

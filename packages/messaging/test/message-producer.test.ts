@@ -21,7 +21,7 @@ async function nextMessage(connection: Connection, queue: string): Promise<WireM
 }
 
 function setUp(options: Partial<MessageProducerOptions> = {}) {
-  const { transport, connection } = setUpFaulty()
+  const { transport, connection } = setUpFaulty({ closeTimeoutMs: 50 })
   return { transport, connection, producer: new MessageProducer({ connection, ...options }) }
 }
 

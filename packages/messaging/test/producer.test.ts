@@ -1,6 +1,12 @@
 import { deferred } from '@celery/promises'
 import { decodeEnvelope } from '@celery/protocol'
-import { BrokerBusyError, ConnectionLostError, type Publication, UnroutableError } from '@celery/transport'
+import {
+  BrokerBusyError,
+  ConnectionClosedError,
+  ConnectionLostError,
+  type Publication,
+  UnroutableError,
+} from '@celery/transport'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Exchange, Producer, type ProducerOptions, PublishTimeoutError, Queue } from '../src/index.ts'
 import { publication, ready, setUp as setUpConnection } from './set-up.ts'
@@ -210,6 +216,62 @@ describe('a lost connection', () => {
     expect(opened).toEqual([1, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4])
   })
 
+  test('P-5 is also one that somebody else has discarded while a message was under way', async () => {
+    const { transport, connection, producer } = setUp({ retryPolicy: atOnce })
+    const broker = await connection.broker()
+    const ended = deferred()
+    transport.inject('publish', { type: 'delay', until: ended.promise })
+    const published = producer.publish(publication('1'))
+    await transport.called('publish')
+    await connection.discard(broker)
+    ended.reject(new ConnectionClosedError('faulty://'))
+    await published
+    expect(transport.sizes('open')).toEqual([1, 1])
+    expect(await ready(await transport.direct())).toBe(1)
+  })
+
+  test('is the error where the policy is at its end, although it was somebody else who discarded it', async () => {
+    const { transport, producer } = setUp()
+    const discarded = new ConnectionClosedError('faulty://')
+    transport.inject('publish', { type: 'refuse', error: discarded })
+    const error = await producer.publish(publication('1')).catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(ConnectionLostError)
+    expect(error).toMatchObject({ cause: discarded })
+    await producer.publish(publication('2'))
+    expect(transport.sizes('open')).toHaveLength(2)
+  })
+
+  test('is not one that its owner has closed: nothing is tried again', async () => {
+    const { transport, connection, producer } = setUp({ retryPolicy: { ...atOnce, maxRetries: null } })
+    await connection.broker()
+    const ended = deferred()
+    transport.inject('publish', { type: 'delay', until: ended.promise })
+    const refused = expect(producer.publish(publication('1'))).rejects.toBeInstanceOf(ConnectionClosedError)
+    await transport.called('publish')
+    await connection.close()
+    ended.reject(new ConnectionClosedError('faulty://'))
+    await refused
+    expect([transport.sizes('open'), transport.sizes('publish')]).toEqual([[1], [1]])
+  })
+
+  test('that one late message ends does not end those that travel singly beside it', async () => {
+    const { transport, connection } = setUp()
+    const producer = new Producer({ connection, retryPolicy: atOnce, answerTimeoutMs: 20 })
+    await connection.broker()
+    const ended = deferred()
+    transport.inject('publish', { type: 'hang' }, { type: 'delay', until: ended.promise })
+    const late = expect(producer.publish(publication('1'), { timeoutMs: 20 })).rejects.toBeInstanceOf(
+      PublishTimeoutError,
+    )
+    await transport.called('publish')
+    const beside = producer.publish(publication('2'), { timeoutMs: 60_000 })
+    await late
+    await transport.called('close')
+    ended.reject(new ConnectionClosedError('faulty://'))
+    await beside
+    expect(await ready(await transport.direct())).toBe(1)
+  })
+
   test('is not what a busy broker is: that one is asked again over the same connection', async () => {
     const { transport, producer } = setUp({ retryPolicy: atOnce })
     transport.inject('publish', { type: 'refuse', error: new BrokerBusyError('faulty://', 'locked') })
@@ -332,4 +394,14 @@ describe('limits of one message', () => {
     await Promise.all([producer.publish(publication('1'), {}), producer.publish(publication('2'))])
     expect(transport.sizes('publish')).toEqual([2])
   })
+})
+
+test('one with a time of its own leaves no timer behind', async () => {
+  fakeTime()
+  const { connection, producer } = setUp()
+  await connection.broker()
+  const before = vi.getTimerCount()
+  await producer.publish(publication('1'), { timeoutMs: 60_000 })
+  await producer.idle()
+  expect(vi.getTimerCount()).toBe(before)
 })

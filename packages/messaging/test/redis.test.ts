@@ -139,6 +139,44 @@ describe.skipIf(isMissing('redis'))('a supervised connection to Redis', () => {
   )
 
   test(
+    'a message beside one that is refused is published once',
+    async () => {
+      const server = await start()
+      await server.send('SET', 'wrong', 'a string')
+      const producer = new Producer({ connection: connectionTo(server) })
+      const results = await Promise.allSettled([
+        producer.publish(publication('a')),
+        producer.publish(publication('b')),
+        producer.publish(publication('c', 'wrong')),
+      ])
+      expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected'])
+      expect(await server.send('LLEN', 'q')).toBe(2)
+    },
+    timeoutMs,
+  )
+
+  test(
+    'P-5 a message under way when somebody else discards the connection is published once',
+    async () => {
+      const server = await start()
+      const connection = connectionTo(server)
+      const retryPolicy = { maxRetries: null, intervalStart: 0, intervalStep: 0.1, intervalMax: 0.2 }
+      const producer = new Producer({ connection, publishTimeoutMs: 60_000, retryPolicy })
+      await producer.publish(publication('before'))
+      const broker = await connection.broker()
+      server.pause()
+      const published = producer.publish(publication('under way'))
+      await nextTurn()
+      const discarded = connection.discard(broker)
+      await nextTurn()
+      server.resume()
+      await Promise.all([published, discarded])
+      expect(await server.send('LLEN', 'q')).toBe(2)
+    },
+    timeoutMs,
+  )
+
+  test(
     'F-26 F-28 declares again what somebody has flushed',
     async () => {
       const server = await start()

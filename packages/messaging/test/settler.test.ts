@@ -316,6 +316,21 @@ describe('closing', () => {
     expect([await ready(other), await held(other)]).toEqual([0, 0])
   })
 
+  test.each([
+    ['silent', true],
+    ['busy', false],
+  ])('P-10 tells whether the broker was silent: one that is %s', async (what, isSilent) => {
+    const { transport, settler, deliveries } = await setUp(1)
+    const busy = { type: 'refuse', error: new BrokerBusyError('faulty://', 'full') } as const
+    transport.inject(
+      'settle',
+      ...(what === 'busy' ? Array.from({ length: 20 }, () => busy) : [{ type: 'hang' } as const]),
+    )
+    settler.add({ delivery: deliveries[0]! })
+    expect(await settler.close(110)).toBe(1)
+    expect(settler.isSilent).toBe(isSilent)
+  })
+
   test('gives up after its grace and says how many are left', async () => {
     const { transport, settler, deliveries, givenUp } = await setUp(3)
     transport.inject('settle', { type: 'delay', until: deferred().promise })
