@@ -1,6 +1,6 @@
 import { type Deferred, deferred } from '@celery/promises'
 import { describe, expect, test } from 'vitest'
-import { BatchLane } from './batch-lane.ts'
+import { BatchLane, portionsOf } from './batch-lane.ts'
 import { SentCall } from './sent-call.ts'
 
 interface Running {
@@ -8,7 +8,8 @@ interface Running {
   readonly answer: Deferred<readonly number[]>
 }
 
-function lane(maxItems = 10): { lane: BatchLane<number, number>; calls: Running[] } {
+/** An item is as long as it says. */
+function lane(maxItems = 10, maxBytes = 1_000): { lane: BatchLane<number, number>; calls: Running[] } {
   const calls: Running[] = []
   const run = (items: readonly number[]): Promise<readonly number[]> => {
     const answer = deferred<readonly number[]>()
@@ -16,58 +17,81 @@ function lane(maxItems = 10): { lane: BatchLane<number, number>; calls: Running[
     return answer.promise
   }
   const begin = (number: number): SentCall => new SentCall('connection', 'put', number)
-  return { lane: new BatchLane({ maxItems, begin, run }), calls }
+  return { lane: new BatchLane({ maxItems, maxBytes, sizeOf: (item) => item, begin, run }), calls }
 }
 
-const ignore = (): void => {}
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 describe('a lane', () => {
-  test('sends what one turn submits as one call, and the next when that is answered', async () => {
+  test('sends what is alone at once, and what comes meanwhile as one call when that is answered', async () => {
     const { lane: subject, calls } = lane()
-    const first = [subject.submit([1], ignore), subject.submit([2, 3], ignore)]
+    const first = subject.submit([1]).results
+    expect(calls.map(({ items }) => items)).toEqual([[1]])
+    const second = [subject.submit([2]).results, subject.submit([3, 4]).results]
     await turn()
-    const second = subject.submit([4], ignore)
+    expect(calls.length).toBe(1)
+    calls[0]?.answer.resolve([10])
+    expect(await first).toEqual([10])
     await turn()
-    expect(calls.map(({ items }) => items)).toEqual([[1, 2, 3]])
-    calls[0]?.answer.resolve([10, 20, 30])
-    expect(await Promise.all(first)).toEqual([[10], [20, 30]])
-    await turn()
-    expect(calls[1]?.items).toEqual([4])
-    calls[1]?.answer.reject(new Error('lost'))
-    await expect(second).rejects.toThrow('lost')
+    expect(calls[1]?.items).toEqual([2, 3, 4])
+    calls[1]?.answer.resolve([20, 30, 40])
+    expect(await Promise.all(second)).toEqual([[20], [30, 40]])
+    const third = subject.submit([5]).results
+    calls[2]?.answer.reject(new Error('lost'))
+    await expect(third).rejects.toThrow('lost')
   })
 
   test('splits between callers and never within one', async () => {
     const { lane: subject, calls } = lane(3)
-    const all = Promise.all([[1, 2], [3, 4], [5], [6, 7, 8, 9]].map((items) => subject.submit(items, ignore)))
-    for (let call = 0; call < 3; call++) {
+    const all = Promise.all([[0], [1, 2], [3, 4], [5], [6, 7, 8, 9]].map((items) => subject.submit(items).results))
+    for (let call = 0; call < 4; call++) {
       await turn()
       calls[call]?.answer.resolve(calls[call]?.items ?? [])
     }
-    expect(await all).toEqual([[1, 2], [3, 4], [5], [6, 7, 8, 9]])
-    expect(calls.map(({ items }) => items)).toEqual([
-      [1, 2],
-      [3, 4, 5],
-      [6, 7, 8, 9],
-    ])
+    expect(await all).toEqual([[0], [1, 2], [3, 4], [5], [6, 7, 8, 9]])
+    expect(calls.map(({ items }) => items)).toEqual([[0], [1, 2], [3, 4, 5], [6, 7, 8, 9]])
+  })
+
+  test('keeps those apart who would be late together', async () => {
+    const { lane: subject, calls } = lane(10, 100)
+    const all = Promise.all([[1], [60], [40, 1], [500], [99]].map((items) => subject.submit(items).results))
+    for (let call = 0; call < 5; call++) {
+      await turn()
+      calls[call]?.answer.resolve(calls[call]?.items ?? [])
+    }
+    await all
+    expect(calls.map(({ items }) => items)).toEqual([[1], [60], [40, 1], [500], [99]])
   })
 
   test('takes back what was not sent, and tells what was where it is', async () => {
     const { lane: subject, calls } = lane()
     const controller = new AbortController()
-    const sent: number[] = []
-    const first = subject.submit([1], ignore)
-    const place = subject.submit([2], (_, at) => sent.push(at), { signal: controller.signal })
+    const { signal } = controller
+    const alone = subject.submit([0])
+    const others = [subject.submit([1]), subject.submit([2, 3], { signal })] as const
+    expect(others[1].placeOf(0)).toBeUndefined()
+    calls[0]?.answer.resolve([0])
+    await alone.results
     await turn()
-    const waiting = subject.submit([3], ignore, { signal: controller.signal })
+    const waiting = subject.submit([4], { signal })
     controller.abort(new Error('no longer wanted'))
-    await expect(place).rejects.toThrow('no longer wanted')
-    await expect(waiting).rejects.toThrow('no longer wanted')
-    calls[0]?.answer.resolve([1, 2])
-    await first
+    await expect(others[1].results).rejects.toThrow('no longer wanted')
+    await expect(waiting.results).rejects.toThrow('no longer wanted')
+    calls[1]?.answer.resolve([1, 2, 3])
+    await others[0].results
     await turn()
-    expect(calls.length).toBe(1)
-    expect(sent).toEqual([1])
+    expect(calls.length).toBe(2)
+    expect(others[1].placeOf(1)?.index).toBe(2)
+    expect(others[1].placeOf(1)?.call).toBe(others[0].placeOf(0)?.call)
+    expect(waiting.placeOf(0)).toBeUndefined()
   })
+})
+
+test('what one caller wants is divided where it is too much for a call', () => {
+  const portions = (...sizes: number[]): readonly (readonly number[])[] =>
+    portionsOf(sizes, { maxItems: 3, sizeOf: (kilobytes) => kilobytes * 1024 })
+  expect(portions()).toEqual([[]])
+  expect(portions(1, 1, 1)).toEqual([[1, 1, 1]])
+  expect(portions(1, 1, 1, 1)).toEqual([[1, 1, 1], [1]])
+  expect(portions(5_000, 600, 600, 424, 1)).toEqual([[5_000], [600], [600, 424], [1]])
 })

@@ -1,12 +1,12 @@
-import { type AbortableOptions, deferred, onAbort } from '@celery/promises'
+import { type AbortableOptions, type Deferred, deferred, onAbort } from '@celery/promises'
 import type { SentCall } from './sent-call.ts'
+import type { PlaceInCall } from './unanswered.ts'
 
 /** What one caller wants carried out, all of it in one call. */
-interface Job<Item, Result> {
-  readonly items: readonly Item[]
-  readonly onSent: (call: SentCall, first: number) => void
-  resolve(results: readonly Result[]): void
-  reject(reason: unknown): void
+export interface Submission<Result> {
+  readonly results: Promise<readonly Result[]>
+  /** Where an item of it is, as soon as it was sent. */
+  placeOf(index: number): PlaceInCall | undefined
 }
 
 export interface BatchLaneOptions<Item, Result> {
@@ -14,8 +14,12 @@ export interface BatchLaneOptions<Item, Result> {
   begin(number: number): SentCall
   /** Carries out items of several callers, in their order, and resolves to a result for each. */
   run(items: readonly Item[], call: SentCall, number: number): Promise<readonly Result[]>
+  /** How long an item is, roughly, in bytes. */
+  sizeOf(item: Item): number
   /** Most items of one call, unless one caller has more. */
   readonly maxItems: number
+  /** Most bytes of one call, unless one caller has more: over a slow link nobody is to be late because of others. @defaultValue 1 MiB */
+  readonly maxBytes?: number
 }
 
 /**
@@ -25,7 +29,6 @@ export interface BatchLaneOptions<Item, Result> {
 export class BatchLane<Item, Result> {
   readonly #options: BatchLaneOptions<Item, Result>
   #waiting: Job<Item, Result>[] = []
-  #scheduled = false
   #busy = false
   #number = 0
 
@@ -34,78 +37,135 @@ export class BatchLane<Item, Result> {
   }
 
   /**
-   * Resolves to the results of these items. A caller that gives up before they were sent takes them back; later it only
-   * stops waiting.
-   * @param onSent - Told the call that they are part of, and at which place of it.
+   * Resolves to the results of these items, which leave at once where nothing is on its way. A caller that gives up before
+   * they were sent takes them back; later it only stops waiting.
    */
-  submit(
-    items: readonly Item[],
-    onSent: (call: SentCall, first: number) => void,
-    { signal }: AbortableOptions = {},
-  ): Promise<readonly Result[]> {
-    if (signal?.aborted === true) return Promise.reject(signal.reason)
-    const { promise, resolve, reject } = deferred<readonly Result[]>()
-    const job: Job<Item, Result> = { items, onSent, resolve, reject }
-    this.#waiting.push(job)
-    this.#schedule()
-    if (signal === undefined) return promise
-    const giveUp = (): void => {
-      this.#waiting = this.#waiting.filter((other) => other !== job)
-      reject(signal.reason)
+  submit(items: readonly Item[], { signal }: AbortableOptions = {}): Submission<Result> {
+    const job = new Job<Item, Result>(items)
+    if (signal?.aborted === true) {
+      job.done.reject(signal.reason)
+      return job
     }
-    const forget = onAbort(signal, giveUp)
-    promise.then(forget, forget)
-    return promise
+    this.#waiting.push(job)
+    if (signal !== undefined) {
+      const giveUp = (): void => {
+        this.#waiting = this.#waiting.filter((other) => other !== job)
+        job.done.reject(signal.reason)
+      }
+      const forget = onAbort(signal, giveUp)
+      job.results.then(forget, forget)
+    }
+    if (!this.#busy) void this.#drain()
+    return job
   }
 
   /** Rejects what was not sent. */
   fail(reason: unknown): void {
     const waiting = this.#waiting
     this.#waiting = []
-    for (const job of waiting) job.reject(reason)
-  }
-
-  /** At the end of this turn of the event loop, so that all that it submits leaves together. */
-  #schedule(): void {
-    if (this.#scheduled || this.#busy) return
-    this.#scheduled = true
-    process.nextTick(() => {
-      this.#scheduled = false
-      if (!this.#busy) void this.#drain()
-    })
+    for (const job of waiting) job.done.reject(reason)
   }
 
   async #drain(): Promise<void> {
     this.#busy = true
-    while (this.#waiting.length > 0) await this.#sendNext()
+    while (this.#waiting.length > 0) {
+      const jobs = this.#takeJobs()
+      try {
+        const results = await this.#send(jobs)
+        let at = 0
+        for (const { done, items } of jobs) {
+          done.resolve(jobs.length === 1 ? results : results.slice(at, at + items.length))
+          at += items.length
+        }
+      } catch (error) {
+        for (const { done } of jobs) done.reject(error)
+      }
+    }
     this.#busy = false
   }
 
-  async #sendNext(): Promise<void> {
-    let size = 0
-    let count = 0
-    for (const { items } of this.#waiting) {
-      if (count > 0 && size + items.length > this.#options.maxItems) break
-      size += items.length
-      count++
-    }
-    const jobs = this.#waiting.splice(0, count)
+  #send(jobs: readonly Job<Item, Result>[]): Promise<readonly Result[]> {
     const items = jobs.length === 1 ? (jobs[0]?.items ?? []) : jobs.flatMap((job) => job.items)
     const call = this.#options.begin(++this.#number)
     let first = 0
     for (const job of jobs) {
-      job.onSent(call, first)
+      job.sent(call, first)
       first += job.items.length
     }
-    try {
-      const results = await this.#options.run(items, call, this.#number)
-      let at = 0
-      for (const job of jobs) {
-        job.resolve(results.slice(at, at + job.items.length))
-        at += job.items.length
-      }
-    } catch (error) {
-      for (const job of jobs) job.reject(error)
+    return this.#options.run(items, call, this.#number)
+  }
+
+  /** Those of the next call. */
+  #takeJobs(): readonly Job<Item, Result>[] {
+    const { maxItems, maxBytes = maxCallBytes, sizeOf } = this.#options
+    let size = 0
+    let bytes = 0
+    let count = 0
+    for (const job of this.#waiting) {
+      size += job.items.length
+      bytes += job.bytes(sizeOf)
+      if (count > 0 && (size > maxItems || bytes > maxBytes)) break
+      count++
     }
+    const jobs = this.#waiting
+    this.#waiting = jobs.length === count ? [] : jobs.slice(count)
+    return jobs.length === count ? jobs : jobs.slice(0, count)
+  }
+}
+
+/** What one caller wants, as calls that are no longer than those of several callers: each of one item at least. */
+export function portionsOf<Item>(
+  items: readonly Item[],
+  { maxItems, sizeOf }: Pick<BatchLaneOptions<Item, unknown>, 'maxItems' | 'sizeOf'>,
+): readonly (readonly Item[])[] {
+  const portions: (readonly Item[])[] = []
+  let first = 0
+  let bytes = 0
+  for (const [index, item] of items.entries()) {
+    const size = sizeOf(item)
+    bytes += size
+    if (index > first && (bytes > maxCallBytes || index - first === maxItems)) {
+      portions.push(items.slice(first, index))
+      first = index
+      bytes = size
+    }
+  }
+  portions.push(first === 0 ? items : items.slice(first))
+  return portions
+}
+
+const maxCallBytes = 1024 * 1024
+
+class Job<Item, Result> implements Submission<Result> {
+  readonly items: readonly Item[]
+  readonly done: Deferred<readonly Result[]> = deferred()
+  #call: SentCall | undefined
+  #first = 0
+  #bytes: number | undefined
+
+  constructor(items: readonly Item[]) {
+    this.items = items
+  }
+
+  get results(): Promise<readonly Result[]> {
+    return this.done.promise
+  }
+
+  /** Measured once, however often it has to wait for the next call. */
+  bytes(sizeOf: (item: Item) => number): number {
+    if (this.#bytes === undefined) {
+      this.#bytes = 0
+      for (const item of this.items) this.#bytes += sizeOf(item)
+    }
+    return this.#bytes
+  }
+
+  sent(call: SentCall, first: number): void {
+    this.#call = call
+    this.#first = first
+  }
+
+  placeOf(index: number): PlaceInCall | undefined {
+    return this.#call === undefined ? undefined : { call: this.#call, index: this.#first + index }
   }
 }

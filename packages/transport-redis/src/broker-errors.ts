@@ -1,4 +1,5 @@
 import { CeleryError } from '@celery/promises'
+import { withoutAddress } from '@celery/redis'
 import { BrokerBusyError, ConnectionLostError } from '@celery/transport'
 
 /**
@@ -8,7 +9,7 @@ import { BrokerBusyError, ConnectionLostError } from '@celery/transport'
 export function toTransportError(address: string, error: unknown): unknown {
   if (CeleryError.is(error, 'ERR_CELERY_REDIS_UNAVAILABLE')) return new ConnectionLostError(address, { cause: error })
   if (CeleryError.is(error, 'ERR_CELERY_REDIS_FULL')) {
-    return new BrokerBusyError(address, error.message, { cause: error })
+    return new BrokerBusyError(address, withoutAddress(address, error), { cause: error })
   }
   return error
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type RedisClient, redisScript } from '@celery/redis'
 import type { Keys } from './keys.ts'
 import { replyText } from './reply.ts'
+import { noteMark } from './warn-emptied.ts'
 
 /**
  * What was declared over a connection, to be declared again where somebody has flushed the server. That shows by a mark in
@@ -15,6 +16,7 @@ export class Declared {
   #mark: string | undefined
   #checking: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
+  #isStopped = false
 
   constructor(client: RedisClient, keys: Keys) {
     this.#client = client
@@ -29,7 +31,7 @@ export class Declared {
   note(name: string, declare: () => Promise<unknown>): void {
     if (this.#entries.size >= maxEntries) return
     this.#entries.set(name, declare)
-    if (this.#timer !== undefined) return
+    if (this.#timer !== undefined || this.#isStopped) return
     this.#timer = setInterval(() => this.#tryToCheck(), checkEveryMs).unref()
     this.#tryToCheck()
   }
@@ -39,6 +41,7 @@ export class Declared {
   }
 
   stop(): void {
+    this.#isStopped = true
     clearInterval(this.#timer)
   }
 
@@ -54,6 +57,7 @@ export class Declared {
 
   async #check(): Promise<void> {
     const mark = replyText(await this.#client.script(markScript, [this.#keys.mark], [randomUUID()]))
+    noteMark(this.#client, this.#keys.mark, mark)
     if (this.#mark !== undefined && this.#mark !== mark) {
       for (const declare of [...this.#entries.values()]) await declare()
     }

@@ -1,7 +1,14 @@
 import { type RedisScript, redisScript } from '@celery/redis'
 import { deadLetterLimits } from '@celery/transport'
 import { shortestTag } from './keys.ts'
-import { aging, clock, due, expiry, portions, returning, tags, wrapping } from './lua.ts'
+import { clock } from './lua/clock.ts'
+import { aging } from './lua/dead-letters.ts'
+import { wrapping } from './lua/entries.ts'
+import { expiry } from './lua/leases.ts'
+import { due } from './lua/parked.ts'
+import { portions } from './lua/portions.ts'
+import { returning } from './lua/returning.ts'
+import { tags } from './lua/tags.ts'
 
 /**
  * Moves messages from their lists into \`unacked\`, in one step: a message is never outside both.

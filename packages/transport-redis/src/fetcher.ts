@@ -1,17 +1,18 @@
 import { isUtf8 } from 'node:buffer'
-import { CeleryError, sleep } from '@celery/promises'
+import { CeleryError, deferred, onAbort, sleep } from '@celery/promises'
 import { type RedisClient, RedisUnavailableError } from '@celery/redis'
 import { type Delivery, isDeadLetterQueue } from '@celery/transport'
 import { unwrapDead } from './dead-letter.ts'
 import { fetchScript } from './fetch-script.ts'
-import { IdleWait } from './idle-wait.ts'
+import { IdleWait, type Look } from './idle-wait.ts'
 import { type Keys, makeTag, parseTag } from './keys.ts'
+import type { QueueTraits } from './queue-traits.ts'
+import type { Queues } from './queues.ts'
 import { redeliveriesOf } from './redelivered.ts'
 import type { RedisBrokerSettings } from './redis-options.ts'
 import { replyList, replyNumber } from './reply.ts'
 import type { Session } from './session.ts'
 import { giveBackScript } from './session-scripts.ts'
-import type { QueueTraits, Topology } from './topology.ts'
 
 export interface FetcherOptions {
   readonly leaseMs: number
@@ -34,6 +35,8 @@ export interface Taken {
   readonly expiredOwners: number
   /** Milliseconds after which something may come without anybody putting it. */
   readonly idleMs: number
+  /** A wait that began with the attempt, as it would probably bring little. */
+  readonly look: Look | undefined
 }
 
 /** Takes messages from their lists, and waits for some. */
@@ -44,6 +47,10 @@ export class Fetcher {
   readonly #idle: IdleWait
   /** What the queues are that were asked for before; one that is declared later stays a plain one here. */
   readonly #traits = new Map<string, QueueTraits | undefined>()
+  /** How long to wait at most before a queue that goes away without use is used again. */
+  #longestIdleMs = Number.POSITIVE_INFINITY
+  /** Whether the last attempt found less than there was room for, so that the next may well find nothing. */
+  #foundLittle = false
   #turn = 0
 
   constructor(client: RedisClient, keys: Keys, options: FetcherOptions) {
@@ -54,18 +61,26 @@ export class Fetcher {
   }
 
   /** Notes the use of queues that go away without it. Costs nothing for plain queues but the first time. */
-  async prepare(queues: readonly string[], topology: Topology): Promise<void> {
+  async prepare(queues: readonly string[], known: Queues): Promise<void> {
+    const { leaseMs, session } = this.#options
+    const owner = { leaseMs, session: session.id }
     const unknown = queues.filter((queue) => !this.#traits.has(queue))
     if (unknown.length > 0) {
-      const traits = await topology.traits(unknown)
+      const traits = await known.traits(unknown)
       for (const [index, queue] of unknown.entries()) {
         this.#traits.set(queue, traits[index])
-        if (traits[index]?.autoDelete === true) await topology.addConsumer(queue, this.#options.session.id)
+        if (traits[index]?.autoDelete === true) {
+          session.hasQueues = true
+          await known.addConsumer(queue, owner)
+        }
       }
     }
     for (const queue of queues) {
       const expiresMs = this.#traits.get(queue)?.expiresMs
-      if (expiresMs !== undefined) await topology.touch(queue, expiresMs)
+      if (expiresMs === undefined) continue
+      this.#longestIdleMs = Math.min(this.#longestIdleMs, expiresMs / 2)
+      session.hasQueues = true
+      await known.use(queue, expiresMs, owner)
     }
   }
 
@@ -74,41 +89,57 @@ export class Fetcher {
     const { signal } = options
     const taking = this.#take(this.#inTurn(queues), max, options.ownersFirst)
     const taken = await this.#orGiveBack(taking, signal)
+    this.#foundLittle = taken.deliveries.length < max
     if (taken.deliveries.length > 0) this.#idle.found()
     return taken
   }
 
   /** Resolves when another attempt may find something. */
-  idle(queues: readonly string[], idleMs: number, signal: AbortSignal): Promise<void> {
+  idle(queues: readonly string[], { idleMs, look }: Taken, signal: AbortSignal): Promise<void> {
     const lists = queues.flatMap((queue) => this.#keys.lists(queue))
-    return this.#idle.until(lists, idleMs, { signal })
+    // A waiting fetch is what finds ended leases, and shows that they could have been renewed.
+    return this.#idle.until(lists, Math.min(idleMs, this.#options.leaseMs / 4), { signal, look })
   }
 
   wake(): void {
     this.#idle.wake()
   }
 
+  /** Nobody works on these, and they cannot be given back here: the next connection of the session does that. */
+  leave(deliveries: readonly Delivery[]): void {
+    const { connection, session } = this.#options
+    for (const { tag } of deliveries) {
+      session.held.delete(tag)
+      session.lost({ connection, first: parseTag(tag)?.count ?? 0, size: 1 })
+    }
+  }
+
   async #take(queues: readonly string[], max: number, ownersFirst: boolean): Promise<Taken> {
     const { session, connection, leaseMs, graceMs } = this.#options
     const { prefix, separator, steps, unacked, index, owners, eta, delayed, renewed } = this.#keys
     const lists = steps.flatMap((step) => queues.map((queue) => this.#keys.list(queue, step)))
-    const first = session.reserve(max)
+    const sent = session.send(connection, max)
     const held = this.#keys.held(session.id)
     const keys = [unacked, index, held, owners, eta, delayed, this.#keys.settled(connection), renewed, ...lists]
-    const args = [prefix, separator, session.id, leaseMs, graceMs, max, first, ownersFirst ? 1 : 0]
+    const args = [prefix, separator, session.id, leaseMs, graceMs, max, sent.first, ownersFirst ? 1 : 0]
     const asking = this.#client.scriptBuffer(fetchScript, keys, [...args, queues.length, ...queues, ...steps])
+    const look = this.#foundLittle ? this.#idle.look(lists) : undefined
     const reply = await asking.catch((error: unknown) => {
       // It may have taken messages, of which nobody here knows.
-      if (CeleryError.is(error, 'ERR_CELERY_REDIS_UNAVAILABLE')) session.lost({ connection, first, size: max })
+      if (CeleryError.is(error, 'ERR_CELERY_REDIS_UNAVAILABLE')) session.lost(sent)
+      else session.answered(sent)
       throw error
     })
     const [expiredOwners, idleMs, ...parts] = replyList(reply)
+    const deliveries = this.#read(queues, parts, sent.first)
+    session.answered(sent)
     if (expiredOwners === -1) throw new RedisUnavailableError(this.#client.address, 'closed', takenUp)
     const soonest = replyNumber(idleMs)
     return {
-      deliveries: this.#read(queues, parts, first),
+      deliveries,
       expiredOwners: replyNumber(expiredOwners),
-      idleMs: soonest < 0 ? Number.POSITIVE_INFINITY : soonest,
+      idleMs: Math.min(soonest < 0 ? Number.POSITIVE_INFINITY : soonest, this.#longestIdleMs),
+      look,
     }
   }
 
@@ -134,37 +165,25 @@ export class Fetcher {
    * counts the messages next should find them.
    */
   async #orGiveBack(taking: Promise<Taken>, signal: AbortSignal): Promise<Taken> {
-    const givenBack = taking.then(async (taken) => {
-      if (signal.aborted) await this.#giveBack(taken.deliveries)
-      return taken
-    })
-    if (!signal.aborted) {
-      const { promise: aborted, cancel } = whenAborted(signal)
-      try {
-        await Promise.race([givenBack, aborted])
-      } finally {
-        cancel()
-      }
-    }
-    if (!signal.aborted) return await givenBack
-    await Promise.race([givenBack, sleep(giveBackMs)]).catch(() => {})
-    givenBack.catch(() => {})
+    const { promise: aborted, cancel } = whenAborted(signal)
+    // Decided once: whoever looked at the signal again might neither hand out nor give back.
+    const taken = await Promise.race([taking, aborted]).finally(cancel)
+    if (taken !== undefined) return taken
+    const givenBack = taking.then(({ deliveries }) => this.#giveBack(deliveries)).catch(() => {})
+    await Promise.race([givenBack, sleep(giveBackMs)])
     throw signal.reason
   }
 
   async #giveBack(deliveries: readonly Delivery[]): Promise<void> {
+    if (deliveries.length === 0) return
     const { session } = this.#options
     const { prefix, separator, unacked, index } = this.#keys
     const tags = deliveries.map(({ tag }) => tag)
     for (const tag of tags) session.held.delete(tag)
-    if (tags.length === 0) return
     try {
       await this.#client.script(giveBackScript, [unacked, index], [prefix, separator, ...tags])
     } catch (error) {
-      // Nobody works on them: the next connection gives them back.
-      for (const tag of tags) {
-        session.lost({ connection: this.#options.connection, first: parseTag(tag)?.count ?? 0, size: 1 })
-      }
+      this.leave(deliveries)
       throw error
     }
   }
@@ -200,11 +219,6 @@ function delivery(queue: string, tag: string, value: Buffer, isDead: boolean): D
 }
 
 function whenAborted(signal: AbortSignal): { readonly promise: Promise<void>; cancel(): void } {
-  let cancel = (): void => {}
-  const promise = new Promise<void>((resolve) => {
-    const onAbort = (): void => resolve()
-    signal.addEventListener('abort', onAbort, { once: true })
-    cancel = () => signal.removeEventListener('abort', onAbort)
-  })
-  return { promise, cancel }
+  const { promise, resolve } = deferred()
+  return { promise, cancel: onAbort(signal, resolve) }
 }

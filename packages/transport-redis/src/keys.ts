@@ -28,7 +28,7 @@ export interface KeyNames {
  * | --- | --- | --- |
  * | `_celery.owners` | sorted set | session that holds messages: end of its lease |
  * | `_celery.held.<session>` | set | tags of what it holds |
- * | `_celery.renewed` | string | when any lease was renewed last |
+ * | `_celery.renewed` | string | when anybody renewed a lease, or looked for ended ones, last |
  * | `_celery.eta` | sorted set | tag of a parked message: when it is due |
  * | `_celery.delayed` | hash | queue: how many are parked |
  * | `_celery.put.<connection>`, `_celery.settled.<connection>` | string, hash | what that connection carried out last |
@@ -104,6 +104,11 @@ export class Keys {
   /** As kombu's `_q_for_pri`: step 0 is the bare name of the queue. */
   list(queue: string, step: number): string {
     return step === 0 ? this.prefix + queue : `${this.prefix}${queue}${this.separator}${step}`
+  }
+
+  /** Where a message goes. */
+  listOf({ queue, priority }: { readonly queue: string; readonly priority: number }): string {
+    return this.list(queue, this.step(queue, priority))
   }
 
   /** All lists of a queue, the one that is served first in front. */

@@ -3,7 +3,7 @@
  * was started for, so that no user code on the main thread can keep it from doing so; takes over what lost owners held; and
  * puts back what Python workers have lost, by their rules.
  */
-import { growingPause, sleep } from '@celery/promises'
+import { CeleryError, growingPause, sleep } from '@celery/promises'
 import { openRedisTarget, type RedisClient, RedisTarget, type RedisTargetData } from '@celery/redis'
 import type { KeepLeases } from '@celery/transport'
 import { toTransportError } from './broker-errors.ts'
@@ -48,7 +48,9 @@ export const keepLeases: KeepLeases = async (data, commands) => {
       }
     } catch (error) {
       if (isAborted(signal)) return
-      commands.report(toTransportError(RedisTarget.from(target).address, error))
+      const failure = toTransportError(RedisTarget.from(target).address, error)
+      // That a connection is lost is told by who fetches; here it is news where another one does not come at once.
+      if (failures > 0 || !CeleryError.is(failure, 'ERR_CELERY_CONNECTION_LOST')) commands.report(failure)
       await sleep(pauseMs(failures++), { signal }).catch(() => {})
     } finally {
       await keeper?.finish()
@@ -100,7 +102,7 @@ class Keeper {
     if (this.#failure !== undefined) throw this.#failure
     if (now >= this.#nextRestore && this.#restoring === undefined) {
       this.#restoring = this.#restore()
-      this.#nextRestore = now + restoreEveryMs
+      this.#nextRestore = now + this.#data.settings.unackedRestoreEveryMs
     }
   }
 
@@ -134,5 +136,3 @@ class Keeper {
 }
 
 const lookMs = 200
-/** As kombu: every tenth of its ticks of ten seconds. */
-const restoreEveryMs = 100_000

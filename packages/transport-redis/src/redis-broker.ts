@@ -10,7 +10,6 @@ import {
   type Delivery,
   type DeliveryRef,
   type ExchangeDeclaration,
-  type FetchOptions,
   type LeaseKeeperSpec,
   type QueueDeclaration,
   type QueueInfo,
@@ -22,24 +21,23 @@ import type {
   OnLiveMessage,
   QueueMessage,
   VirtualBroker,
+  VirtualFetchOptions,
   VirtualSettlement,
 } from '@celery/transport/virtual'
 import { toTransportError } from './broker-errors.ts'
 import { redisCapabilities } from './capabilities.ts'
-import { Declared } from './declared.ts'
+import { Declarations } from './declarations.ts'
 import { redisFanout } from './fanout.ts'
 import type { FanoutSettings } from './fanout-channels.ts'
 import { Fetcher } from './fetcher.ts'
-import { Keys, parseTag } from './keys.ts'
+import { Keys } from './keys.ts'
 import type { LeaseKeeperData } from './lease-keeper.ts'
 import { Putter } from './putter.ts'
+import { Queues } from './queues.ts'
 import type { RedisBrokerSettings } from './redis-options.ts'
-import { replyList, replyNumber, replyTexts } from './reply.ts'
-import { endSession, joinSession, type LostFetch, type Session } from './session.ts'
-import { closeSentScript, forgetScript, giveBackScript, renewScript } from './session-scripts.ts'
+import { joinSession, leaveSession, type Session } from './session.ts'
+import { SessionHolds } from './session-holds.ts'
 import { checkWrites, Settler } from './settler.ts'
-import { type TakeoverOptions, takeOver } from './takeover.ts'
-import { Topology } from './topology.ts'
 
 export interface RedisBrokerOptions {
   readonly target: RedisTarget
@@ -59,15 +57,13 @@ export async function startRedisBroker(client: RedisClient, options: RedisBroker
   const keys = new Keys({ ...settings, prefix: target.keyPrefix })
   const connection = `${session.id}.${randomBytes(6).toString('base64url')}`
   const broker = new RedisBroker(client, { ...options, keys, connection, session })
-  await broker.recover()
-  // Keys of another type must show before anything has left its list.
-  for (const reply of await client.pipeline([
-    ['HLEN', keys.unacked],
-    ['ZCARD', keys.index],
-  ])) {
-    if (reply instanceof Error) throw reply
+  try {
+    await broker.takeUp()
+    return broker
+  } catch (error) {
+    await broker.close({ sessionGoesOn: true })
+    throw error
   }
-  return broker
 }
 
 interface StartedOptions extends Omit<RedisBrokerOptions, 'session'> {
@@ -83,19 +79,15 @@ export class RedisBroker implements VirtualBroker {
   readonly closed: Promise<void>
   readonly leaseKeeper: LeaseKeeperSpec
   readonly #client: RedisClient
-  readonly #keys: Keys
   readonly #session: Session
-  /** `<session>.<any>` */
-  readonly #connection: string
   readonly #fanout: FanoutSettings
-  readonly #topology: Topology
-  readonly #declared: Declared
+  readonly #queues: Queues
+  readonly #declarations: Declarations
+  readonly #holds: SessionHolds
   readonly #fetcher: Fetcher
   readonly #putter: Putter
   readonly #settler: Settler
   readonly #onClosed = deferred()
-  readonly #takeover: TakeoverOptions
-  #takingOver: Promise<void> | undefined
   #renewTimer: NodeJS.Timeout
   #end: Error | undefined
   #closing: Promise<void> | undefined
@@ -104,112 +96,102 @@ export class RedisBroker implements VirtualBroker {
     const { keys, connection, session, settings, target, leaseMs, now } = options
     this.#client = client
     this.#fanout = options.fanout
-    this.#keys = keys
     this.#session = session
-    this.#connection = connection
     this.domain = client.domain
     this.closed = this.#onClosed.promise
     // Whoever wants to know asks; an ended connection must not end the process of somebody who does not.
     this.closed.catch(() => {})
-    this.#takeover = { leaseMs, graceMs: Math.min(settings.takeoverGraceMs, leaseMs), session: session.id }
-    this.#topology = new Topology(client, keys)
-    this.#declared = new Declared(client, keys)
+    const lease = { leaseMs, graceMs: Math.min(settings.takeoverGraceMs, leaseMs) }
+    this.#queues = new Queues(client, keys)
+    this.#declarations = new Declarations(client, keys, this.#queues, { leaseMs, session })
+    this.#holds = new SessionHolds(client, keys, { ...lease, session, connection })
     this.#putter = new Putter(client, keys, connection)
     this.#settler = new Settler(client, keys, { connection, session, now, visibilityMs: settings.visibilityTimeoutMs })
-    this.#fetcher = new Fetcher(client, keys, { ...this.#takeover, settings, session, connection })
+    this.#fetcher = new Fetcher(client, keys, { ...lease, settings, session, connection })
     const data: LeaseKeeperData = {
       target: target.toData(),
       settings,
-      ...this.#takeover,
+      ...lease,
+      session: session.id,
     }
     this.leaseKeeper = { module: keeperModule(), data }
-    this.#renewTimer = setInterval(() => this.#renewSession(), leaseMs / 4).unref()
+    this.#renewTimer = setInterval(() => this.#renewOwn(), leaseMs / 4).unref()
     client.closed.catch((error: unknown) => this.#fail(error))
   }
 
   declareExchange(exchange: ExchangeDeclaration, options?: AbortableOptions): Promise<void> {
-    return this.#run(() => {
-      const declare = (): Promise<void> => this.#topology.declareExchange(exchange)
-      this.#declared.note(`exchange ${exchange.name}`, declare)
-      return declare()
-    }, options)
+    return this.#run(() => this.#declarations.declareExchange(exchange), options)
   }
 
   deleteExchange(name: string, options?: AbortableOptions): Promise<void> {
-    this.#declared.forget(`exchange ${name}`)
-    return this.#run(() => this.#topology.deleteExchange(name), options)
+    return this.#run(() => this.#declarations.deleteExchange(name), options)
   }
 
   exchange(name: string, options?: AbortableOptions): Promise<ExchangeDeclaration | undefined> {
-    return this.#run(async () => {
-      const exchange = await this.#topology.exchange(name)
-      // Who finds it there does not declare it, and relies on it all the same.
-      if (exchange !== undefined && !this.#declared.has(`exchange ${name}`)) {
-        this.#declared.note(`exchange ${name}`, () => this.#topology.declareExchange(exchange))
-      }
-      return exchange
-    }, options)
+    return this.#run(() => this.#declarations.exchange(name), options)
   }
 
   declareQueue(queue: QueueDeclaration, options?: AbortableOptions): Promise<QueueInfo> {
     return this.#run(async () => {
       // What lost owners held counts as ready.
-      await this.#takeOver()
-      const declare = (): Promise<QueueInfo> => this.#topology.declareQueue(queue, this.#session.id)
-      // Others end by themselves, and must not come back.
-      const isLasting = queue.exclusive !== true && queue.autoDelete !== true && queue.expiresMs === undefined
-      if (isLasting) this.#declared.note(`queue ${queue.name}`, declare)
-      return await declare()
+      if (!this.#session.failedTakingOver) await this.#holds.takeOver()
+      return await this.#declarations.declareQueue(queue)
     }, options)
   }
 
   deleteQueue(name: string, options?: AbortableOptions): Promise<number> {
-    this.#declared.forget(`queue ${name}`)
-    return this.#run(() => this.#topology.deleteQueue(name), options)
+    return this.#run(() => this.#declarations.deleteQueue(name), options)
   }
 
   bind(binding: Binding, options?: AbortableOptions): Promise<void> {
-    return this.#run(() => {
-      const bind = (): Promise<void> => this.#topology.bind(binding)
-      if (this.#declared.has(`queue ${binding.queue}`)) {
-        this.#declared.note(bindingName(binding), async () => {
-          if (this.#declared.has(`queue ${binding.queue}`)) await bind()
-        })
-      }
-      return bind()
-    }, options)
+    return this.#run(() => this.#declarations.bind(binding), options)
   }
 
   unbind(binding: Binding, options?: AbortableOptions): Promise<void> {
-    this.#declared.forget(bindingName(binding))
-    return this.#run(() => this.#topology.unbind(binding), options)
+    return this.#run(() => this.#declarations.unbind(binding), options)
   }
 
   bindings(exchange: string, options?: AbortableOptions): Promise<readonly Binding[]> {
-    return this.#run(() => this.#topology.bindings(exchange), options)
+    return this.#run(() => this.#declarations.bindings(exchange), options)
   }
 
   purge(queue: string, options?: AbortableOptions): Promise<number> {
-    return this.#run(() => this.#topology.purge(queue), options)
+    return this.#run(() => this.#queues.purge(queue), options)
   }
 
   put(messages: readonly QueueMessage[], options?: AbortableOptions): Promise<void> {
     return this.#run(() => this.#putter.put(messages, options))
   }
 
-  async fetch(queues: readonly string[], { max, signal }: FetchOptions): Promise<readonly Delivery[]> {
+  async fetch(queues: readonly string[], { max, onEmpty, signal }: VirtualFetchOptions): Promise<readonly Delivery[]> {
     return await this.#run(async () => {
-      await this.recover()
-      await this.#fetcher.prepare(queues, this.#topology)
-      for (let ownersFirst = true; ; ) {
+      await this.#holds.recover()
+      // Where that failed it may fail again, and again: what there is comes before the next attempt.
+      let ownersFirst = !this.#session.failedTakingOver
+      this.#session.failedTakingOver = false
+      for (;;) {
         this.#checkOpen()
         signal.throwIfAborted()
-        const { deliveries, expiredOwners, idleMs } = await this.#fetcher.take(queues, max, { signal, ownersFirst })
-        if (deliveries.length > 0) return deliveries
+        // Each time: who waits at a queue uses it.
+        await this.#fetcher.prepare(queues, this.#queues)
+        // Taking only hears of what happens from then on.
+        signal.throwIfAborted()
+        const taken = await this.#fetcher.take(queues, max, { signal, ownersFirst })
+        if (this.#closing !== undefined) {
+          // Closing gives back what is held, these too.
+          this.#fetcher.leave(taken.deliveries)
+          this.#checkOpen()
+        }
+        if (taken.deliveries.length > 0) return taken.deliveries
         // Once, so that what cannot be taken over keeps nobody from the rest.
-        ownersFirst = expiredOwners === 0
-        if (expiredOwners > 0) await this.#takeOver()
-        else await this.#fetcher.idle(queues, idleMs, signal)
+        ownersFirst = taken.expiredOwners === 0
+        if (taken.expiredOwners > 0) {
+          await this.#holds.takeOver()
+          continue
+        }
+        onEmpty?.()
+        signal.throwIfAborted()
+        await this.#fetcher.idle(queues, taken, signal)
       }
     })
   }
@@ -223,22 +205,7 @@ export class RedisBroker implements VirtualBroker {
   }
 
   renew(deliveries: readonly DeliveryRef[], options?: AbortableOptions): Promise<readonly SettleResult[]> {
-    return this.#run(async () => {
-      if (deliveries.length === 0) return []
-      const checks = deliveries.map(({ tag }) => ['HEXISTS', this.#keys.unacked, tag] as const)
-      const replies = await this.#client.pipeline(checks)
-      const results = replies.map((reply): SettleResult => {
-        if (reply instanceof Error) throw reply
-        return reply === 1 ? 'done' : 'stale'
-      })
-      // A lease belongs to the session: renewing one delivery renews all that it holds.
-      const held = deliveries.filter((_, index) => results[index] === 'done')
-      for (const [index, { tag }] of deliveries.entries())
-        if (results[index] === 'stale') this.#session.held.delete(tag)
-      const sessions = new Set(held.map(({ tag }) => parseTag(tag)?.session))
-      for (const session of sessions) if (session !== undefined) await this.#renew(session)
-      return results
-    }, options)
+    return this.#run(() => this.#holds.renew(deliveries), options)
   }
 
   liveFanout(onMessage: OnLiveMessage): LiveFanout {
@@ -254,57 +221,27 @@ export class RedisBroker implements VirtualBroker {
     return this.close()
   }
 
-  /** Gives back what was delivered to earlier connections of the session and never arrived. */
-  async recover(): Promise<void> {
-    const lost = this.#session.takeLost()
-    if (lost.length === 0) return
-    try {
-      // From here on those connections take nothing more, not even by a command that is still on its way.
-      for (const name of new Set(lost.map((fetch) => fetch.connection))) {
-        await this.#client.script(closeSentScript, [this.#keys.put(name), this.#keys.settled(name)])
-      }
-      const held = replyTexts(await this.#client.send('SMEMBERS', this.#keys.held(this.#session.id)))
-      await this.#giveBack(held.filter((tag) => lost.some((fetch) => isOf(fetch, tag))))
-    } catch (error) {
-      for (const fetch of lost) this.#session.lost(fetch)
-      throw error
-    }
-  }
-
-  /** Gives deliveries of this session back as they are. */
-  async #giveBack(tags: readonly string[]): Promise<void> {
-    if (tags.length === 0) return
-    const { prefix, separator, unacked, index } = this.#keys
-    const inOrder = [...tags].sort((a, b) => (parseTag(a)?.count ?? 0) - (parseTag(b)?.count ?? 0))
-    await this.#client.script(giveBackScript, [unacked, index], [prefix, separator, ...inOrder])
+  /** Begins where earlier connections of the session have left off. */
+  takeUp(): Promise<void> {
+    return this.#holds.takeUp()
   }
 
   async #close(sessionGoesOn: boolean): Promise<void> {
-    if (this.#end !== undefined) return
-    const error = new ConnectionClosedError(this.#client.address)
-    this.#finish(error)
-    if (!sessionGoesOn) {
+    const hasFailed = this.#end !== undefined
+    if (!hasFailed) this.#finish(new ConnectionClosedError(this.#client.address))
+    if (!hasFailed && !sessionGoesOn) {
       try {
-        await abortable(this.#endSession(), AbortSignal.timeout(closeTimeoutMs))
+        const timeoutMs = this.#session.isUnused ? unusedTimeoutMs : closeTimeoutMs
+        await abortable(this.#holds.end(this.#queues), AbortSignal.timeout(timeoutMs))
       } catch {
         // The server is gone or hangs: what we held comes back when the lease ends, as it does after a crash.
       }
-      endSession(this.#session)
     }
+    // After a failure another connection may carry it on, whatever becomes of this one.
+    leaveSession(this.#session, sessionGoesOn || hasFailed)
+    // Also then: where another connection has taken its place, it is still there.
     await this.#client.close()
     this.#onClosed.resolve()
-  }
-
-  async #endSession(): Promise<void> {
-    const { prefix, separator, owners } = this.#keys
-    const { id } = this.#session
-    await this.recover()
-    await this.#giveBack(replyTexts(await this.#client.send('SMEMBERS', this.#keys.held(id))))
-    await this.#topology.leave(id)
-    const keys = [owners, this.#keys.held(id), this.#keys.exclusive(id)]
-    await this.#client.script(forgetScript, keys, [prefix, separator, id, 1])
-    // Nobody is left who could ask.
-    await this.#client.send('DEL', this.#keys.put(this.#connection), this.#keys.settled(this.#connection))
   }
 
   #fail(error: unknown): void {
@@ -317,7 +254,7 @@ export class RedisBroker implements VirtualBroker {
   #finish(error: Error): void {
     this.#end = error
     clearInterval(this.#renewTimer)
-    this.#declared.stop()
+    this.#declarations.stop()
     this.#putter.fail(error)
     this.#settler.fail(error)
     this.#fetcher.wake()
@@ -338,47 +275,17 @@ export class RedisBroker implements VirtualBroker {
     }
   }
 
-  /** Several fetches may find at once that there is something to take over. */
-  #takeOver(): Promise<void> {
-    this.#takingOver ??= takeOver(this.#client, this.#keys, this.#takeover).finally(() => {
-      this.#takingOver = undefined
-    })
-    return this.#takingOver
-  }
-
-  /** For connections without a lease keeper, which would renew sooner. */
-  #renewSession(): void {
-    if (this.#session.held.size === 0) return
-    this.#renew(this.#session.id).catch(() => {
+  #renewOwn(): void {
+    this.#holds.renewOwn().catch(() => {
       // The connection is lost, or the next operation says what is wrong to somebody who can act on it.
     })
-  }
-
-  async #renew(session: string): Promise<void> {
-    const { prefix, separator, owners, renewed, index } = this.#keys
-    const { leaseMs, graceMs } = this.#takeover
-    const reply = await this.#client.script(
-      renewScript,
-      [owners, renewed, this.#keys.held(session), index],
-      [prefix, separator, session, leaseMs, graceMs],
-    )
-    const [, gone] = replyList(reply)
-    if (replyNumber(gone) > 0) await this.#takeOver()
   }
 }
 
 /** A stop must not wait for a server that does not answer. */
-const closeTimeoutMs = 2_000
-
-function bindingName({ exchange, queue, routingKey }: Binding): string {
-  return `binding ${JSON.stringify([exchange, queue, routingKey])}`
-}
-
-/** Whether a delivery came with that fetch. */
-function isOf({ first, size }: LostFetch, tag: string): boolean {
-  const count = parseTag(tag)?.count ?? 0
-  return count >= first && count < first + size
-}
+const closeTimeoutMs = 1_500
+/** The same where all that is left behind ends by itself before long. */
+const unusedTimeoutMs = 300
 
 /** Asked of Node rather than written down, because this file and that one lie elsewhere when run from their source. */
 function keeperModule(): URL {

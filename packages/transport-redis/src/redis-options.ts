@@ -8,6 +8,8 @@ export interface RedisBrokerSettings {
   readonly unackedIndexKey: string
   readonly unackedMutexKey: string
   readonly unackedMutexExpireMs: number
+  /** From one search for those to the next. */
+  readonly unackedRestoreEveryMs: number
   /** Most messages that are put back at a time; `undefined` for all. */
   readonly unackedRestoreLimit: number | undefined
   /** Lists of a queue, by the least priority of each; ascending. */
@@ -38,9 +40,10 @@ export function readBrokerSettings(
     unackedIndexKey: reader.text('unacked_index_key') ?? 'unacked_index',
     unackedMutexKey: reader.text('unacked_mutex_key') ?? 'unacked_mutex',
     unackedMutexExpireMs: reader.milliseconds('unacked_mutex_expire', 300_000),
-    unackedRestoreLimit: reader.number('unacked_restore_limit'),
+    unackedRestoreEveryMs: readRestoreInterval(reader),
+    unackedRestoreLimit: readRestoreLimit(reader),
     prioritySteps: readSteps(reader),
-    separator: reader.text('sep') ?? '\x06\x16',
+    separator: readSeparator(reader),
     queueOrder: order,
     pollingMs: reader.milliseconds('polling_interval', 1_000),
     takeoverGraceMs: reader.milliseconds('takeover_grace', 10_000),
@@ -52,6 +55,30 @@ const queueOrders: readonly QueueOrder[] = ['round_robin', 'sorted', 'priority']
 function isQueueOrder(value: string): value is QueueOrder {
   return queueOrders.some((order) => order === value)
 }
+
+function readRestoreLimit(reader: OptionReader): number | undefined {
+  const limit = reader.number('unacked_restore_limit')
+  if (limit === undefined || Number.isInteger(limit)) return limit
+  throw reader.invalid('unacked_restore_limit', 'is not a whole number')
+}
+
+/** Without one the lists of a queue could not be told from those of another queue, nor the parts of a binding. */
+function readSeparator(reader: OptionReader): string {
+  const separator = reader.text('sep') ?? '\x06\x16'
+  if (separator === '') throw reader.invalid('sep', 'is empty: write what stands between the parts of a key')
+  return separator
+}
+
+/** kombu ticks every `unacked_restore_interval` seconds and searches at every so many of those: by default every 100 s. */
+function readRestoreInterval(reader: OptionReader): number {
+  const tickMs = reader.milliseconds('unacked_restore_interval', 10_000)
+  const ticks = reader.number('unacked_restore_throttle') ?? 10
+  if (tickMs * ticks >= shortestRestoreMs) return tickMs * ticks
+  const name = tickMs < shortestRestoreMs ? 'unacked_restore_interval' : 'unacked_restore_throttle'
+  throw reader.invalid(name, 'has workers search without a pause: let a second or more be between two')
+}
+
+const shortestRestoreMs = 1_000
 
 function readSteps(reader: OptionReader): readonly number[] {
   const steps = reader.value('priority_steps') ?? [0, 3, 6, 9]

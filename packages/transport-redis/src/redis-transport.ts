@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { CeleryError } from '@celery/promises'
-import { openRedisTarget, readRedisTarget } from '@celery/redis'
+import { openRedisTarget, readRedisTarget, warnIfEvicting } from '@celery/redis'
 import { type BrokerAddress, InvalidBrokerUrlError, type OpenOptions, type Transport } from '@celery/transport'
 import { kombuTopicMatches, type VirtualBroker, virtualTransport } from '@celery/transport/virtual'
 import { toTransportError } from './broker-errors.ts'
@@ -28,6 +28,7 @@ async function openRedisBroker(address: BrokerAddress, options: OpenOptions): Pr
     const settings = readBrokerSettings(masked, [address.query, transportOptions])
     const fanout = readFanoutSettings(masked, [address.query, transportOptions])
     const client = await openRedisTarget(target, { signal })
+    void warnIfEvicting(client)
     try {
       return await startRedisBroker(client, { target, settings, fanout, leaseMs, session, now })
     } catch (error) {

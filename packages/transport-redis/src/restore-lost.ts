@@ -109,16 +109,26 @@ async function boundQueues(client: RedisClient, keys: Keys, exchange: string, ro
 
 /**
  * Moves an entry that is still the same to its lists; one that nobody can read leaves the index, and stays where it can be
- * looked at. KEYS: unacked, index. ARGV: tag, entry as it was read, payload, lists. Returns whether it did.
+ * looked at. Where all its lists are keys of another type it stays as it is, for the next search. KEYS: unacked, index.
+ * ARGV: tag, entry as it was read, payload, lists. Returns whether it was moved.
  */
 const restoreScript = redisScript(`
 local value = redis.call('HGET', KEYS[1], ARGV[1])
 if (value or '') ~= ARGV[2] then return 0 end
-redis.call('ZREM', KEYS[2], ARGV[1])
-if #ARGV < 4 then return 0 end
-redis.call('HDEL', KEYS[1], ARGV[1])
-for at = 4, #ARGV do redis.call('RPUSH', ARGV[at], ARGV[3]) end
-return 1
+if #ARGV < 4 then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  return 0
+end
+redis.call('ZREM', KEYS[2], '') -- See putBack.
+local isMoved = 0
+for at = 4, #ARGV do
+  if type(redis.pcall('RPUSH', ARGV[at], ARGV[3])) == 'number' then isMoved = 1 end
+end
+if isMoved == 1 then
+  redis.call('ZREM', KEYS[2], ARGV[1])
+  redis.call('HDEL', KEYS[1], ARGV[1])
+end
+return isMoved
 `)
 
 /** As redis-py releases a lock: only one's own. KEYS: mutex. ARGV: token. */

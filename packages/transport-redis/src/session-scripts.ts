@@ -1,5 +1,10 @@
 import { type RedisScript, redisScript } from '@celery/redis'
-import { clock, expiry, portions, returning, tags, wrapping } from './lua.ts'
+import { clock } from './lua/clock.ts'
+import { wrapping } from './lua/entries.ts'
+import { expiry } from './lua/leases.ts'
+import { portions } from './lua/portions.ts'
+import { returning } from './lua/returning.ts'
+import { tags } from './lua/tags.ts'
 
 /**
  * Gives deliveries back as they are, the oldest ending up foremost, as long as they are held.
@@ -30,7 +35,6 @@ return returned
 export const renewScript: RedisScript = redisScript(`
 ${tags}${clock}${portions}${expiry}
 redis.call('ZREM', KEYS[1], '')
-noteGap(KEYS[1], KEYS[2], tonumber(ARGV[4]), tonumber(ARGV[5]))
 local owner = redis.call('ZSCORE', KEYS[1], ARGV[3]) and 1 or 0
 if owner == 1 then
   redis.call('ZADD', KEYS[1], now + tonumber(ARGV[4]), ARGV[3])
@@ -43,9 +47,7 @@ if owner == 1 then
   end
   inPortions('ZADD', KEYS[4], scores, 2)
 end
-local gone = #expiredOwners(KEYS[1], KEYS[2], tonumber(ARGV[4]), tonumber(ARGV[5]))
-redis.call('SET', KEYS[2], now)
-return { owner, gone }
+return { owner, #expiredOwners(KEYS[1], KEYS[2], tonumber(ARGV[4]), tonumber(ARGV[5])) }
 `)
 
 /** Which sessions but the one that asks have let their lease end. KEYS: owners, renewed. ARGV: prefix, separator, lease, grace, session. */

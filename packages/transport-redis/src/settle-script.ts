@@ -1,9 +1,16 @@
 import { type RedisScript, redisScript } from '@celery/redis'
 import { deadLetterLimits } from '@celery/transport'
-import { clock, noting, portions, pushing, returning, tags, wrapping } from './lua.ts'
+import { clock } from './lua/clock.ts'
+import { wrapping } from './lua/entries.ts'
+import { noting } from './lua/noting.ts'
+import { counting } from './lua/parked.ts'
+import { portions } from './lua/portions.ts'
+import { pushing } from './lua/pushing.ts'
+import { returning } from './lua/returning.ts'
+import { tags } from './lua/tags.ts'
 
 /**
- * Ends deliveries that need nothing more.
+ * Ends deliveries that need nothing more. Once it has begun with that nothing refuses the call.
  *
  * KEYS: unacked, index, settled of the connection, held of its session. ARGV: prefix, separator, number of this
  * call, beginning of the tags of its session, tags.
@@ -25,18 +32,20 @@ for at = 5, #ARGV do
     table.insert(held[key], tag)
   else
     results[#results + 1] = 's'
-    redis.call('SREM', heldBy(tag), tag)
+    redis.pcall('SREM', heldBy(tag), tag)
   end
 end
-inPortions('ZREM', KEYS[2], ended, 1)
-for key, members in pairs(held) do inPortions('SREM', key, members, 1) end
+-- What is of another type by now must not keep the others from their results: those deliveries have ended.
+pcall(inPortions, 'ZREM', KEYS[2], ended, 1)
+for key, members in pairs(held) do pcall(inPortions, 'SREM', key, members, 1) end
 local text = table.concat(results)
-note(KEYS[3], ARGV[3], 'settle', ARGV[3], 'results', text)
+note(KEYS[3], 'settle', ARGV[3], 'results', text)
 return text
 `)
 
 /**
- * Settles deliveries item by item, each whole or not at all: what it writes and publishes, then the delivery itself.
+ * Settles deliveries item by item: what it writes and publishes, then the delivery itself. Each whole or not at all, as long
+ * as its writes fail, if they do, before they have changed anything: what else can fail is looked at first.
  *
  * KEYS: unacked, index, eta, delayed, settled of the connection, queues.
  * ARGV: prefix, separator, number of this call, visibility timeout, then for each item:
@@ -50,7 +59,7 @@ return text
  */
 function settleLua(writes: readonly string[]): string {
   return `
-${tags}${clock}${portions}${wrapping}${returning}${noting}
+${tags}${clock}${portions}${wrapping}${returning}${noting}${counting}
 local unacked, index, eta, delayed, sent, queuesKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 ${pushing(deadLetterLimits.maxMessages)}
 local writes = {
@@ -67,6 +76,39 @@ local function readMany()
   local list = {}
   for position = 1, tonumber(read()) do list[position] = read() end
   return list
+end
+
+local types = {}
+local function mustBe(kind, key)
+  local is = types[key]
+  if not is then
+    is = redis.call('TYPE', key).ok
+    if is == 'none' then return end
+    types[key] = is
+  end
+  if is ~= kind then error({ err = 'WRONGTYPE Operation against a key holding the wrong kind of value' }) end
+end
+local function deadQueue(tag)
+  local queue = queueOf(tag)
+  return string.sub(queue, -5) == '.dead' and queue or queue .. '.dead'
+end
+
+-- Whatever is not as it has to be shows here, before anything is written.
+local function check(messages, tag, action, first)
+  for _, message in ipairs(messages) do
+    mustBe('list', message.list)
+    ttlOf(message.queue)
+  end
+  if tag == '' then return end
+  mustBe('set', heldBy(tag))
+  if action == 'd' then
+    mustBe('list', P .. deadQueue(tag))
+  elseif action == 'r' or action == 'p' and tonumber(first) <= 0 then
+    mustBe('list', listOf(tag))
+  elseif action == 'p' then
+    mustBe('hash', delayed)
+    mustBe('zset', eta)
+  end
 end
 
 local function release(tag)
@@ -91,8 +133,8 @@ local function settle(tag, action, first, parkedTag, replacement)
   local payload = unwrap(value, queueOf(tag))
   -- Let go only of what has arrived where it goes.
   if action == 'd' then
-    local queue = queueOf(tag)
-    if string.sub(queue, -5) ~= '.dead' then queue = queue .. '.dead' else payload = string.match(payload, '^{"at":%d+,"reason":.-,"payload":(.*)}$') or payload end
+    local queue = deadQueue(tag)
+    if queue == queueOf(tag) then payload = string.match(payload, '^{"at":%d+,"reason":.-,"payload":(.*)}$') or payload end
     bury(P .. queue, payload, first)
     release(tag)
   elseif action == 'r' or tonumber(first) <= 0 then
@@ -100,12 +142,22 @@ local function settle(tag, action, first, parkedTag, replacement)
   else
     local dueAt = now + tonumber(first)
     if replacement ~= '' then value = wrap(replacement, queueOf(tag)) end
+    -- What may be of another type comes first: what is held and parked would come twice.
+    countDelayed(delayed, queueOf(tag), 1)
     redis.call('ZADD', eta, dueAt, parkedTag)
     redis.call('HSET', unacked, parkedTag, value)
     redis.call('ZADD', index, math.ceil((dueAt - tonumber(ARGV[4])) / 1000), parkedTag)
-    redis.call('HINCRBY', delayed, queueOf(tag), 1)
     release(tag)
   end
+end
+
+local function apply(calls, messages, tag, ...)
+  for _, call in ipairs(calls) do
+    local reply = writes[call.kind](call.keys, call.arguments)
+    if type(reply) == 'table' and reply.err then error(reply) end
+  end
+  for _, message in ipairs(messages) do push(message.list, message.queue, { message.payload }) end
+  if tag ~= '' then settle(tag, ...) end
 end
 
 local function fail(at, problem)
@@ -113,30 +165,33 @@ local function fail(at, problem)
   problems[at] = type(problem) == 'table' and problem.err or tostring(problem)
 end
 
+-- As these stand for all items, they show before the first of them.
+redis.call('HLEN', unacked)
+redis.call('ZCARD', index)
 while at < #ARGV do
   local tag, action = read(), read()
   local first, parkedTag, replacement = '', '', ''
   if action == 'r' then replacement = read() end
   if action == 'd' then first = read() end
   if action == 'p' then first, parkedTag, replacement = read(), read(), read() end
+  local calls, messages = {}, {}
+  for position = 1, tonumber(read()) do
+    calls[position] = { kind = tonumber(read()), keys = readMany(), arguments = readMany() }
+  end
+  for position = 1, tonumber(read()) do
+    messages[position] = { list = read(), queue = read(), payload = read() }
+  end
   local isOurs = tag == '' or (not isReturned[tag] and redis.call('HEXISTS', unacked, tag) == 1)
   local done, problem = true, nil
-  -- What ends a delivery frees memory, so that on a full server its result and what follows are let in; see putBack.
-  if isOurs and tag ~= '' then redis.call('ZREM', index, '') end
-  for _ = 1, tonumber(read()) do
-    local write, keys, arguments = writes[tonumber(read())], readMany(), readMany()
-    if isOurs and done then
-      done, problem = pcall(write, keys, arguments)
-      if type(problem) == 'table' and problem.err then done = false end
-    end
+  if isOurs then
+    done, problem = pcall(check, messages, tag, action, first)
+    -- What ends a delivery frees memory, so that on a full server its result and what follows are let in; see putBack.
+    if tag ~= '' then redis.call('ZREM', index, '') end
+    if done then done, problem = pcall(apply, calls, messages, tag, action, first, parkedTag, replacement) end
   end
-  for _ = 1, tonumber(read()) do
-    local list, queue, payload = read(), read(), read()
-    if isOurs and done then done, problem = pcall(push, list, queue, { payload }) end
-  end
-  if isOurs and done and tag ~= '' then done, problem = pcall(settle, tag, action, first, parkedTag, replacement) end
   if not isOurs then
-    if not isReturned[tag] then redis.call('SREM', heldBy(tag), tag) end
+    -- What is wrong there must not keep the others from their results.
+    if not isReturned[tag] then redis.pcall('SREM', heldBy(tag), tag) end
     results[#results + 1] = 's'
   elseif not done then
     fail(#results + 1, problem)
@@ -150,7 +205,7 @@ for _, item in ipairs(returned) do
   if not moved then fail(item.result, problem) end
 end
 local text = table.concat(results)
-note(sent, ARGV[3], 'settle', ARGV[3], 'results', text)
+note(sent, 'settle', ARGV[3], 'results', text)
 local reply = { text }
 for at = 1, #results do reply[#reply + 1] = problems[at] end
 return reply

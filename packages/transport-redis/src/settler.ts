@@ -1,11 +1,11 @@
 import { type AbortableOptions, CeleryError } from '@celery/promises'
-import { type RedisArgument, type RedisClient, RedisReplyError, RedisWrite } from '@celery/redis'
+import { type RedisArgument, type RedisClient, RedisWrite, translateReply } from '@celery/redis'
 import type { SettleAction, SettleResult } from '@celery/transport'
-import type { QueueMessage, VirtualSettlement } from '@celery/transport/virtual'
+import type { VirtualSettlement } from '@celery/transport/virtual'
 import { BatchLane } from './batch-lane.ts'
 import { type Keys, makeTag, parseTag } from './keys.ts'
 import { replyList, replyText, replyTexts } from './reply.ts'
-import { SentCall } from './sent-call.ts'
+import { isDone, SentCall } from './sent-call.ts'
 import type { Session } from './session.ts'
 import { ackScript, settleScript } from './settle-script.ts'
 import { redeliveredPayloads } from './takeover.ts'
@@ -33,6 +33,7 @@ export class Settler {
     this.#options = options
     this.#lane = new BatchLane({
       maxItems: maxSettlements,
+      sizeOf,
       begin: (number) => new SentCall(options.connection, 'settle', number),
       run: (settlements, call, number) => this.#send(settlements, call, number),
     })
@@ -47,6 +48,8 @@ export class Settler {
     const results = open.length === 0 ? [] : await this.#settleOpen(open, options)
     for (const { delivery } of settlements) if (delivery !== undefined) this.#options.session.held.delete(delivery.tag)
     if (known.length === 0) return results
+    // Not earlier: had the others failed, these would seem stale when all are repeated.
+    for (const settlement of settlements) for (const name of namesOf(settlement)) unanswered.delete(name)
     let at = 0
     return settlements.map((_, index) => known[index] ?? results[at++] ?? 'stale')
   }
@@ -60,24 +63,17 @@ export class Settler {
     settlements: readonly VirtualSettlement[],
     options: AbortableOptions,
   ): Promise<readonly SettleResult[]> {
-    let place: { readonly call: SentCall; readonly first: number } | undefined
-    const onSent = (call: SentCall, first: number): void => {
-      place = { call, first }
-    }
+    const submission = this.#lane.submit(settlements, options)
     try {
-      const results = await this.#lane.submit(settlements, onSent, options)
+      const results = await submission.results
       return results.map((result) => {
         if (result instanceof Error) throw result
         return result
       })
     } catch (error) {
-      if (place !== undefined) {
-        for (const [index, { delivery, put }] of settlements.entries()) {
-          const at = { call: place.call, index: place.first + index }
-          if (delivery !== undefined) unanswered.add(delivery.tag, at)
-          // Where there is no delivery, only what it publishes can be known again.
-          else for (const { tag, queue } of put ?? []) unanswered.add(publicationName(tag, queue), at)
-        }
+      for (const [index, settlement] of settlements.entries()) {
+        const place = submission.placeOf(index)
+        for (const name of namesOf(settlement)) unanswered.add(name, place)
       }
       throw error
     }
@@ -87,13 +83,13 @@ export class Settler {
   async #knownResults(settlements: readonly VirtualSettlement[]): Promise<(SettleResult | undefined)[]> {
     const known: (SettleResult | undefined)[] = []
     for (const [index, settlement] of settlements.entries()) {
-      const name = nameOf(settlement)
+      const [name] = namesOf(settlement)
       const place = name === undefined ? undefined : unanswered.get(name)
       if (name === undefined || place === undefined) continue
       const outcome = await place.call.outcome(this.#client, this.#keys)
-      unanswered.delete(name)
-      const letter = outcome?.[place.index]
-      if (letter === 'd' || letter === 's') known[index] = letter === 'd' ? 'done' : 'stale'
+      if (isDone(outcome, place.index)) known[index] = 'done'
+      else if (outcome?.[place.index] === 's') known[index] = 'stale'
+      else unanswered.delete(name)
     }
     return known
   }
@@ -111,7 +107,7 @@ export class Settler {
       call.answered(letters)
       let problem = 0
       return Array.from(letters, (letter) => {
-        if (letter === 'e') return new RedisReplyError(this.#client.address, 'ERR', problems[problem++] ?? '', 'settle')
+        if (letter === 'e') return translateReply(this.#client.address, problems[problem++] ?? '', 'settle')
         return letter === 'd' ? 'done' : 'stale'
       })
     } catch (error) {
@@ -182,16 +178,26 @@ export class Settler {
       args.push(kinds.get(lua) ?? 0, keys.length, ...keys, values.length, ...values)
     }
     args.push(put?.length ?? 0)
-    for (const message of put ?? []) args.push(listOf(message, this.#keys), message.queue, message.payload)
+    for (const message of put ?? []) args.push(this.#keys.listOf(message), message.queue, message.payload)
   }
 }
 
 const maxSettlements = 1_000
 
-function nameOf({ delivery, put }: VirtualSettlement): string | undefined {
-  if (delivery !== undefined) return delivery.tag
-  const first = put?.[0]
-  return first === undefined ? undefined : publicationName(first.tag, first.queue)
+/** What it writes and publishes. */
+function sizeOf({ put, writes }: VirtualSettlement): number {
+  let size = 0
+  for (const { payload } of put ?? []) size += payload.length
+  for (const { statement } of writes ?? []) {
+    for (const value of (statement as RedisWrite).args) size += typeof value === 'number' ? 8 : value.length
+  }
+  return size
+}
+
+/** How it is known again: by its delivery, and where there is none, by what it publishes. */
+function namesOf({ delivery, put }: VirtualSettlement): readonly string[] {
+  if (delivery !== undefined) return [delivery.tag]
+  return (put ?? []).map(({ tag, queue }) => publicationName(tag, queue))
 }
 
 function isPlainAck({ delivery, action, put, writes }: VirtualSettlement): boolean {
@@ -201,10 +207,6 @@ function isPlainAck({ delivery, action, put, writes }: VirtualSettlement): boole
 
 function isCounted(action: SettleAction | undefined): boolean {
   return (action?.type === 'requeue' || action?.type === 'park') && action.counted === true
-}
-
-function listOf({ queue, priority }: QueueMessage, keys: Keys): string {
-  return keys.list(queue, keys.step(queue, priority))
 }
 
 /** @throws TypeError before anything happens, rather than in the middle of a batch. */

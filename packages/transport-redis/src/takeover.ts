@@ -1,10 +1,10 @@
 import { CeleryError } from '@celery/promises'
 import type { RedisClient } from '@celery/redis'
 import { type Keys, parseTag } from './keys.ts'
+import { Queues } from './queues.ts'
 import { asRedelivered } from './redelivered.ts'
 import { replyList, replyNumber, replyTexts } from './reply.ts'
 import { expiredScript, forgetScript, giveBackRewrittenScript, takeOverScript } from './session-scripts.ts'
-import { Topology } from './topology.ts'
 
 export interface TakeoverOptions {
   readonly leaseMs: number
@@ -31,7 +31,7 @@ async function takeOverSession(client: RedisClient, keys: Keys, session: string)
   const { prefix, separator, owners } = keys
   try {
     if (!(await moveHeld(client, keys, session))) return
-    await new Topology(client, keys).leave(session)
+    await new Queues(client, keys).leave(session)
   } catch (error) {
     // A key of another type must not keep everybody from everything else; later it is tried again.
     if (!CeleryError.is(error, 'ERR_CELERY_REDIS_REFUSED')) throw error
@@ -48,8 +48,9 @@ async function moveHeld(client: RedisClient, keys: Keys, session: string): Promi
   const { prefix, separator, unacked, index, owners } = keys
   const held = keys.held(session)
   const tags = youngestFirst(replyTexts(await client.send('SMEMBERS', held)))
-  for (let first = 0; first < tags.length; first += portion) {
-    const items = await rewritten(client, keys, tags.slice(first, first + portion))
+  // Also where it holds nothing: what else is its own must not go while it is back.
+  for (const portion of await portionsOf(client, unacked, tags)) {
+    const items = await rewritten(client, keys, portion)
     const all = [unacked, index, owners, held]
     const moved = await client.script(takeOverScript, all, [prefix, separator, session, ...items])
     if (replyNumber(moved) < 0) return false
@@ -57,10 +58,37 @@ async function moveHeld(client: RedisClient, keys: Keys, session: string): Promi
   return true
 }
 
+/** At least one, each of few and short enough messages to pass over a slow link, or of a single one. */
+async function portionsOf(
+  client: RedisClient,
+  unacked: string,
+  tags: readonly string[],
+): Promise<readonly (readonly string[])[]> {
+  const lengths = await client.pipeline(tags.map((tag) => ['HSTRLEN', unacked, tag]))
+  const portions: string[][] = []
+  let portion: string[] = []
+  let bytes = 0
+  for (const [index, tag] of tags.entries()) {
+    const length = lengths[index]
+    if (length instanceof Error) throw length
+    bytes += replyNumber(length)
+    if (portion.length > 0 && (bytes > portionBytes || portion.length === portionSize)) {
+      portions.push(portion)
+      portion = []
+      bytes = replyNumber(length)
+    }
+    portion.push(tag)
+  }
+  return [...portions, portion]
+}
+
 /** Gives deliveries back, counted as redelivered, whoever of ours holds them. */
 export async function giveBackCounted(client: RedisClient, keys: Keys, tags: readonly string[]): Promise<void> {
-  const items = await rewritten(client, keys, youngestFirst(tags))
-  await client.script(giveBackRewrittenScript, [keys.unacked, keys.index], [keys.prefix, keys.separator, ...items])
+  const { prefix, separator, unacked, index } = keys
+  for (const portion of await portionsOf(client, unacked, youngestFirst(tags))) {
+    const items = await rewritten(client, keys, portion)
+    await client.script(giveBackRewrittenScript, [unacked, index], [prefix, separator, ...items])
+  }
 }
 
 /** Tag and payload of each, the payload as that of a message that was delivered before. */
@@ -91,5 +119,5 @@ function youngestFirst(tags: readonly string[]): string[] {
   return [...tags].sort((a, b) => (parseTag(b)?.count ?? 0) - (parseTag(a)?.count ?? 0))
 }
 
-/** Few enough that messages of a megabyte go through. */
-const portion = 32
+const portionSize = 256
+const portionBytes = 1024 * 1024

@@ -18,7 +18,9 @@ export class Unanswered {
     return this.#places.size === 0
   }
 
-  add(tag: string, place: PlaceInCall): void {
+  /** What was not sent has no place, and is known to be undone. */
+  add(tag: string, place: PlaceInCall | undefined): void {
+    if (place === undefined) return
     this.#places.set(tag, place)
     if (this.#places.size <= maxPlaces) return
     // The oldest: nobody has asked for it for so long that nobody will.

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { deferred } from '@celery/promises'
 import { decodeEnvelope, type WireMessage } from '@celery/protocol'
 import { openRedis } from '@celery/redis'
-import { isMissing, type RedisServer, startPythonCeleryWorker, startRedis } from '@celery/test-servers'
+import { isMissing, type RedisServer, startFaultProxy, startPythonCeleryWorker, startRedis } from '@celery/test-servers'
 import { type BrokerConnection, parseBrokerUrl, type QueueDeclaration } from '@celery/transport'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { redis } from '../src/index.ts'
@@ -114,6 +114,30 @@ describe.skipIf(isMissing('redis'))('fanout on Redis', () => {
     await server.send('PUBLISH', '/0.odd', 'not json')
     const [delivery] = await take(connection, ['q'], 1)
     expect(String(delivery?.payload)).toBe('not json')
+  })
+
+  test('takes what is stored from a slow server while live messages come faster than it answers', async () => {
+    const proxy = await startFaultProxy(server)
+    onTestFinished(() => proxy.close())
+    const publisher = await open()
+    const connection = await redis.open(parseBrokerUrl(proxy.url(server.url)))
+    onTestFinished(() => connection.close())
+    await listen(connection, 'news', '', { name: 'q' })
+    await publisher.declareExchange({ name: 'news', type: 'fanout' })
+    await publisher.publish(
+      Array.from({ length: 20 }, () => ({ exchange: '', routingKey: 'tasks', message: text('a') })),
+    )
+    proxy.latency(20)
+    const news = () => publisher.publish([{ exchange: 'news', routingKey: '', message: text('news') }])
+    const shouting = setInterval(() => void news().catch(() => {}), 5)
+    onTestFinished(() => clearInterval(shouting))
+    const counts = { q: 0, tasks: 0 }
+    while (counts.tasks < 20) {
+      const deliveries = await connection.fetch(['q', 'tasks'], { max: 50, signal: AbortSignal.timeout(timeoutMs) })
+      for (const { queue } of deliveries) counts[queue as 'q' | 'tasks']++
+      expect(counts.q, 'live messages keep the stored ones away').toBeLessThan(2_000)
+    }
+    await proxy.restore()
   })
 
   test('the connection is lost when the one that listens is', async () => {

@@ -13,7 +13,7 @@ import { publication, readBody } from '@celery/transport/testkit'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { redis } from '../src/index.ts'
 import { keepLeases } from '../src/lease-keeper.ts'
-import { kill } from './redis-under-test.ts'
+import { kill, until } from './redis-under-test.ts'
 
 const leaseMs = 800
 
@@ -58,7 +58,7 @@ describe.skipIf(isMissing('redis'))('the lease keeper', () => {
   }
 
   test('F-04: keeps the lease of a connection that does nothing, and others take over once it has ended', async () => {
-    const { connection, queue, prefix, cut } = await open()
+    const { connection, queue, prefix, cut } = await open({ session: 'kept' })
     await connection.publish([publication(queue, 'a')])
     const [delivery] = await take(connection)
     const keeper = startKeeper(connection)
@@ -67,8 +67,10 @@ describe.skipIf(isMissing('redis'))('the lease keeper', () => {
     await cut()
     const other = (await open({ prefix })).connection
     const taking = take(other)
-    const passed = new Promise<void>((resolve) => setTimeout(resolve, 3 * leaseMs))
-    expect(await Promise.race([taking.then(() => 'taken'), passed.then(() => 'kept')])).toBe('kept')
+    const ends = async (): Promise<number> => Number(await raw.send('ZSCORE', `${prefix}_celery.owners`, 'kept'))
+    const first = await ends()
+    const renewed = until(async () => (await ends()) > first + 3 * leaseMs)
+    expect(await Promise.race([taking.then(() => 'taken'), renewed.then(() => 'kept')])).toBe('kept')
     await keeper.stop()
     const [taken] = await taking
     expect(taken).toMatchObject({ redeliveries: 1 })
@@ -142,6 +144,40 @@ describe.skipIf(isMissing('redis'))('the lease keeper', () => {
     expect(await raw.send('ZRANGE', `${prefix}unacked_index`, 0, -1)).toEqual(['new'])
   })
 
+  test('P-1: what Python lost stays where it is while its list is a key of another type, and others go back', async () => {
+    const { connection, prefix } = await open()
+    const entry = (body: string, queue: string): string => JSON.stringify([envelope(body), '', queue])
+    await raw.send('HSET', `${prefix}unacked`, 'one', entry('one', 'wrong'), 'two', entry('two', 'right'))
+    await raw.send('ZADD', `${prefix}unacked_index`, 2, 'one', 1, 'two')
+    await raw.send('SET', `${prefix}wrong`, 'a string')
+    const keeper = startKeeper(connection)
+    await until(async () => (await raw.send('LLEN', `${prefix}right`)) === 1)
+    await keeper.stop()
+    expect(keeper.failures).toEqual([])
+    expect(await raw.send('HKEYS', `${prefix}unacked`)).toEqual(['one'])
+    await raw.send('DEL', `${prefix}wrong`)
+    const again = startKeeper(connection)
+    await until(async () => (await raw.send('LLEN', `${prefix}wrong`)) === 1)
+    await again.stop()
+    expect(await raw.send('EXISTS', `${prefix}unacked`, `${prefix}unacked_index`)).toBe(0)
+  })
+
+  test('TRAN-023: looks for what Python lost as often as it is told', async () => {
+    const prefix = `keeper-${++names}:`
+    const connection = await redis.open(parseBrokerUrl(server.url), {
+      leaseMs,
+      transportOptions: { global_keyprefix: prefix, unacked_restore_interval: 1, unacked_restore_throttle: 1 },
+    })
+    onTestFinished(() => connection.close())
+    const keeper = startKeeper(connection)
+    for (const body of ['first', 'second']) {
+      await raw.send('HSET', `${prefix}unacked`, body, JSON.stringify([envelope(body), '', body]))
+      await raw.send('ZADD', `${prefix}unacked_index`, 1, body)
+      await until(async () => (await raw.send('LLEN', `${prefix}${body}`)) === 1)
+    }
+    await keeper.stop()
+  })
+
   test('P-2: goes on renewing while it puts back more than a lease is long, and ends amid that', async () => {
     const proxy = await startFaultProxy(server)
     onTestFinished(() => proxy.close())
@@ -188,7 +224,7 @@ describe.skipIf(isMissing('redis'))('the lease keeper', () => {
   })
 
   test('F-16, P-2: goes on after the server was away for longer than the lease, and nothing is taken over', async () => {
-    const own = await startRedis({ appendOnly: true })
+    const own = await startRedis({ appendOnly: true, password: 'secret' })
     onTestFinished(() => own.close())
     const address = parseBrokerUrl(own.url)
     const options = { leaseMs, transportOptions: { takeover_grace: 60 } }
@@ -255,10 +291,6 @@ async function take(connection: BrokerConnection, count = 1): Promise<Delivery[]
     deliveries.push(...(await connection.fetch(['q'], { max, signal: AbortSignal.timeout(30_000) })))
   }
   return deliveries
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
 interface RunningKeeper {

@@ -5,6 +5,7 @@ import { type BrokerConnection, type Delivery, parseBrokerUrl } from '@celery/tr
 import { publication, readBody, textMessage } from '@celery/transport/testkit'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { redis } from '../src/index.ts'
+import { until } from './redis-under-test.ts'
 
 const leaseMs = 30_000
 
@@ -62,10 +63,10 @@ describe.skipIf(isMissing('redis'))('after an outage', () => {
     const members = Array.from({ length: 250 }, (_, index) => [1 + index, `lost-${index}`]).flat()
     await raw.send('ZADD', '_celery.owners', ...members)
     const connection = await open({ graceSeconds: 10 })
-    for (let attempt = 0; attempt < 3; attempt++) {
-      await expect(connection.fetch(['q'], { max: 1, signal: AbortSignal.timeout(50) })).rejects.toThrow()
-    }
-    expect(await raw.send('ZCARD', '_celery.owners')).toBe(250)
+    await connection.publish(['a', 'b', 'c'].map((body) => publication('q', body)))
+    // Each looks at the owners first: what it takes shows that it has.
+    for (const body of ['a', 'b', 'c']) expect((await take(connection)).map(readBody)).toEqual([body])
+    expect(await raw.send('ZCOUNT', '_celery.owners', await serverMs(), '+inf')).toBe(251)
   })
 
   test('P-2: so does an owner whose lease outlasts the outage by little', async () => {
@@ -144,6 +145,7 @@ describe.skipIf(isMissing('redis'))('after an outage', () => {
     await first.declareExchange({ name: 'mine', type: 'direct' })
     const bindings = await raw.send('SMEMBERS', '_kombu.binding.x')
     expect(bindings).toHaveLength(2)
+    const warnings = collectWarnings('CELERY_REDIS_EMPTIED')
     await raw.send('FLUSHALL')
     await until(async () => (await raw.send('HLEN', '_celery.exchanges')) === 2)
     await until(async () => (await raw.send('SCARD', '_kombu.binding.x')) === 1)
@@ -151,13 +153,46 @@ describe.skipIf(isMissing('redis'))('after an outage', () => {
     await first.publish([{ exchange: 'x', routingKey: 'a.b', message: textMessage('after') }])
     expect((await take(second)).map(readBody)).toEqual(['after'])
     expect(await raw.send('HKEYS', '_celery.queues')).toEqual(['q'])
+    expect(warnings).toEqual([expect.stringMatching(/are gone: .* messages that were there are lost/)])
+  })
+
+  test('F-28: a server that came back without its data is told of', async () => {
+    const own = await startRedis()
+    onTestFinished(() => own.close())
+    const warnings = collectWarnings('CELERY_REDIS_EMPTIED')
+    const before = await open({ url: own.url })
+    await before.declareQueue({ name: 'q' })
+    await until(async () => Number(await own.send('EXISTS', '_celery.mark')) === 1)
+    await own.kill()
+    await before.closed.catch(() => {})
+    await own.restart()
+    await (await open({ url: own.url })).declareQueue({ name: 'q' })
+    await until(async () => warnings.length > 0)
+    expect(warnings).toEqual([expect.stringContaining('came back without its data')])
+  })
+
+  test('F-28: a policy of the server that throws messages away is told of, once', async () => {
+    const own = await startRedis()
+    onTestFinished(() => own.close())
+    await own.send('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
+    const warnings = collectWarnings('CELERY_REDIS_EVICTION')
+    for (let connections = 0; connections < 3; connections++)
+      await (await open({ url: own.url })).declareQueue({ name: 'q' })
+    expect(warnings).toEqual([expect.stringContaining('"allkeys-lru": when it is full it throws messages and results')])
   })
 })
 
-async function take(connection: BrokerConnection): Promise<readonly Delivery[]> {
-  return await connection.fetch(['q'], { max: 1, signal: AbortSignal.timeout(30_000) })
+/** The texts of the process's warnings with this code, until the test ends. */
+function collectWarnings(code: string): readonly string[] {
+  const texts: string[] = []
+  const note = (warning: Error & { readonly code?: string }): void => {
+    if (warning.code === code) texts.push(warning.message)
+  }
+  process.on('warning', note)
+  onTestFinished(() => void process.off('warning', note))
+  return texts
 }
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10))
+async function take(connection: BrokerConnection): Promise<readonly Delivery[]> {
+  return await connection.fetch(['q'], { max: 1, signal: AbortSignal.timeout(30_000) })
 }

@@ -8,12 +8,15 @@ import { redis } from '../src/index.ts'
  * Brokers on one server, each with a prefix of its own, and with a clock that can be moved: the times that the server keeps
  * are moved back instead, which is the same.
  */
-export function redisUnderTest(server: RedisServer): () => Promise<BrokerUnderTest> {
+export function redisUnderTest(
+  server: RedisServer,
+  { url = server.url, prefix: common = '' }: { readonly url?: string; readonly prefix?: string } = {},
+): () => Promise<BrokerUnderTest> {
   let brokers = 0
   return async () => {
-    const prefix = `${++brokers}:`
-    const address = parseBrokerUrl(server.url)
-    const admin = await openRedis(address)
+    const prefix = `${common}${++brokers}:`
+    const address = parseBrokerUrl(url)
+    const admin = await openRedis(parseBrokerUrl(server.url))
     let aheadMs = 0
     let connections = 0
     const names = new WeakMap<BrokerConnection, string>()
@@ -61,6 +64,11 @@ export async function kill(admin: RedisClient, name: string): Promise<void> {
     const id = /^id=(\d+) .* name=(\S*) /.exec(client)
     if (id?.[2] === name) await admin.send('CLIENT', 'KILL', 'ID', id[1] ?? '')
   }
+}
+
+/** Asks the server again and again, which has no event for us; the time of the test ends it. */
+export async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 10))
 }
 
 async function moveTimesBack(admin: RedisClient, prefix: string, ms: number): Promise<void> {
