@@ -273,6 +273,14 @@ class AddsATaskTwice extends MemoryStore {
   }
 }
 
+class FailsForWhatIsNoRecord extends MemoryStore {
+  override async getMany(keys: readonly string[]): ReturnType<MemoryStore['getMany']> {
+    const found = await super.getMany(keys)
+    if ([...found.values()].some(({ state }) => state === undefined)) throw new Error('one of them is no record')
+    return found
+  }
+}
+
 /** Each with a case that has to find it. */
 const brokenStores: readonly (readonly [new (name: string, options?: MemoryStoreOptions) => MemoryStore, string])[] = [
   [LosesOneWriteInFiveHundred, 'stores and reads a thousand records in one call each'],
@@ -280,6 +288,7 @@ const brokenStores: readonly (readonly [new (name: string, options?: MemoryStore
   [ProtectsSuccessAlone, 'follows the same rule between two writes of one call, in their order'],
   [LetsPreparedWritesGoBack, 'follows the same rule for prepared writes'],
   [WritesWhatIsOnlyPrepared, 'stores nothing when writes are only prepared'],
+  [FailsForWhatIsNoRecord, 'H-23: reads the others beside one that is no record'],
   [ReadsThenWrites, 'keeps the first of many final records written at once'],
   [ConfirmsBeforeWriting, 'shows a stored record to another connection at once'],
   [DropsNotifications, 'watches hundreds of tasks in one call and tells of each'],

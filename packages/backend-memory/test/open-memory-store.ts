@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { type KeyValueBackendOptions, type KeyValueStore, keyValueBackend } from '@celery/backend'
 import type { BackendUnderTest } from '@celery/backend/testkit'
-import { type MemoryWrite, memory } from '../src/index.ts'
+import { MemoryStore, type MemoryWrite, memory } from '../src/index.ts'
 
 /** A fresh named store as the driver opens it. */
 export async function openMemoryStore(): Promise<BackendUnderTest> {
   const name = randomUUID()
   return {
-    traits: { durable: true, clock: true, prepares: true, chords: true },
+    traits: { durable: true, clock: true, prepares: true, chords: true, shared: true },
     connect: (options) => memory.open(`memory://${name}`, options),
     commit: async (writes) => {
       for (const { statement } of writes) (statement as MemoryWrite).apply()
     },
+    spoil: (taskId) => spoil(new MemoryStore(name), taskId),
     [Symbol.asyncDispose]: async () => undefined,
   }
 }
@@ -30,7 +31,13 @@ export function openStoreOf(
     return {
       ...plain,
       traits: { ...plain.traits, prepares, chords },
+      spoil: (taskId) => spoil(make(name, undefined), taskId),
       connect: async ({ now } = {}) => keyValueBackend(make(name, now), options),
     }
   }
+}
+
+/** A value without a state. */
+async function spoil(store: KeyValueStore, taskId: string): Promise<void> {
+  await store.set([{ key: `celery-task-meta-${taskId}`, value: 'not a record' }])
 }

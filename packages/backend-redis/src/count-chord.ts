@@ -4,7 +4,7 @@
  *     <group>.j            the parts: a sorted set by index, or a list (Celery 4.3, `result_chord_ordered: false`)
  *     <group>.s            how many there are (Celery 5.1 and later)
  *     <group>.t            how many more were added
- *     <group>._celery      hash; `m:<task>` state of a part that we recorded, `a:<task>` a part that we added, `last` the task
+ *     <group>._celery      hash; `begun` that we recorded parts, `m:<task>` state of a part that we recorded, `a:<task>` a part that we added, `last` the task
  *                          whose part completed the chord, `done` that the body was sent
  *
  * Python workers may record some of the parts, complete the chord, and delete the first three.
@@ -16,7 +16,9 @@ export const extendChord: RedisScript = redisScript(`
 local added = 0
 for i = 2, #ARGV do added = added + redis.call('HSETNX', KEYS[2], 'a:' .. ARGV[i], '1') end
 if added > 0 then redis.call('INCRBY', KEYS[1], added) end
-if ARGV[1] ~= '0' then redis.call('PEXPIRE', KEYS[2], ARGV[1]) end
+if ARGV[1] ~= '0' then
+  for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ARGV[1]) end
+end
 `)
 
 /**
@@ -34,6 +36,8 @@ if redis.call('HEXISTS', own, 'done') == 1 or (last and last ~= task) then retur
 local total = redis.call('GET', size_key) or (size ~= '' and size)
 local kind = redis.call('TYPE', parts).ok
 if kind == 'none' then
+  -- The parts that were there went with the chord, which Python has completed.
+  if redis.call('HEXISTS', own, 'begun') == 1 then return nil end
   -- Whoever tells the size in the signature, and not in its key, is older than the sorted set.
   kind = layout
   if kind == '' then kind = (size ~= '' and redis.call('EXISTS', size_key) == 0) and 'list' or 'zset' end
@@ -66,8 +70,10 @@ end
 if not before then
   if kind == 'list' then redis.call('RPUSH', parts, member) else redis.call('ZADD', parts, score, member) end
   -- A failure may have to be taken out again.
-  redis.call('HSET', own, 'm:' .. task, state == 'FAILURE' and 'FAILURE ' .. member or state)
+  redis.call('HSET', own, 'begun', '1', 'm:' .. task, state == 'FAILURE' and 'FAILURE ' .. member or state)
 end
+-- Parts of a size that nobody knows complete nothing: they came after the end.
+if ttl == '0' and not total then ttl = '86400000' end
 if ttl ~= '0' then
   for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, ttl) end
 end

@@ -13,6 +13,8 @@ import { asBackendError, isUnavailable } from './redis-link.ts'
 
 /** Channels in one command, so that a look at very many does not hold up the server. */
 const CHANNELS_PER_COMMAND = 500
+/** Channels that nobody listens to any more are left together, as leaving each costs as much as the call it was for. */
+const LEAVE_AFTER_MS = 1_000
 
 export interface KeyWatcherOptions {
   /** Where it listens, with the password masked. */
@@ -20,6 +22,8 @@ export interface KeyWatcherOptions {
   /** Opens a connection of its own for listening. */
   readonly open: (options: AbortableOptions) => Promise<RedisSubscriber>
   readonly retryPolicy: RetryPolicy
+  /** Gets what is published under a watched key, before the watchers are called. */
+  readonly onPublished: (key: string, value: Buffer) => void
 }
 
 /**
@@ -35,6 +39,9 @@ export class KeyWatcher {
   /** The connection that listens, or is about to. */
   #live: RedisSubscriber | undefined
   #restoring = false
+  /** Channels that are to be left. */
+  readonly #leaving = new Set<string>()
+  #leaveTimer: NodeJS.Timeout | undefined
 
   constructor(options: KeyWatcherOptions) {
     this.#options = options
@@ -51,6 +58,7 @@ export class KeyWatcher {
   ): Promise<() => void> {
     const listener: Listener = { onChange }
     for (const key of keys) {
+      this.#leaving.delete(key)
       const listeners = this.#listeners.get(key)
       if (listeners === undefined) this.#listeners.set(key, new Set([listener]))
       else listeners.add(listener)
@@ -68,6 +76,7 @@ export class KeyWatcher {
   async close(): Promise<void> {
     this.#closing.abort(new BackendClosedError())
     this.#listeners.clear()
+    clearTimeout(this.#leaveTimer)
     const subscriber = await this.#subscriber?.catch(() => undefined)
     await subscriber?.close()
   }
@@ -80,35 +89,50 @@ export class KeyWatcher {
   }
 
   #unwatch(keys: readonly string[], listener: Listener): void {
-    const left: string[] = []
     for (const key of keys) {
       const listeners = this.#listeners.get(key)
       if (!listeners?.delete(listener) || listeners.size > 0) continue
       this.#listeners.delete(key)
-      left.push(key)
+      this.#leaving.add(key)
     }
-    if (left.length === 0 || this.#closing.signal.aborted) return
+    if (this.#leaving.size === 0 || this.#closing.signal.aborted) return
+    if (this.#leaving.size >= CHANNELS_PER_COMMAND) this.#leave()
+    else this.#leaveTimer ??= setTimeout(() => this.#leave(), LEAVE_AFTER_MS).unref()
+  }
+
+  #leave(): void {
+    clearTimeout(this.#leaveTimer)
+    this.#leaveTimer = undefined
+    const left = [...this.#leaving]
+    this.#leaving.clear()
     // Sent before anything that is asked for later: who watches one of the keys again subscribes after this.
-    this.#subscriber?.then((subscriber) => unsubscribeAll(subscriber, left)).catch(() => undefined)
+    if (left.length > 0) this.#subscriber?.then((subscriber) => unsubscribeAll(subscriber, left)).catch(() => undefined)
   }
 
   #connected(): Promise<RedisSubscriber> {
-    this.#subscriber ??= this.#connect().catch((error: unknown) => {
-      this.#subscriber = undefined
+    if (this.#subscriber !== undefined) return this.#subscriber
+    const connecting: Promise<RedisSubscriber> = this.#connect().catch((error: unknown) => {
+      // Another one may have taken its place when it was lost, before it knew that it had failed.
+      if (this.#subscriber === connecting) this.#subscriber = undefined
       throw error
     })
-    return this.#subscriber
+    this.#subscriber = connecting
+    return connecting
   }
 
   async #connect(): Promise<RedisSubscriber> {
     const subscriber = await this.#options.open({ signal: this.#closing.signal })
     this.#live = subscriber
-    subscriber.onMessage(({ channel }) => this.#notify(channel))
+    subscriber.onMessage(({ channel, payload }) => {
+      if (!this.#listeners.has(channel)) return
+      this.#options.onPublished(channel, payload)
+      this.#notify(channel)
+    })
     subscriber.closed.catch(() => this.#lost(subscriber))
     try {
       await subscribeAll(subscriber, [...this.#listeners.keys()])
     } catch (error) {
-      this.#live = undefined
+      if (this.#live === subscriber) this.#live = undefined
       await subscriber.close()
       throw error
     }

@@ -1,5 +1,10 @@
+import { globalKeyPrefix } from '@celery/backend'
+import { parseServerUrl } from '@celery/protocol'
+import { readRedisTarget } from '@celery/redis'
 import { describe, expect, test } from 'vitest'
 import { readRedisBackendOptions } from './redis-backend-options.ts'
+
+const address = parseServerUrl('redis://h')
 
 describe('the options of the store', () => {
   test('are those of Celery where nothing is said', () => {
@@ -41,5 +46,14 @@ describe('the options of the store', () => {
     [{ maxRecordBytes: 2 ** 30 }, 'maxRecordBytes must be at most 536870912, the longest value that Redis takes'],
   ])('are named where they are wrong: %j', (options, message) => {
     expect(() => readRedisBackendOptions(options)).toThrow(message)
+  })
+
+  test('are all known where a target is read, so that a slip in one is refused', () => {
+    const names = new Set<string>()
+    const recorder = new Proxy<Record<string, unknown>>({}, { get: (_, name) => void names.add(String(name)) })
+    readRedisBackendOptions(recorder)
+    globalKeyPrefix(recorder)
+    expect(names.size).toBeGreaterThan(5)
+    for (const name of names) expect(() => readRedisTarget(address, { [name]: null })).not.toThrow()
   })
 })

@@ -17,7 +17,7 @@ const LONGEST_VALUE_BYTES = 512 * 1024 * 1024
 
 /** @throws TypeError, RangeError that name the option */
 export function readRedisBackendOptions(options: Readonly<Record<string, unknown>>): RedisBackendOptions {
-  const maxRecordBytes = numberOf(options, 'maxRecordBytes')
+  const maxRecordBytes = numberOf(options, 'max_record_bytes', 'maxRecordBytes')
   if (maxRecordBytes !== undefined && maxRecordBytes > LONGEST_VALUE_BYTES) {
     throw new RangeError(`maxRecordBytes must be at most ${LONGEST_VALUE_BYTES}, the longest value that Redis takes`)
   }

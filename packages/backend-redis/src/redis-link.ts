@@ -1,6 +1,6 @@
 import { BackendClosedError, BackendUnavailableError } from '@celery/backend'
 import { type AbortableOptions, abortable, anySignal, CeleryError, type RetryPolicy, retry } from '@celery/promises'
-import type { RedisClient } from '@celery/redis'
+import { type RedisClient, withoutAddress } from '@celery/redis'
 
 /**
  * The connection that commands go over. When it fails the next call opens another one, and calls that were under way are
@@ -99,5 +99,5 @@ export function isUnavailable(error: unknown): error is CeleryError {
 /** What the layers above know of a store that cannot be used for now. Anything else is passed on as it is. */
 export function asBackendError(address: string, error: unknown): unknown {
   if (!isUnavailable(error) && !CeleryError.is(error, 'ERR_CELERY_REDIS_FULL')) return error
-  return new BackendUnavailableError(address, error.message, { cause: error })
+  return new BackendUnavailableError(address, withoutAddress(address, error), { cause: error })
 }

@@ -10,15 +10,17 @@ import {
 import type { AbortableOptions, RetryPolicy } from '@celery/promises'
 import { type RedisArgument, type RedisClient, type RedisScript, RedisWrite } from '@celery/redis'
 import { KeyWatcher } from './key-watcher.ts'
+import { PublishedValues } from './published-values.ts'
 import { type ChordLayout, RedisChordCounter } from './redis-chord-counter.ts'
 import { RedisLink } from './redis-link.ts'
-import { STORE_RECORD, setValues, storeRecords } from './store-record.ts'
+import { getSome, STORE_RECORD, setValues, storeRecords } from './store-record.ts'
 import { fromStored, toStored } from './stored-record.ts'
 import { ttlArgument } from './ttl-argument.ts'
 
 /** Of one command: whoever else uses the server gets a turn after some milliseconds. */
 const KEYS_PER_COMMAND = 250
 const BYTES_PER_COMMAND = 4 * 1024 * 1024
+const READING_LANES = 4
 
 export interface RedisStoreOptions {
   /** How a call goes on when the server is away. @defaultValue `defaultRetryPolicy` */
@@ -35,6 +37,7 @@ export class RedisStore implements KeyValueStore {
   readonly domain: string
   readonly #link: RedisLink
   readonly #watcher: KeyWatcher
+  readonly #published = new PublishedValues()
   readonly #chordLayout: ChordLayout | undefined
   #closed = false
 
@@ -47,21 +50,22 @@ export class RedisStore implements KeyValueStore {
       address: client.address,
       open: (openOptions) => client.subscriber(openOptions),
       retryPolicy,
+      onPublished: (key, value) => this.#published.add(key, value),
     })
   }
 
   async getMany(keys: readonly string[], options?: AbortableOptions): Promise<ReadonlyMap<string, KeyValueEntry>> {
     const entries = new Map<string, KeyValueEntry>()
-    const read = async (client: RedisClient, batch: readonly string[]): Promise<void> => {
-      const values = (await client.sendBuffer('MGET', ...batch)) as readonly (Buffer | null)[]
-      for (const [i, stored] of values.entries()) {
-        if (stored === null) continue
-        const { record, state } = fromStored(stored)
-        entries.set(batch[i] as string, { value: record, state })
-      }
+    const unknown: string[] = []
+    for (const key of keys) {
+      const published = this.#published.get(key)
+      if (published === undefined) unknown.push(key)
+      else entries.set(key, entryOf(published))
     }
-    const batches = [...inBatches(keys, () => 0)]
-    await this.#link.run((client) => Promise.all(batches.map((batch) => read(client, batch))), options)
+    if (unknown.length === 0) return entries
+    for (const [key, stored] of await this.#link.run((client) => readAll(client, unknown), options)) {
+      entries.set(key, entryOf(stored))
+    }
     return entries
   }
 
@@ -81,6 +85,7 @@ export class RedisStore implements KeyValueStore {
   }
 
   async delete(keys: readonly string[], options?: AbortableOptions): Promise<void> {
+    this.#published.delete(keys)
     const batches = [...inBatches(keys, () => 0)]
     await this.#link.run((client) => Promise.all(batches.map((batch) => client.send('UNLINK', ...batch))), options)
   }
@@ -116,6 +121,7 @@ export class RedisStore implements KeyValueStore {
     toArguments: (entry: Entry) => RedisArgument[],
     options: AbortableOptions | undefined,
   ): Promise<void> {
+    this.#published.delete(entries.map(({ key }) => key))
     const batches = [...inBatches(entries, (entry) => entry.value.length)].map((batch) => ({
       keys: batch.map(({ key }) => key),
       args: batch.flatMap(toArguments),
@@ -125,6 +131,31 @@ export class RedisStore implements KeyValueStore {
       options,
     )
   }
+}
+
+/** As many as fit into an answer that neither the server nor the link is kept busy by; then the rest, in a few lanes. */
+async function readAll(client: RedisClient, keys: readonly string[]): Promise<ReadonlyMap<string, Buffer>> {
+  const found = new Map<string, Buffer>()
+  const waiting: (readonly string[])[] = [...inBatches(keys, () => 0)]
+  const lane = async (): Promise<void> => {
+    for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+      const [first] = batch
+      const values = (
+        batch.length === 1 && first !== undefined
+          ? await client.sendBuffer('MGET', first)
+          : await client.scriptBuffer(getSome, batch, [BYTES_PER_COMMAND])
+      ) as readonly (Buffer | null)[]
+      for (const [i, stored] of values.entries()) if (stored !== null) found.set(batch[i] as string, stored)
+      if (values.length < batch.length) waiting.unshift(batch.slice(values.length))
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(waiting.length, READING_LANES) }, lane))
+  return found
+}
+
+function entryOf(stored: Buffer): KeyValueEntry {
+  const { record, state } = fromStored(stored)
+  return { value: record, state }
 }
 
 function recordArguments({ state, ttlMs, value }: StateWrite): RedisArgument[] {

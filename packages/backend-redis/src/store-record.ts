@@ -8,9 +8,15 @@ import { type RedisScript, redisScript } from '@celery/redis'
  *     may_replace(state, next)   state may be nil
  */
 export const JUDGE_RECORD: string = String.raw`
-local function state_of_head(text)
+local function state_of_mark(text)
   local state = string.match(text, '^celery%-state ([^\n]*)\n')
-    or string.match(text, '^%s*{%s*"status"%s*:%s*"([^"\\]+)"')
+  if string.byte(state or '') ~= 34 then return state end
+  local parsed, states = pcall(cjson.decode, '[' .. state .. ']')
+  return parsed and type(states[1]) == 'string' and states[1] or state
+end
+
+local function state_of_head(text)
+  local state = state_of_mark(text) or string.match(text, '^%s*{%s*"status"%s*:%s*"([^"\\]+)"')
   if state then return state end
   local first = string.byte(text) or 0
   local from, to = string.find(text, 'status', 1, true)
@@ -34,13 +40,13 @@ local function state_of_head(text)
 end
 
 local function state_of(text)
+  local marked = state_of_mark(text)
+  if marked then return marked end
   if string.find(text, '^%s*{') then
-    -- Parsing a long one would hold up everybody else's commands.
-    if #text <= 1048576 then
-      local parsed, record = pcall(cjson.decode, text)
-      if parsed and type(record) == 'table' and type(record.status) == 'string' then return record.status end
-    end
-    return string.match(text, '"status"%s*:%s*"(%u+)"')
+    -- Parsing a long one would hold up everybody else's commands, and any other look might find what stands in its result.
+    if #text > 1048576 then return nil end
+    local parsed, record = pcall(cjson.decode, text)
+    return parsed and type(record) == 'table' and type(record.status) == 'string' and record.status or nil
   end
   if (string.byte(text) or 128) >= 128 then return nil end
   local line = string.match(text, '^status:[ \t]+([^\n]+)') or string.match(text, '\nstatus:[ \t]+([^\n]+)')
@@ -113,4 +119,20 @@ for i, key in ipairs(KEYS) do
   if ttl == '0' then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', ttl) end
   redis.call('PUBLISH', key, value)
 end
+`)
+
+/**
+ * Reads values in the order of their keys until they are `ARGV[1]` bytes together, at least one. What holds no value, like a
+ * key of another type, is nothing.
+ */
+export const getSome: RedisScript = redisScript(`
+local values, bytes = {}, 0
+for i, key in ipairs(KEYS) do
+  local value = redis.pcall('GET', key)
+  if type(value) ~= 'string' then value = false end
+  bytes = bytes + #(value or '')
+  if i > 1 and bytes > tonumber(ARGV[1]) then break end
+  values[i] = value
+end
+return values
 `)

@@ -8,14 +8,17 @@ import { redis } from '../src/index.ts'
 export const manyDatabases: readonly string[] = ['--databases', '1000']
 
 /** A database of its own on `server`. Prepared writes are committed through a connection that is not the store's. */
-export async function openRedisStore(server: RedisServer, database: number): Promise<BackendUnderTest> {
-  const url = databaseUrl(server, database)
-  const broker = await connectTo(url)
+export async function openRedisStore(server: RedisServer, database: number, user = ''): Promise<BackendUnderTest> {
+  const broker = await connectTo(databaseUrl(server, database))
+  const url = databaseUrl(server, database).replace('redis://', `redis://${user}`)
   return {
-    traits: { durable: true, clock: false, prepares: true, chords: true },
+    traits: { durable: true, clock: false, prepares: true, chords: true, shared: true },
     connect: (options) => redis.open(url, options),
     async commit(writes) {
       for (const { statement } of writes) await runWrite(broker, statement)
+    },
+    async spoil(taskId) {
+      await broker.send('SET', `celery-task-meta-${taskId}`, 'not a record')
     },
     [Symbol.asyncDispose]: () => broker.close(),
   }

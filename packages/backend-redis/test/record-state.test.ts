@@ -23,6 +23,8 @@ const jsonTexts = [
   '{"result": {"status": "B"}, "status": "A"}',
 ]
 
+const odd = ['HALF\nWAY', '"HALF"', '"', 'WAY\r\0', 'Ä 漢', 'X'.repeat(5_000)]
+
 describe('the state of a record', () => {
   test.each(jsonTexts)('is its own and not that of its result: %s', (text) => {
     expect(recordState(text)).toBe('A')
@@ -47,6 +49,13 @@ describe('the state of a record', () => {
     expect(recordState(Buffer.from(text))).toBe(expected)
   })
 
+  test.each(odd)('is kept beside a record that does not tell it, also where it is %j', (told) => {
+    expect(fromStored(Buffer.from(toStored('compressed', told)))).toEqual({
+      record: Buffer.from('compressed'),
+      state: told,
+    })
+  })
+
   test('is kept beside a record that does not tell it, whatever that is', () => {
     const bytes = fc.oneof(
       fc.uint8Array(),
@@ -55,7 +64,7 @@ describe('the state of a record', () => {
       fc.string().map((text) => Buffer.from(`{"status": "${text}`)),
     )
     fc.assert(
-      fc.property(bytes, state, (original, told) => {
+      fc.property(bytes, fc.oneof(state, fc.string({ unit: 'grapheme' })), (original, told) => {
         const stored = fromStored(Buffer.from(toStored(original, told)))
         expect([Buffer.from(stored.record), stored.state]).toEqual([Buffer.from(original), told])
       }),
@@ -88,6 +97,14 @@ describe.skipIf(isMissing('redis'))('the state of a record in the server', () =>
       }),
       { numRuns: 60 },
     )
+    const long = 'x'.repeat(1024 * 1024)
+    const others = [
+      ...odd.map((told) => toStored('compressed', told)),
+      JSON.stringify({ status: 'PROGRESS', result: long }),
+      JSON.stringify({ result: { status: 'SUCCESS', long }, status: 'PROGRESS' }),
+      JSON.stringify({ result: { status: 'SUCCESS' } }),
+    ]
+    expect(await client.script(script, [], others)).toEqual([...odd, 'PROGRESS', '', ''])
     await fc.assert(
       fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 80 }), { minLength: 1 }), async (texts) => {
         expect(await client.script(script, [], texts)).toHaveLength(texts.length)

@@ -24,7 +24,7 @@ describe.skipIf(isMissing('redis'))('the server that a URL names', { timeout: DE
 
   test('is missed by its name where there is no such socket', async () => {
     const path = join(tmpdir(), 'no-such-folder', 'redis.sock')
-    await expect(redis.open(`redis+socket://${path}`)).rejects.toMatchObject({
+    await expect(redis.open(`redis+socket://${path}`, { once: true })).rejects.toMatchObject({
       code: 'ERR_CELERY_BACKEND_UNAVAILABLE',
       message: expect.stringMatching(/no-such-folder.* was not found: check .* the path of the socket/),
     })

@@ -1,7 +1,7 @@
 import { type AbortableOptions, abortable, type Clock, systemClock } from '@celery/promises'
 import type { AtomicWrite } from '@celery/protocol'
 import { ChangePoller } from './change-poller.ts'
-import { BackendClosedError, UnreadableRecordError } from './errors.ts'
+import { BackendClosedError } from './errors.ts'
 import type { KeyValueStore, StateWrite } from './key-value-store.ts'
 import { assertRecordSize, DEFAULT_MAX_RECORD_BYTES } from './record-size.ts'
 import type { ChordCounter, ResultBackend, ResultWrite, StoredRecord } from './result-backend.ts'
@@ -70,7 +70,6 @@ class KeyValueBackend implements ResultBackend {
     const entries = await this.#store.getMany(this.#keys(taskIds), options)
     for (const [key, entry] of entries) {
       const taskId = key.slice(this.#prefix.length)
-      if (entry.state === undefined) throw new UnreadableRecordError(taskId)
       records.set(taskId, { taskId, state: entry.state, record: entry.value })
     }
     return records

@@ -18,6 +18,8 @@ export interface OpenBackendOptions extends AbortableOptions {
   readonly now?: () => number
   /** Settings of the driver (`result_backend_transport_options`). */
   readonly transportOptions?: Readonly<Record<string, unknown>>
+  /** Tries once to reach the store, for who tries again by itself. @defaultValue `false`: as often as any call is repeated */
+  readonly once?: boolean
 }
 
 export interface ResultBackend extends AsyncDisposable {
@@ -32,7 +34,10 @@ export interface ResultBackend extends AsyncDisposable {
   store(writes: readonly ResultWrite[], options?: AbortableOptions): Promise<void>
   /** The same writes, by the same rules, for a broker of the same `domain` to carry out. Present if `domain` is. */
   prepare?(writes: readonly ResultWrite[]): readonly AtomicWrite[]
-  /** Records of those tasks that have one; expired ones have none. */
+  /**
+   * Records of those tasks that have one; expired ones have none. What another program has put there and is no record comes
+   * without a state, and must not keep anybody from the others.
+   */
   fetch(taskIds: readonly string[], options?: AbortableOptions): Promise<ReadonlyMap<string, StoredRecord>>
   forget(taskIds: readonly string[], options?: AbortableOptions): Promise<void>
   /**
@@ -62,7 +67,8 @@ export interface ResultWrite {
 
 export interface StoredRecord {
   readonly taskId: string
-  readonly state: string
+  /** Undefined where it is not to be found, because another program wrote it. */
+  readonly state: string | undefined
   /** What was stored; text may come back as its bytes in UTF-8, and does from stores that know no text. */
   readonly record: string | Uint8Array
 }

@@ -28,6 +28,8 @@ export class AsyncResult<out T = unknown> {
   readonly ignored: boolean
   readonly #reader: ResultReader
   readonly #sent: SentCall | undefined
+  /** On the monotonic clock; `undefined` where nothing is known of its sending. */
+  readonly #sentAtMs: number | undefined
   #cached: TaskMeta | undefined
   /** Nothing follows it, so that the store need not be asked again. */
   #final: TaskMeta | undefined
@@ -38,6 +40,7 @@ export class AsyncResult<out T = unknown> {
     this.ignored = options.ignored ?? false
     this.#sent = options.sent
     this.#reader = reader
+    if (this.#sent !== undefined) this.#sentAtMs = reader.clock.monotonic()
     this.#cached = this.#final = options.known
   }
 
@@ -178,13 +181,17 @@ export class AsyncResult<out T = unknown> {
     const ancestors = options.followParents === false ? [] : this.#ancestors()
     const meta = await waitForResult(
       this.#reader,
-      this.id,
+      { taskId: this.id, sent: this.#sent, isFresh: this.#isFresh },
       ancestors.map((ancestor) => ancestor.id),
       options,
-      this.#sent,
     )
     // An ancestor's failure is not kept as our own: the worker may still store this task's.
     return meta.taskId === this.id ? this.keep(meta) : meta
+  }
+
+  /** Whether it was sent just now, so that it can hardly have ended. */
+  get #isFresh(): boolean {
+    return this.#sentAtMs !== undefined && this.#reader.clock.monotonic() - this.#sentAtMs < freshMs
   }
 
   async #read(options: AbortableOptions | undefined): Promise<TaskMeta> {
@@ -199,6 +206,8 @@ export class AsyncResult<out T = unknown> {
     return line.reverse()
   }
 }
+
+const freshMs = 5
 
 function tasksOf(reference: ResultReference): readonly ResultReference[] {
   return reference.children === null ? [reference] : reference.children.flatMap(tasksOf)

@@ -1,4 +1,4 @@
-import type { StoredRecord } from '@celery/backend'
+import { type StoredRecord, UnreadableRecordError } from '@celery/backend'
 import { type Clock, deferred, systemClock } from '@celery/promises'
 import { decodeResultRecord } from '@celery/protocol'
 import { ResultReaderClosedError } from './errors.ts'
@@ -74,6 +74,7 @@ export class ResultReader implements AsyncDisposable {
 
   #metaOf(taskId: string, stored: StoredRecord | undefined): TaskMeta | Promise<TaskMeta> {
     if (stored === undefined) return pendingMeta(taskId)
+    if (stored.state === undefined) throw new UnreadableRecordError(taskId)
     const { errors } = this.source
     const record = this.source.decodeRecord?.(stored.record) ?? decodeResultRecord(stored.record)
     if (record instanceof Promise) return record.then((read) => metaFromRecord(taskId, read, errors))

@@ -14,31 +14,39 @@ export interface WaitOptions extends AbortableOptions {
   readonly interval?: number | undefined
 }
 
+/** Of the task that is waited for. */
+export interface About {
+  readonly taskId: string
+  readonly sent: SentCall | undefined
+  /** Whether it was sent just now, so that there can hardly be anything yet: then it watches before it looks. */
+  readonly isFresh: boolean
+}
+
 /**
- * Waits until `taskId` has ended, or one of its `ancestors` (the root first) in a way that it can never run, and resolves
+ * Waits until the task has ended, or one of its `ancestors` (the root first) in a way that it can never run, and resolves
  * to what that one left.
  *
- * It looks, watches, and looks again, so that nothing that happens before or between is missed.
+ * It looks, watches, and looks again, so that nothing that happens before or between is missed. The first look is for those
+ * who come late, and spares them the watch.
  *
  * @throws ResultTimeoutError, `options.signal`'s reason, what the store throws, or ResultReaderClosedError
  */
 export async function waitForResult(
   reader: ResultReader,
-  taskId: string,
+  about: About,
   ancestors: readonly string[],
   options: WaitOptions = {},
-  sent?: SentCall,
 ): Promise<TaskMeta> {
-  const waiting = new Waiting(reader, [...ancestors, taskId], { taskId, sent, onMessage: options.onMessage })
+  const { taskId, sent, isFresh } = about
+  const waiting = new Waiting(reader, [...ancestors, taskId], about, options.onMessage)
   const stopTimer = waiting.limit(options.timeout)
   const stayOpen = waiting.endWith(reader.closing)
   const stayWanted = options.signal && waiting.endWith(options.signal)
   try {
-    const known = await waiting.look()
+    const looksOnce = options.timeout !== undefined && options.timeout <= 0
+    const known = isFresh && !looksOnce ? undefined : await waiting.look()
     if (known !== undefined) return known
-    if (options.timeout !== undefined && options.timeout <= 0) {
-      throw new ResultTimeoutError(taskId, options.timeout, waiting.lastState, sent)
-    }
+    if (looksOnce) throw new ResultTimeoutError(taskId, options.timeout, waiting.lastState, sent)
     return await waiting.watch(options.interval)
   } finally {
     stopTimer()
@@ -47,25 +55,20 @@ export async function waitForResult(
   }
 }
 
-/** Of the task that is waited for. */
-interface About {
-  readonly taskId: string
-  readonly sent: SentCall | undefined
-  readonly onMessage: WaitOptions['onMessage']
-}
-
 class Waiting {
   readonly #reader: ResultReader
   readonly #line: readonly string[]
   readonly #about: About
+  readonly #onMessage: WaitOptions['onMessage']
   readonly #ended = new AbortController()
   lastState: string | undefined
   #told: TaskMeta | undefined
 
-  constructor(reader: ResultReader, line: readonly string[], about: About) {
+  constructor(reader: ResultReader, line: readonly string[], about: About, onMessage: WaitOptions['onMessage']) {
     this.#reader = reader
     this.#line = line
     this.#about = about
+    this.#onMessage = onMessage
   }
 
   limit(timeout: number | undefined): () => void {
@@ -112,7 +115,7 @@ class Waiting {
 
   /** Not again of what has been told; nothing that is stored is no message. */
   #tell(meta: TaskMeta): void {
-    const { onMessage } = this.#about
+    const onMessage = this.#onMessage
     if (onMessage === undefined || meta.state === 'PENDING') return
     if (this.#told?.state === meta.state && isDeepStrictEqual(this.#told.result, meta.result)) return
     this.#told = meta

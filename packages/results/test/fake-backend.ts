@@ -23,7 +23,7 @@ export class FakeBackend implements ResultBackend {
     this.putText(taskId, status, encodeResultRecord(record))
   }
 
-  putText(taskId: string, state: string, record: string): void {
+  putText(taskId: string, state: string | undefined, record: string): void {
     this.#records.set(taskId, { taskId, state, record })
     for (const watch of this.watches) {
       if (watch.ids.includes(taskId)) watch.onChange(taskId)

@@ -38,6 +38,36 @@ describe('get', () => {
     expect(backend.watches.size).toBe(0)
   })
 
+  test('of a task that was sent just now watches first, and still finds what is there already', async () => {
+    const { backend, reader } = setUp()
+    const fresh = (id: string) => new AsyncResult<number>(id, reader, { sent: { task: 'add' } })
+    backend.put('task-1', 'SUCCESS', 8)
+    expect(await fresh('task-1').get()).toBe(8)
+    expect(backend.fetches).toHaveLength(1)
+    expect(backend.watchesOpened).toBe(1)
+    await expect(fresh('task-2').get({ timeout: 0 })).rejects.toThrow(ResultTimeoutError)
+    expect(backend.watchesOpened).toBe(1)
+  })
+
+  test('of a task that was sent a while ago looks first', async () => {
+    const { backend, clock, reader } = setUp()
+    const result = new AsyncResult<number>('task-1', reader, { sent: { task: 'add' } })
+    clock.advance(5)
+    backend.put('task-1', 'SUCCESS', 8)
+    expect(await result.get()).toBe(8)
+    expect(backend.watchesOpened).toBe(0)
+  })
+
+  test('H-23: fails alone where what is stored is no record, whoever asks in the same turn', async () => {
+    const { backend, reader, result } = setUp()
+    backend.put('task-1', 'SUCCESS', 8)
+    backend.putText('spoilt', undefined, 'not a record')
+    const spoilt = expect(new AsyncResult('spoilt', reader).get()).rejects
+    expect(await result.get()).toBe(8)
+    await spoilt.toMatchObject({ code: 'ERR_CELERY_UNREADABLE_RECORD', taskId: 'spoilt' })
+    expect(backend.fetches).toEqual([['spoilt', 'task-1']])
+  })
+
   test('misses nothing that is stored between its look and its watch', async () => {
     const { backend, result } = setUp()
     backend.afterFetch = () => {

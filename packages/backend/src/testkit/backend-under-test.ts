@@ -7,6 +7,8 @@ export interface BackendUnderTest extends AsyncDisposable {
   connect(options?: OpenBackendOptions): Promise<ResultBackend>
   /** Carries out prepared writes as a broker of the same domain does: all or none. Present if `traits.prepares`. */
   commit?(writes: readonly AtomicWrite[]): Promise<void>
+  /** Puts under the key of a task what is no record, as another program may. Absent where nobody else can write. */
+  spoil?(taskId: string): Promise<void>
 }
 
 /** What a case may need. Data, so that what was left out can be seen. */
@@ -19,6 +21,8 @@ export interface BackendTraits {
   readonly prepares: boolean
   /** The backend has `chords`. @defaultValue `false` */
   readonly chords?: boolean
+  /** Other programs may write there; see `BackendUnderTest.spoil`. @defaultValue `false` */
+  readonly shared?: boolean
 }
 
 /** One thing that every result backend must do. */
@@ -44,6 +48,8 @@ export interface CaseContext {
   /** Moves the injected clock of all connections. */
   advance(ms: number): void
   commit(writes: readonly AtomicWrite[]): Promise<void>
+  /** Puts under the key of a task what is no record. */
+  spoil(taskId: string): Promise<void>
   /** Rejects if `promise` takes longer than the deadline. `what` ends the sentence "timed out: …". */
   within<T>(what: string, promise: Promise<T>): Promise<T>
 }

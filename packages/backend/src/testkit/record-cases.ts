@@ -48,6 +48,21 @@ export const recordCases: readonly BackendCase[] = [
     },
   },
   {
+    name: 'H-23: reads the others beside one that is no record',
+    needs: (traits) => traits.shared === true,
+    async run({ backend, id, spoil }) {
+      const [first, spoilt, last] = [write(id(), 'SUCCESS'), id(), write(id(), 'FAILURE')]
+      await backend.store([first, last])
+      await spoil(spoilt)
+      const found = await backend.fetch([first.taskId, spoilt, last.taskId])
+      assert.deepEqual(
+        [first.taskId, spoilt, last.taskId].map((taskId) => found.get(taskId)?.state),
+        ['SUCCESS', undefined, 'FAILURE'],
+      )
+      assert.ok(found.has(spoilt), 'what is no record is taken for nothing')
+    },
+  },
+  {
     name: 'shows a stored record to another connection at once',
     async run({ backend, connect, id }) {
       const other = await connect()

@@ -43,6 +43,10 @@ export async function runBackendCase(
       if (store.commit === undefined) throw new Error('the store under test prepares writes and has no commit()')
       await within('committing prepared writes', store.commit(writes))
     },
+    async spoil(taskId) {
+      if (store.spoil === undefined) throw new Error('the store under test is shared and has no spoil()')
+      await within('writing what is no record', store.spoil(taskId))
+    },
     within,
   }
   try {
