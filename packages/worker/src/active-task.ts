@@ -22,7 +22,7 @@ export class ActiveTask implements TaskJob {
   readonly name: string
   readonly delivery: ReceivedDelivery
   readonly strategy: TaskStrategy
-  readonly envelope: string | Uint8Array | undefined
+  envelope: string | Uint8Array | undefined
   readonly timeLimit: number | undefined
   readonly softTimeLimit: number | undefined
   readonly ignoresResult: boolean
@@ -31,8 +31,8 @@ export class ActiveTask implements TaskJob {
   readonly #owner: ActiveTaskOwner
   readonly #hostname: string
   readonly #shadow: string | null
-  /** The input, or the envelope that has it. */
-  readonly #source: TraceInput | string | Uint8Array
+  /** The input, or the envelope that has it; nothing any more once it is over. */
+  #source: TraceInput | string | Uint8Array | undefined
   /** Milliseconds on the monotonic clock; 0 until it starts. */
   startedAt = 0
   /** Process that runs it; 0 until it starts. */
@@ -68,11 +68,18 @@ export class ActiveTask implements TaskJob {
     this.softTimeLimit = soft ?? strategy.softTimeLimit
   }
 
-  /** What the message says. Where its envelope was kept, that is decoded again. */
+  /** What the message says. Where its envelope was kept, that is decoded again. Not after `forget()`. */
   readInput(): TraceInput {
     const source = this.#source
+    if (source === undefined) throw new Error(`what the message of task ${this.title} said is not kept after its end`)
     const isEnvelope = typeof source === 'string' || source instanceof Uint8Array
     return isEnvelope ? this.#owner.read(decodeEnvelope(source), this.origin) : source
+  }
+
+  /** It is over: until the broker has answered to its acknowledgement, its name and id are enough. */
+  forget(): void {
+    this.#source = undefined
+    this.envelope = undefined
   }
 
   get origin(): MessageOrigin {

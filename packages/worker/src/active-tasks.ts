@@ -120,6 +120,8 @@ export class ActiveTasks implements ActiveTaskOwner {
   }
 
   softTimedOut(task: ActiveTask): void {
+    // One that is stuck runs on after its end was told.
+    if (!this.#active.has(task)) return
     const limit = task.softTimeLimit as number
     this.#options.logger.warning(`Task ${task.title} runs over its soft time limit of ${limit}s`)
     task.strategy.request?.timedOut(task.readInput(), { soft: true, limit })
@@ -161,6 +163,7 @@ export class ActiveTasks implements ActiveTaskOwner {
 
   #forget(task: ActiveTask): void {
     this.#deactivate(task)
+    task.forget()
     if (task.isLimited) this.#options.leases.unlimit(task.delivery)
     this.#options.window.ended()
     // Otherwise room is looked for when settlements leave: what is fetched then shares their transaction.

@@ -1,4 +1,5 @@
 export { HealthAddressError } from './health/health-address-error.ts'
+export { limitHeapGrowth } from './heap-growth.ts'
 export { type ConsoleLogger, type ConsoleLoggerOptions, consoleLogger, type Logger, type LogLevel } from './logger.ts'
 export { expandPath, nodeName } from './node-name.ts'
 export type { PoolFactory, PoolHost, PoolRunLimits } from './pools/custom-pool.ts'

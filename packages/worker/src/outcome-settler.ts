@@ -10,6 +10,7 @@
 import { recordsOf } from '@celery/app/internal'
 import type { AtomicWrite, ResultBackend, ResultWrite } from '@celery/backend'
 import type { PendingSettlement, Settler } from '@celery/messaging'
+import { CeleryError } from '@celery/promises'
 import type { DeliveryRef, Publication, SettleAction, Settlement, SettleResult } from '@celery/transport'
 import type { ResultStorer } from './result-storer.ts'
 
@@ -28,12 +29,17 @@ export interface OutcomeSettlerOptions {
    * the connection lives.
    */
   readonly onAbandoned: (delivery: DeliveryRef) => void
-  /** Of the broker: the backend's writes can join its transactions if the domains are equal. */
-  readonly domain: string | undefined
+  /**
+   * Of the broker that is there now, which may be another one after a failover: the backend's writes can join its
+   * transactions if the domains are equal.
+   */
+  readonly domain: () => string | undefined
 }
 
 /** What is left to do at the end of a task. */
 export interface TaskEnd {
+  /** What ended, for the log. */
+  readonly task?: { readonly title: string } | undefined
   /** Absent where the message was acknowledged early. */
   readonly delivery?: DeliveryRef | undefined
   readonly action?: SettleAction | undefined
@@ -55,23 +61,23 @@ export class OutcomeSettler {
   readonly #settler: Settler<RefusableEnd>
   readonly #backend: ResultBackend | undefined
   readonly #storer: ResultStorer | undefined
-  readonly #joint: boolean
+  readonly #domain: () => string | undefined
   readonly #onRefused: OutcomeSettlerOptions['onRefused']
   readonly #onUnsettled: OutcomeSettlerOptions['onUnsettled']
   readonly #onUnsent: OutcomeSettlerOptions['onUnsent']
   readonly #onAbandoned: OutcomeSettlerOptions['onAbandoned']
+  readonly #unstored = new Set<DeliveryRef>()
   #closed = false
 
   constructor(options: OutcomeSettlerOptions) {
-    const { backend, domain } = options
     this.#settler = options.settler
-    this.#backend = backend
+    this.#backend = options.backend
+    this.#domain = options.domain
     this.#storer = options.storer
     this.#onRefused = options.onRefused
     this.#onUnsettled = options.onUnsettled
     this.#onUnsent = options.onUnsent
     this.#onAbandoned = options.onAbandoned
-    this.#joint = backend?.prepare !== undefined && domain !== undefined && backend.domain === domain
   }
 
   /** Early ack. The answer may be handed to `finish`, so that both can leave together. */
@@ -93,7 +99,7 @@ export class OutcomeSettler {
       return
     }
     const about: RefusableEnd = { end, onSettled }
-    if (this.#joint || records === undefined) {
+    if (records === undefined || this.#isJoint()) {
       const writes = records === undefined ? undefined : this.#prepare(records)
       if (acknowledged !== undefined && !acknowledged.sent) {
         acknowledged.settlement = settlementOf({ delivery: acknowledged.settlement.delivery, publish, writes })
@@ -103,6 +109,13 @@ export class OutcomeSettler {
       }
       return
     }
+    this.#finishApart(about, records)
+  }
+
+  /** The result first, and then what the broker is told. */
+  #finishApart(about: RefusableEnd, records: readonly ResultWrite[]): void {
+    const { end, onSettled } = about
+    const { action, delivery, publish } = end
     if (delivery !== undefined) {
       // Fenced by the delivery, so that a worker which was paused past its lease neither acknowledges nor sends what
       // somebody else has sent meanwhile. A crash before it only runs the task again.
@@ -113,7 +126,11 @@ export class OutcomeSettler {
         if (result === 'done') this.#store(unreached, () => {})
         onSettled(result)
       }
-      this.#store(write === undefined ? [] : [write], () => this.#settler.add(settlement, settled, publish && about))
+      this.#unstored.add(delivery)
+      this.#store(write === undefined ? [] : [write], () => {
+        this.#unstored.delete(delivery)
+        this.#settler.add(settlement, settled, publish && about)
+      })
     } else if (publish === undefined) {
       this.#store(records, () => {})
     } else {
@@ -125,7 +142,12 @@ export class OutcomeSettler {
    * The broker refuses a settlement for good, mostly because a follow-up has nowhere to go. Nothing of it happened, and
    * it must neither stay undone nor be forgotten: the task fails, and its message goes to the dead letters.
    */
-  refused({ settlement, about }: PendingSettlement<RefusableEnd>, error: unknown): void {
+  refused(refused: PendingSettlement<RefusableEnd>, error: unknown): void {
+    const { settlement, about } = refused
+    if (about !== undefined && CeleryError.is(error, 'ERR_CELERY_FOREIGN_WRITE')) {
+      this.#repeatApart(settlement, about)
+      return
+    }
     const delivery = settlement.delivery ?? about?.end.delivery
     const { action } = settlement
     const { publish, unreached = [], write } = about?.end ?? {}
@@ -150,6 +172,19 @@ export class OutcomeSettler {
     }
   }
 
+  /** It was prepared for a broker that shares its transactions with the store, and another one has taken its place. */
+  #repeatApart({ delivery }: Settlement, about: RefusableEnd): void {
+    // An early ack that had not left yet.
+    if (about.end.delivery === undefined && delivery !== undefined) this.#settler.add({ delivery }, about.onSettled)
+    this.#finishApart(about, recordsOf(about.end))
+  }
+
+  /** Whether the writes of a result can be part of a settlement now. */
+  #isJoint(): boolean {
+    const { domain, prepare } = this.#backend ?? {}
+    return prepare !== undefined && domain !== undefined && domain === this.#domain()
+  }
+
   /** Records of all that does not run because what was to be sent was refused. */
   #alsoUnsent({ publish = [], unreached = [], write }: TaskEnd = {}, error: unknown): readonly ResultWrite[] {
     // The next run of a task is the task itself.
@@ -159,6 +194,26 @@ export class OutcomeSettler {
   /** What is not settled or stored yet. */
   get pending(): number {
     return this.#settler.pending + (this.#storer?.pending ?? 0)
+  }
+
+  /** Deliveries whose tasks have ended and whose results the store does not have yet: still ours. */
+  get unstored(): Iterable<DeliveryRef> {
+    return this.#unstored
+  }
+
+  /** Whether so many results wait for the store that no further message should be taken; `window` are held at most. */
+  isBehind(window: number): boolean {
+    return this.#storer?.isBehind(window) ?? false
+  }
+
+  /** Whether the broker left the last attempt to settle without an answer. */
+  get isBrokerSilent(): boolean {
+    return this.#settler.isSilent
+  }
+
+  /** Why the store takes no results at present; `undefined` where it does. */
+  get storeTrouble(): string | undefined {
+    return this.#storer?.trouble
   }
 
   /** Resolves when everything is settled and stored. */

@@ -24,13 +24,13 @@ describe('the window', () => {
     expect(window.room(8)).toBe(0)
   })
 
-  test('grows to what is done in a moment while tasks are short, and no further than 1,000', () => {
+  test('grows to what is done in a moment while tasks are short, and no further than 500', () => {
     const { run, window } = windowAt({ base: 8, concurrency: 2, aheadMs: 25 })
     run(4, 1_000)
     expect(window.size).toBeGreaterThan(90)
     expect(window.size).toBeLessThanOrEqual(100)
     run(1_000, 1_000)
-    expect(window.size).toBe(1_000)
+    expect(window.size).toBe(500)
   })
 
   test('shrinks at once when tasks become long, and says that too much is held', () => {
@@ -86,7 +86,7 @@ describe('the window', () => {
           for (const { ms, tasksPerMs } of all) {
             run(tasksPerMs, ms)
             expect(window.size).toBeGreaterThanOrEqual(base)
-            expect(window.size).toBeLessThanOrEqual(1_000)
+            expect(window.size).toBeLessThanOrEqual(500)
             for (let held = 0; held < concurrency; held++) expect(window.room(held)).toBeGreaterThan(0)
             expect(window.room(window.size)).toBe(0)
           }

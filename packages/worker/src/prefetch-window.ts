@@ -10,7 +10,7 @@ export interface PrefetchWindowOptions {
 }
 
 /** More than this ahead brings no more speed. */
-const most = 1_000
+const most = 500
 /** Milliseconds over which the pace is measured. */
 const intervalMs = 20
 

@@ -1,5 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { BackendUnavailableError, type ResultBackend, ResultTooLargeError, type ResultWrite } from '@celery/backend'
-import { type Clock, ManualClock } from '@celery/promises'
+import { type Clock, deferred, ManualClock } from '@celery/promises'
 import { expect, test } from 'vitest'
 import { ResultStorer } from './result-storer.ts'
 
@@ -22,13 +23,14 @@ function setUp(fail: (taskIds: readonly string[], attempt: number) => Error | un
   const storer = new ResultStorer({
     backend,
     clock,
+    onRoom: () => log.push('room'),
     onError: (error) => log.push(`error ${(error as Error).name}`),
     onRefused: ({ taskId }) => {
       log.push(`refused ${taskId}`)
       return write(`instead of ${taskId}`)
     },
   })
-  const add = (taskId: string): void => storer.add(write(taskId), () => log.push(`stored ${taskId}`))
+  const add = (taskId: string): void => storer.add(write(taskId), () => void log.push(`stored ${taskId}`))
   return { add, log, storer }
 }
 
@@ -49,6 +51,53 @@ test('F-36 tries again until the store has it', async () => {
   add('a')
   await storer.idle()
   expect(log).toEqual(['error BackendUnavailableError', 'error BackendUnavailableError', 'store a', 'stored a'])
+})
+
+test('P-11 is behind when four windows of records wait for a store that fails, and tells when it has them', async () => {
+  const clock = new ManualClock()
+  const { add, log, storer } = setUp((_ids, attempt) => (attempt < 2 ? away : undefined), clock)
+  for (let record = 0; record < 7; record++) add(String(record))
+  expect([storer.isBehind(1), storer.trouble]).toEqual([false, undefined])
+  await clock.whenPending()
+  expect([storer.isBehind(2), storer.isBehind(1), storer.trouble]).toEqual([false, true, away.message])
+  add('8')
+  expect(storer.isBehind(2)).toBe(true)
+  clock.advance(1_500)
+  await storer.idle()
+  expect(log.filter((line) => line === 'room')).toEqual(['room'])
+  expect([storer.isBehind(0), storer.trouble]).toEqual([false, undefined])
+})
+
+test('P-11 is behind when four windows of records wait for a store that does not answer', async () => {
+  const clock = new ManualClock()
+  const answer = deferred()
+  const backend = { store: () => answer.promise } as unknown as ResultBackend
+  const storer = new ResultStorer({ backend, clock, onError: () => {}, onRefused: (refused) => refused })
+  for (let record = 0; record < 4; record++) storer.add(write(String(record)), () => {})
+  await nextTurn()
+  expect(storer.isBehind(1)).toBe(false)
+  clock.advance(2_000)
+  expect([storer.isBehind(2), storer.isBehind(1), storer.trouble]).toEqual([
+    false,
+    true,
+    'it has not answered for 2.0 s',
+  ])
+  answer.resolve()
+  await storer.idle()
+  expect([storer.isBehind(1), storer.trouble]).toEqual([false, undefined])
+})
+
+test('P-11 is behind a store that answers, too, when memory holds enough', async () => {
+  const { add, storer } = setUp(() => undefined)
+  for (let record = 0; record < 1_999; record++) add(String(record))
+  expect(storer.isBehind(1)).toBe(false)
+  add('one more')
+  expect(storer.isBehind(10_000)).toBe(true)
+  await storer.idle()
+  storer.add({ ...write('large'), record: new Uint8Array(16 * 1024 * 1024) }, () => {})
+  expect(storer.isBehind(10_000)).toBe(true)
+  await storer.idle()
+  expect(storer.isBehind(10_000)).toBe(false)
 })
 
 test('one record that the store refuses is replaced, and keeps no other', async () => {

@@ -1,6 +1,6 @@
 import type { ResultBackend, ResultWrite } from '@celery/backend'
 import { Attempts, Batcher } from '@celery/messaging'
-import { abortable, CeleryError, type Clock } from '@celery/promises'
+import { abortable, CeleryError, type Clock, systemClock } from '@celery/promises'
 
 export interface ResultStorerOptions {
   readonly backend: ResultBackend
@@ -8,6 +8,8 @@ export interface ResultStorerOptions {
   readonly onError: (error: unknown) => void
   /** The store refuses this record for good: it is too large, for example. Gives the record to store instead. */
   readonly onRefused: (write: ResultWrite, error: unknown) => ResultWrite
+  /** Records were stored since `isBehind` was true. */
+  readonly onRoom?: (() => void) | undefined
   /** Whose time passes between two attempts, and until the end of the grace. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined
 }
@@ -19,6 +21,13 @@ interface Waiting {
   readonly isReplacement: boolean
 }
 
+/** Records that wait, and their characters or bytes, beyond which nothing should come that brings more. */
+const most = { records: 2_000, size: 16 * 1024 * 1024 } as const
+/** The same while the store takes none, in windows of messages: its tasks may all run again elsewhere. */
+const windowsAway = 4
+/** Milliseconds for a batch after which the store counts as away. */
+const patienceMs = 250
+
 /**
  * Stores results in batches, and again until the store has them: a task that is acknowledged late is not settled
  * before its result is kept.
@@ -27,20 +36,51 @@ export class ResultStorer {
   readonly #options: ResultStorerOptions
   readonly #attempts: Attempts
   readonly #batcher: Batcher<Waiting>
+  readonly #clock: Clock
   #unstored = 0
+  /** What waits, and its characters or bytes. */
+  #records = 0
+  #size = 0
+  /** When the batch that is under way began. */
+  #since: number | undefined
+  /** Why its last attempt failed. */
+  #failure: string | undefined
+  #isAwaited = false
 
   constructor(options: ResultStorerOptions) {
     this.#options = options
+    this.#clock = options.clock ?? systemClock
     this.#attempts = new Attempts(options.clock)
-    this.#batcher = new Batcher({ run: (batch) => this.#store(batch) })
+    this.#batcher = new Batcher({ run: (batch) => this.#storeBatch(batch) })
   }
 
   get pending(): number {
     return this.#batcher.pending
   }
 
+  /** Why the store takes nothing at present; `undefined` where it does. */
+  get trouble(): string | undefined {
+    if (this.#failure !== undefined) return this.#failure
+    const elapsedMs = this.#since === undefined ? 0 : this.#clock.monotonic() - this.#since
+    return elapsedMs < patienceMs ? undefined : `it has not answered for ${(elapsedMs / 1_000).toFixed(1)} s`
+  }
+
+  /**
+   * Whether more waits than memory should hold, or, while the store is away, than a few windows of messages: whoever takes
+   * messages must take no more. Calls `onRoom` when it has changed.
+   */
+  isBehind(window: number): boolean {
+    if (this.#records === 0) return false
+    const records = this.trouble === undefined ? most.records : Math.min(most.records, windowsAway * window)
+    const isBehind = this.#records >= records || this.#size >= most.size
+    this.#isAwaited ||= isBehind
+    return isBehind
+  }
+
   /** Calls `onStored` when the record is kept, or what is stored instead of a refused one. */
   add(write: ResultWrite, onStored: () => void): void {
+    this.#records++
+    this.#size += write.record.length
     this.#batcher.add({ write, onStored, isReplacement: false })
   }
 
@@ -61,15 +101,29 @@ export class ResultStorer {
     return this.#unstored
   }
 
+  async #storeBatch(batch: readonly Waiting[]): Promise<void> {
+    this.#since = this.#clock.monotonic()
+    await this.#store(batch)
+    this.#since = undefined
+    this.#records -= batch.length
+    for (const { write } of batch) this.#size -= write.record.length
+    if (!this.#isAwaited) return
+    this.#isAwaited = false
+    this.#options.onRoom?.()
+  }
+
   async #store(batch: readonly Waiting[]): Promise<void> {
     const writes = batch.map(({ write }) => write)
     for await (const signal of this.#attempts.each()) {
       try {
         // A driver that is deaf to the signal must not hold up the stop.
         await abortable(this.#options.backend.store(writes, { signal }), signal)
+        this.#failure = undefined
       } catch (error) {
         if (signal.aborted) break
+        this.#failure = undefined
         if (isRefusal(error)) return this.#refuse(batch, error)
+        this.#failure = error instanceof Error ? error.message : String(error)
         this.#options.onError(error)
         continue
       }

@@ -19,7 +19,10 @@ function endingsOf(app: Partial<Celery['tracer']>, onTimeout: 'ack' | 'dead' | '
     completed: undefined,
     isCold: () => false,
     canPark: true,
-    finish: (_task, end) => told.push(end),
+    finish: (ended, { task, ...end }) => {
+      expect(task).toBe(ended)
+      told.push(end)
+    },
     release: (_task, action) => told.push(action),
   })
   const task = (acknowledged?: object) =>

@@ -85,7 +85,7 @@ export class TaskEndings {
     // What comes back has not failed. An early ack leaves nothing to come back.
     const comesBack = action?.type === 'requeue' && delivery !== undefined
     const kept = comesBack ? undefined : { write, unreached }
-    finish(task, { delivery, action, ...kept, publish })
+    finish(task, { task, delivery, action, ...kept, publish })
   }
 
   /** It cannot be run by anyone. An early ack took the message already: a copy goes to the dead letters. */
@@ -93,7 +93,7 @@ export class TaskEndings {
     const { finish } = this.#options
     const { publish, unreached, write } = outcome
     if (task.acknowledged === undefined) {
-      finish(task, { delivery: task.delivery, action: { type: 'dead', reason }, write, unreached, publish })
+      finish(task, { task, delivery: task.delivery, action: { type: 'dead', reason }, write, unreached, publish })
       return
     }
     const copy = {
@@ -101,7 +101,7 @@ export class TaskEndings {
       routingKey: deadLetterQueue(task.delivery.queue),
       message: messageCopy(task.readInput(), { 'x-celery-dead-reason': reason }),
     }
-    finish(task, { write, unreached, publish: [...(publish ?? []), copy] })
+    finish(task, { task, write, unreached, publish: [...(publish ?? []), copy] })
   }
 
   #lost(task: ActiveTask, { ranBy = 'the process that ran the task', reason }: Lost): void {
@@ -156,7 +156,7 @@ export class TaskEndings {
     this.#options.metrics?.failed(task.name)
     this.#whenFailed(task, error, ({ publish, text, unreached, write }) => {
       tellFailed(task, text)
-      this.#options.finish(task, { delivery: unsettled(task), action, write, unreached, publish })
+      this.#options.finish(task, { task, delivery: unsettled(task), action, write, unreached, publish })
     })
   }
 

@@ -16,7 +16,7 @@ export async function untilBackend(app: Celery, options: UntilBackendOptions): P
   const { signal, onError } = options
   for (let retries = 0; ; retries++) {
     try {
-      return await abortable(app.backendIfConfigured(), signal)
+      return await abortable(app.backendIfConfigured({ once: true }), signal)
     } catch (error) {
       if (!CeleryError.is(error, 'ERR_CELERY_BACKEND_UNAVAILABLE')) throw error
       const retryInMs = pauseMs(retries)

@@ -4,6 +4,7 @@ import type { Connection, Consumer, Queue } from '@celery/messaging'
 import type { BrokerConnection } from '@celery/transport'
 import type { BrokerLeases } from './broker-leases.ts'
 import type { TaskDispatcher } from './dispatcher.ts'
+import type { GivenUp } from './given-up.ts'
 import type { HealthState } from './health/health-report.ts'
 import type { WorkerHealth } from './health/worker-health.ts'
 import type { Logger } from './logger.ts'
@@ -31,6 +32,10 @@ export interface WorkerContext {
   connection?: Connection
   /** The connection that deliveries come from; another one after a reconnect. */
   broker?: BrokerConnection
+  /** Whether it did not answer the last settlements in the time that a stop has for them. */
+  isBrokerSilent?: boolean
+  /** Settlements that it did not take in that time. */
+  givenUp?: GivenUp[]
   leases?: BrokerLeases
   outcomes?: OutcomeSettler
   pool?: TaskPool

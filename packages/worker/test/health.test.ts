@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Celery, type TaskContext } from '@celery/app'
+import { type BackendDriver, BackendUnavailableError } from '@celery/backend'
 import { memory as memoryBackend } from '@celery/backend-memory'
 import { deferred } from '@celery/promises'
 import { ConnectionLostError, type Transport } from '@celery/transport'
@@ -130,6 +131,27 @@ describe('the health of a worker', () => {
     delete faults.open
     delete faults.fetch
     expect(await until(200)).toMatchObject({ ready: true })
+  })
+
+  test('P-12 F-24 a start that waits for its result store says so', async () => {
+    const { app, ready, until, worker } = setUp()
+    const [asked, opened] = [deferred(), deferred()]
+    let tries = 0
+    const open: BackendDriver['open'] = async (url, options) => {
+      if (++tries === 1) throw new BackendUnavailableError(url, 'nobody listens there')
+      asked.resolve()
+      await opened.promise
+      return memoryBackend.open(url, options)
+    }
+    app.backends.register('memory', async () => ({ name: 'memory', open }))
+    await using one = worker()
+    const started = one.start()
+    await asked.promise
+    const message = expect.stringMatching(/^it is starting; cannot open the result store: .*nobody listens there$/)
+    expect(await ready()).toMatchObject({ status: 503, body: { reasons: [{ code: 'starting', message }] } })
+    opened.resolve()
+    await started
+    expect(await until(200)).toMatchObject({ reasons: [] })
   })
 
   test('P-12 is not ready while every slot is taken by a task that cannot be stopped', async () => {

@@ -1,7 +1,15 @@
 import { type AtomicWrite, type ResultBackend, ResultTooLargeError, type ResultWrite } from '@celery/backend'
 import { Connection, Settler, TransportRegistry } from '@celery/messaging'
 import { deferred, ManualClock } from '@celery/promises'
-import type { BrokerConnection, Delivery, DeliveryRef, Publication, Settlement, Transport } from '@celery/transport'
+import {
+  type BrokerConnection,
+  type Delivery,
+  type DeliveryRef,
+  ForeignWriteError,
+  type Publication,
+  type Settlement,
+  type Transport,
+} from '@celery/transport'
 import { memoryTransport } from '@celery/transport-memory'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { OutcomeSettler, type RefusableEnd } from '../src/outcome-settler.ts'
@@ -33,6 +41,7 @@ async function setUp(
 ) {
   const failed = deferred()
   const log: string[] = []
+  let brokerDomain = 'here'
   const memory = memoryTransport()
   const recording: Transport = {
     ...memory,
@@ -42,6 +51,8 @@ async function setUp(
       broker.settle = async (settlements, more) => {
         for (const settlement of settlements) log.push(describeSettlement(settlement))
         if (settlements.some(refuses)) throw new Error('the broker refuses this')
+        const foreign = brokerDomain === 'here' ? -1 : settlements.findIndex(({ writes }) => writes !== undefined)
+        if (foreign >= 0) throw new ForeignWriteError('memory', 'here', foreign)
         // The writes mean something to this test only.
         return settle(
           settlements.map(({ writes: _writes, ...rest }) => rest),
@@ -90,10 +101,13 @@ async function setUp(
   })
   const storer = new ResultStorer({ backend, clock: new ManualClock(), onError: () => failed.resolve(), onRefused })
   const handlers = { onAbandoned, onRefused, onUnsent, onUnsettled }
-  const outcomes = new OutcomeSettler({ backend, domain: 'here', ...handlers, settler, storer })
+  const outcomes = new OutcomeSettler({ backend, domain: () => brokerDomain, ...handlers, settler, storer })
   const settled = (result: string): void => void log.push(result)
   const idle = (): Promise<unknown> => outcomes.close(10_000)
-  return { broker, idle, log, outcomes, settled, failed, delivery: await deliver(broker) }
+  const failover = (): void => {
+    brokerDomain = 'there'
+  }
+  return { broker, failover, idle, log, outcomes, settled, failed, delivery: await deliver(broker) }
 }
 
 async function deliver(broker: BrokerConnection): Promise<Delivery> {
@@ -213,6 +227,41 @@ describe('where they are one', () => {
   })
 })
 
+describe('F-25 where they were one until a failover to another broker', () => {
+  test('the result of what ends then is stored by itself', async () => {
+    const { delivery, failover, idle, log, outcomes, settled } = await setUp('here')
+    failover()
+    outcomes.finish({ delivery, publish: follow, write: write('3') }, undefined, settled)
+    await idle()
+    expect(log).toEqual(['store 3', 'publish follow-up + ack', 'done'])
+  })
+
+  test('late ack: what was on its way is stored, and then follow-ups leave with the acknowledgement', async () => {
+    const { delivery, failover, idle, log, outcomes, settled } = await setUp('here')
+    outcomes.finish({ delivery, publish: follow, write: write('3') }, undefined, settled)
+    failover()
+    await idle()
+    expect(log.slice(1)).toEqual(['refused ForeignWriteError', 'store 3', 'publish follow-up + ack', 'done'])
+  })
+
+  test('early ack: what was on its way is acknowledged, and stored when follow-ups have left', async () => {
+    const { delivery, failover, idle, log, outcomes, settled } = await setUp('here')
+    const acknowledged = outcomes.acknowledge(delivery, settled)
+    outcomes.finish({ publish: follow, write: write('3') }, acknowledged, settled)
+    failover()
+    await idle()
+    expect(log.slice(1)).toEqual(['refused ForeignWriteError', 'ack', 'publish follow-up', 'done', 'store 3'])
+  })
+
+  test('a result without a message is stored', async () => {
+    const { failover, idle, log, outcomes, settled } = await setUp('here')
+    outcomes.finish({ write: write('STARTED') }, undefined, settled)
+    failover()
+    await idle()
+    expect(log).toEqual(['write STARTED', 'refused ForeignWriteError', 'store STARTED'])
+  })
+})
+
 describe('CANV-061 the records of steps that are not going to run', () => {
   const unreached = ['b', 'c'].map((taskId) => ({ taskId, state: 'FAILURE', record: `FAILURE ${taskId}` }))
 
@@ -297,9 +346,12 @@ test('closing tries at once what waits for its next attempt, with the result fir
   )
   outcomes.finish({ delivery, write: write('3') }, undefined, settled)
   await failed.promise
+  // Its lease has to be kept as long.
+  expect([...outcomes.unstored]).toEqual([delivery])
   away = false
   expect(await outcomes.close(10_000)).toEqual({ results: 0, settlements: 0 })
   expect(log.slice(-3)).toEqual(['store 3', 'ack', 'done'])
+  expect([...outcomes.unstored]).toEqual([])
 })
 
 test('without anything to store or send there is just the acknowledgement', async () => {

@@ -64,6 +64,16 @@ test('a message is a recovery too', () => {
   expect(watch.problem()).toBeUndefined()
 })
 
+test('P-12 messages that come after a failure show that it consumes, whether or not it was told to begin again', () => {
+  const { clock, watch } = setUp()
+  watch.consuming(true)
+  watch.failed('the file is locked')
+  watch.taken()
+  expect(watch.problem()).toBeUndefined()
+  clock.now += 3_000
+  expect(watch.idleMs).toBe(3_000)
+})
+
 test('what fails on another connection while messages come is no trouble', () => {
   const { watch } = setUp()
   watch.consuming(true)

@@ -32,6 +32,8 @@ export class ConsumingWatch {
   taken(): void {
     this.batches++
     this.takenAt = this.#now()
+    // Whatever was heard before: this is consuming.
+    this.#consumingSince ??= this.takenAt
     this.#trouble = undefined
   }
 

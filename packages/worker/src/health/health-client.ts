@@ -62,7 +62,14 @@ async function ask(path: string, timeoutMs: number): Promise<Answer | undefined>
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
     if (code === 'ECONNREFUSED' || code === 'ENOENT') return undefined
-    const late = `it has not answered for ${timeoutMs / 1_000} s: its main loop is blocked, or the process is stopped`
-    return { problem: signal.aborted ? late : message }
+    return { problem: signal.aborted ? lateAnswer(timeoutMs) : message }
   }
+}
+
+/** Milliseconds that the broker of a worker may keep it from answering, and a little more. */
+const brokerMs = 6_000
+
+function lateAnswer(timeoutMs: number): string {
+  const late = `it has not answered for ${timeoutMs / 1_000} s: its main loop is blocked, or the process is stopped`
+  return timeoutMs >= brokerMs ? late : `${late}, or it waits for its broker, which it does for 5 s`
 }

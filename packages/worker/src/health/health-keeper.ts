@@ -18,7 +18,7 @@ const stopTimeoutMs = 1_000
 
 export interface HealthKeeperOptions extends HealthThreadData {
   readonly source: HealthSource
-  /** The thread died; it is replaced. */
+  /** The thread died, or the one that replaces it cannot listen; it is replaced. */
   readonly onError: (error: Error) => void
 }
 
@@ -27,6 +27,7 @@ export class HealthKeeper {
   readonly #options: HealthKeeperOptions
   #thread: Thread | undefined
   #stopped = false
+  #hasListened = false
   #failures = 0
   #cancelRestart: (() => void) | undefined
 
@@ -85,14 +86,13 @@ export class HealthKeeper {
         void this.#answer(message)
         break
       case 'listening':
+        this.#hasListened = true
         this.#failures = 0
         listening.resolve(message)
         void this.tell()
         break
       case 'failed':
-        // It ends now, and nothing would be another time.
-        this.#thread = undefined
-        listening.reject(new HealthAddressError(message.address, message.why))
+        this.#failed(new HealthAddressError(message.address, message.why), listening)
     }
   }
 
@@ -102,17 +102,30 @@ export class HealthKeeper {
     else this.#post({ type: 'answer', id, metrics: await source.metrics() })
   }
 
+  /** The thread ends now. What keeps the first one from listening ends the start; later it may pass, as it has come. */
+  #failed(error: HealthAddressError, listening: Deferred<Listening>): void {
+    this.#thread = undefined
+    listening.reject(error)
+    if (this.#hasListened) this.#replace(error)
+  }
+
   /** The thread has ended, though nobody told it to. */
   #replace(error: Error): void {
     this.#thread = undefined
     this.#options.onError(error)
     if (this.#stopped) return
     // What goes wrong again comes here again.
-    const begin = (): void => void this.start().catch(() => {})
+    const begin = (): void => void this.start().then(({ problem }) => this.#tellProblem(problem), noop)
     this.#cancelRestart = systemClock.schedule(replacePauseMs(this.#failures++), begin, { unref: true })
+  }
+
+  #tellProblem(problem: string | undefined): void {
+    if (problem !== undefined) this.#options.onError(new Error(`celery health does not find this worker: ${problem}`))
   }
 
   #post(command: HealthThreadCommand): void {
     this.#thread?.postMessage(command)
   }
 }
+
+function noop(): void {}

@@ -1,4 +1,4 @@
-import { deferred, ManualClock } from '@celery/promises'
+import { deferred, ManualClock, sleep } from '@celery/promises'
 import type { QueueInfo } from '@celery/transport'
 import { expect, test } from 'vitest'
 import type { WorkerContext } from '../worker-context.ts'
@@ -21,7 +21,8 @@ function setUp() {
     return { ready: broker.ready }
   }
   const pool = { name: 'prefork', concurrency: 2, healthy: true }
-  const dispatcher = { room: 8, active: new Set(), processed: 3 }
+  const dispatcher = { room: 8, active: new Set(), processed: 3, awaitsStore: false }
+  const outcomes: { storeTrouble: string | undefined } = { storeTrouble: undefined }
   const worker = {
     app: { brokerAddress: 'redis://user:**@broker' },
     hostname: 'celery@host',
@@ -31,6 +32,7 @@ function setUp() {
     broker: { declareQueue },
     connection: { live: {} },
     dispatcher,
+    outcomes,
     pool,
   } as unknown as WorkerContext
   const state: { now: HealthState } = { now: 'running' }
@@ -38,7 +40,7 @@ function setUp() {
   clock.advance(11_000)
   const monitor = new HealthMonitor({ worker, vitals, state: () => state.now, clock })
   const reasons = async () => (await monitor.report()).reasons
-  return { broker, clock, dispatcher, monitor, pool, reasons, state, vitals }
+  return { broker, clock, dispatcher, monitor, outcomes, pool, reasons, state, vitals }
 }
 
 test('tells all that there is to tell', async () => {
@@ -75,10 +77,30 @@ test('P-12 a start that waits for the broker says so', async () => {
   expect(await reasons()).toEqual([{ code: 'starting', message: 'it is starting; no connection to redis://broker' }])
 })
 
+test('P-12 a start that waits for the result store says so, and no more of the broker that was away before', async () => {
+  const { reasons, state, vitals } = setUp()
+  state.now = 'starting'
+  vitals.consuming.connectionFailed('no connection to redis://broker')
+  vitals.waitsFor = 'cannot open the result store'
+  expect(await reasons()).toEqual([{ code: 'starting', message: 'it is starting; cannot open the result store' }])
+})
+
 test('P-12 is not ready while the pool can run nothing, and why', async () => {
   const { pool, reasons } = setUp()
   pool.healthy = false
   expect(await reasons()).toEqual([{ code: 'pool', message: 'the pool cannot start a process' }])
+})
+
+test('P-12 F-36 is not ready while it takes nothing because results cannot be stored, and why', async () => {
+  const { dispatcher, outcomes, reasons } = setUp()
+  outcomes.storeTrouble = 'the result store is away'
+  expect(await reasons()).toEqual([])
+  dispatcher.awaitsStore = true
+  expect(await reasons()).toEqual([
+    { code: 'results', message: 'nothing is taken until results can be stored: the result store is away' },
+  ])
+  outcomes.storeTrouble = undefined
+  expect(await reasons()).toEqual([])
 })
 
 test('P-12 is not ready where the broker refuses to answer', async () => {
@@ -93,6 +115,21 @@ test('P-12 is not ready where the broker does not answer at all', async () => {
   const found = reasons()
   await clock.advanceAsync(5_000)
   expect(await found).toEqual([{ code: 'broker', message: 'the broker has not answered for 5 s' }])
+})
+
+test('P-12 says so within five seconds, also where the broker answers the first of two questions only', async () => {
+  const { broker, clock, reasons } = setUp()
+  broker.ready = 2
+  broker.ask = async () => {
+    if (broker.asked === 1) await sleep(3_500, { clock })
+    else await deferred().promise
+  }
+  const found = reasons()
+  await clock.advanceAsync(3_500)
+  await clock.advanceAsync(1_000)
+  await clock.advanceAsync(500)
+  expect(broker.asked).toBe(2)
+  expect(await found).toEqual([{ code: 'broker', message: 'the broker has not answered twice for 5 s' }])
 })
 
 test('P-12 is not ready where messages wait, there is room, and none is taken', async () => {

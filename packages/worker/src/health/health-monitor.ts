@@ -6,7 +6,7 @@ import { whyUnhealthy } from './why-unhealthy.ts'
 import { workerMetrics } from './worker-metrics.ts'
 import type { WorkerVitals } from './worker-vitals.ts'
 
-/** Milliseconds that a broker gets to answer. */
+/** Milliseconds that a broker gets to answer, also when it is asked twice. */
 const answerTimeoutMs = 5_000
 
 /** Milliseconds for which a broker that was heard of is believed to be there. */
@@ -40,7 +40,7 @@ export class HealthMonitor implements HealthSource {
   /** Whoever can ask this is answered by the main loop itself. */
   async notLive(): Promise<undefined> {}
 
-  /** Asks the broker, unless it was heard of just now; takes 11 s at most, and never rejects. */
+  /** Asks the broker, unless it was heard of just now; takes 5 s at most, and never rejects. */
   async report(): Promise<HealthReport> {
     const reasons = await this.#reasons()
     const { state, vitals, worker } = this.#options
@@ -79,14 +79,18 @@ export class HealthMonitor implements HealthSource {
     const state = this.#options.state()
     if (state === 'stopping') return [{ code: 'stopping', message: 'it is stopping' }]
     if (state === 'starting') {
-      const { trouble } = vitals.consuming
+      const trouble = vitals.waitsFor ?? vitals.consuming.trouble
       return [{ code: 'starting', message: trouble === undefined ? 'it is starting' : `it is starting; ${trouble}` }]
     }
     const problem = vitals.consuming.problem()
-    const { pool } = worker
+    const { dispatcher, outcomes, pool } = worker
     const reasons: HealthReason[] = []
     if (problem !== undefined) reasons.push({ code: 'broker', message: problem })
     if (pool?.healthy === false) reasons.push({ code: 'pool', message: whyUnhealthy(pool) })
+    const storeTrouble = outcomes?.storeTrouble
+    if (storeTrouble !== undefined && dispatcher?.awaitsStore === true) {
+      reasons.push({ code: 'results', message: `nothing is taken until results can be stored: ${storeTrouble}` })
+    }
     if (reasons.length > 0) return reasons
     const found = await this.#askBroker()
     return found === undefined ? [] : [found]
@@ -96,7 +100,7 @@ export class HealthMonitor implements HealthSource {
   #askBroker(): Promise<HealthReason | undefined> {
     const now = this.#options.vitals.now()
     if (this.#brokerCheck === undefined || now >= this.#brokerCheck.endsAt) {
-      this.#brokerCheck = { endsAt: now + answerTimeoutMs + onItsWayMs, problem: this.#findBrokerProblem() }
+      this.#brokerCheck = { endsAt: now + answerTimeoutMs, problem: this.#findBrokerProblem() }
       const check = this.#brokerCheck
       void check.problem.then(() => {
         if (this.#brokerCheck === check)
@@ -107,32 +111,41 @@ export class HealthMonitor implements HealthSource {
   }
 
   async #findBrokerProblem(): Promise<HealthReason | undefined> {
-    const { consuming } = this.#options.vitals
-    const { batches } = consuming
-    try {
-      if (consuming.idleMs < believedMs && batches > 0) return undefined
-      if ((await this.#waiting()) === 0) return undefined
+    const { batches, idleMs } = this.#options.vitals.consuming
+    if (idleMs < believedMs && batches > 0) return undefined
+    let answers = 0
+    const tooLate = (): Error => {
+      const what = answers === 0 ? 'has not answered' : 'has not answered twice'
+      return new Error(`the broker ${what} for ${answerTimeoutMs / 1_000} s`)
+    }
+    const look = async (signal: AbortSignal): Promise<HealthReason | undefined> => {
+      if ((await this.#waiting(signal)) === 0) return undefined
+      answers++
       // What waits now may be what comes next.
-      await sleep(onItsWayMs, { clock: this.#clock })
-      const left = await this.#waiting()
-      if (left === 0 || consuming.batches !== batches) return undefined
-      const seconds = Math.round(consuming.idleMs / 1_000)
-      const what = left === 1 ? '1 message waits' : `${left} messages wait`
-      return { code: 'stalled', message: `${what}, there is room, and none was taken for ${seconds} s` }
+      await sleep(onItsWayMs, { signal, clock: this.#clock })
+      return this.#stalled(await this.#waiting(signal), batches)
+    }
+    try {
+      return await withDeadline(look, answerTimeoutMs, tooLate, { clock: this.#clock })
     } catch (error) {
       return { code: 'broker', message: describeError(error) }
     }
   }
 
+  #stalled(left: number, batchesBefore: number): HealthReason | undefined {
+    const { batches, idleMs } = this.#options.vitals.consuming
+    if (left === 0 || batches !== batchesBefore) return undefined
+    const seconds = Math.round(idleMs / 1_000)
+    const what = left === 1 ? '1 message waits' : `${left} messages wait`
+    return { code: 'stalled', message: `${what}, there is room, and none was taken for ${seconds} s` }
+  }
+
   /** Asks for all queues; counts messages that should have been taken long ago. @throws where the broker does not answer */
-  async #waiting(): Promise<number> {
+  async #waiting(signal: AbortSignal): Promise<number> {
     const { vitals, worker } = this.#options
     const { broker, dispatcher, queues } = worker
     if (broker === undefined || dispatcher === undefined) return 0
-    const ask = (signal: AbortSignal) =>
-      Promise.all(queues.map(({ declaration }) => broker.declareQueue(declaration, { signal })))
-    const tooLate = (): Error => new Error(`the broker has not answered for ${answerTimeoutMs / 1_000} s`)
-    const answers = await withDeadline(ask, answerTimeoutMs, tooLate, { clock: this.#clock })
+    const answers = await Promise.all(queues.map(({ declaration }) => broker.declareQueue(declaration, { signal })))
     const { consuming } = vitals
     if (consuming.idleMs < stalledMs || dispatcher.room <= 0) return 0
     return answers.reduce((sum, { ready }) => sum + ready, 0)

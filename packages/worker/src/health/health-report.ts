@@ -46,10 +46,10 @@ export interface HealthReason {
 }
 
 /**
- * `broker`: it is lost, or does not answer; `pool`: nothing can run; `stalled`: messages wait, there is room for them, and none
- * is taken; `blocked`: the main loop does nothing else than what blocks it.
+ * `broker`: it is lost, or does not answer; `pool`: nothing can run; `results`: too many wait for their store; `stalled`:
+ * messages wait, there is room for them, and none is taken; `blocked`: the main loop does nothing else than what blocks it.
  */
-export type HealthCode = 'starting' | 'stopping' | 'broker' | 'pool' | 'stalled' | 'blocked'
+export type HealthCode = 'starting' | 'stopping' | 'broker' | 'pool' | 'results' | 'stalled' | 'blocked'
 
 /** Milliseconds without a turn of the main loop after which a worker is not ready. */
 export const blockedMs = 10_000

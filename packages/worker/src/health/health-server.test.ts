@@ -1,11 +1,12 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, utimesSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { expect, onTestFinished, test } from 'vitest'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { HealthSource } from './health-answer.ts'
 import type { HealthReport } from './health-report.ts'
 import { HealthServer } from './health-server.ts'
@@ -159,7 +160,7 @@ test('a port that is taken is told, with what to do; a socket that cannot be had
   const second = new HealthServer({ source, place: undefined, port, host: '127.0.0.1' })
   await expect(second.start()).rejects.toThrow(
     new RegExp(
-      `^cannot use 127\\.0\\.0\\.1:${port} for the worker's health: .*EADDRINUSE.*; choose another with healthPort and healthHost$`,
+      `^cannot use 127\\.0\\.0\\.1:${port} for the worker's health: .*EADDRINUSE.*; choose another with healthPort and healthHost \\(--health-port and --health-host\\)$`,
     ),
   )
   const third = new HealthServer({ source, place: { folder: '/dev/null/x', node: 'a@b' }, port: 0, host: '127.0.0.1' })
@@ -173,4 +174,14 @@ test('ends twice, and then nobody listens', async () => {
   await server.stop()
   await expect(ask('/live')).rejects.toThrow()
   expect(path).toBeDefined()
+})
+
+test('touches its own socket twice a day, so that nobody takes it for one that was left behind', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { path = '' } = await listen()
+  utimesSync(path, 1, 1)
+  vi.advanceTimersByTime(12 * 60 * 60 * 1_000)
+  while (statSync(path).mtimeMs === 1_000) await nextTurn()
+  expect(Date.now() - statSync(path).mtimeMs).toBeLessThan(60_000)
 })

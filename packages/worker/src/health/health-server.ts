@@ -25,6 +25,9 @@ export interface HealthServerOptions {
 /** Milliseconds that a connection may last, whatever comes of it. */
 const connectionMs = 15_000
 
+/** Milliseconds after which its own socket is touched: systems that tidy up /tmp remove what is ten days old. */
+const touchMs = 12 * 60 * 60 * 1_000
+
 /** Connections at the same time, for each server. */
 const mostConnections = 32
 
@@ -34,6 +37,7 @@ export class HealthServer {
   readonly #servers: Server[] = []
   readonly #sockets = new Set<Socket>()
   #socket: HealthSocket | undefined
+  #touching: NodeJS.Timeout | undefined
 
   constructor(options: HealthServerOptions) {
     this.#options = options
@@ -48,8 +52,11 @@ export class HealthServer {
     const url = port === undefined ? undefined : await this.#listen(host, port)
     if (place === undefined) return { url, path: undefined }
     try {
-      this.#socket = await HealthSocket.open(this.#serve(true), place)
-      return { url, path: this.#socket.path }
+      const socket = await HealthSocket.open(this.#serve(true), place)
+      this.#socket = socket
+      // Somebody else may be about to take it away.
+      this.#touching = setInterval(() => void socket.touch().catch(() => {}), touchMs).unref()
+      return { url, path: socket.path }
     } catch (error) {
       return { url, path: undefined, problem: (error as Error).message }
     }
@@ -57,6 +64,7 @@ export class HealthServer {
 
   /** Safe twice. */
   async stop(): Promise<void> {
+    clearInterval(this.#touching)
     for (const server of this.#servers.splice(0)) server.close()
     for (const socket of this.#sockets) socket.destroy()
     await this.#socket?.remove()
@@ -68,7 +76,7 @@ export class HealthServer {
       server.listen({ port, host, exclusive: true })
       await once(server, 'listening')
     } catch (error) {
-      const why = `${(error as Error).message}; choose another with healthPort and healthHost`
+      const why = `${(error as Error).message}; choose another with healthPort and healthHost (--health-port and --health-host)`
       await this.stop()
       throw new HealthAddressError(`${host}:${port}`, why, { cause: error })
     }

@@ -10,6 +10,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer, type Server } from 'node:net'
@@ -50,6 +51,20 @@ describe.skipIf(process.platform === 'win32')('the socket of a worker', () => {
     await socket.remove()
     await socket.remove()
     expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('looks new again when it is touched, and what has its name by now does not', async () => {
+    const folder = newFolder()
+    const [one, other] = [newServer(), newServer()]
+    const first = await HealthSocket.open(one, { folder, node: 'celery@host' })
+    const second = await HealthSocket.open(other, { folder, node: 'celery@host' })
+    for (const { path } of [first, second]) utimesSync(path, 1, 1)
+    await first.touch()
+    expect(Date.now() - statSync(first.path).mtimeMs).toBeLessThan(60_000)
+    expect(statSync(second.path).mtimeMs).toBe(1_000)
+    await first.remove()
+    await first.touch()
+    expect(readdirSync(folder)).toEqual(['celery@host~2.sock'])
   })
 
   test('takes the place of one that a dead worker left', async () => {

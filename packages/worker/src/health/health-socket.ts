@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, linkSync, renameSync, type Stats, unlinkSync } from 'node:fs'
-import { lstat } from 'node:fs/promises'
+import { lstat, utimes } from 'node:fs/promises'
 import { connect, type Server } from 'node:net'
 import { join } from 'node:path'
 import { HealthAddressError } from './health-address-error.ts'
@@ -49,10 +49,22 @@ export class HealthSocket {
     }
   }
 
+  /** Makes it look new to whoever tidies up by age: as it was made under another name, it is not seen to be in use. */
+  async touch(): Promise<void> {
+    const now = new Date()
+    for (const path of await this.#paths()) await utimes(path, now, now)
+  }
+
   /** Takes the socket away, unless another one is there by now. Safe twice. */
   async remove(): Promise<void> {
-    // Another worker may have had to give it another one of these names.
-    for (const path of pathsOf(this.#place)) if ((await lookAt(path))?.ino === this.#inode) unlinkIfThere(path)
+    for (const path of await this.#paths()) unlinkIfThere(path)
+  }
+
+  /** Another worker may have had to give it another one of its names. */
+  async #paths(): Promise<readonly string[]> {
+    const paths: string[] = []
+    for (const path of pathsOf(this.#place)) if ((await lookAt(path))?.ino === this.#inode) paths.push(path)
+    return paths
   }
 }
 

@@ -24,8 +24,8 @@ const lookMs = 100
 /** Milliseconds without a turn of the main loop after which it is not waited for: two beats. */
 const patienceMs = 2_000
 
-/** Milliseconds for which a main loop that turns is waited for. */
-const answerMs = 12_000
+/** Milliseconds for which a main loop that turns is waited for: a report takes 5 s at most. */
+const answerMs = 6_000
 
 /** Asks the main thread, and knows what to say where that does not answer. */
 export class MainThreadSource implements HealthSource {

@@ -1,3 +1,4 @@
+import { complain } from '../worker-context.ts'
 import { healthFolder } from './health-folder.ts'
 import { HealthKeeper } from './health-keeper.ts'
 import { HealthMonitor, type HealthMonitorOptions } from './health-monitor.ts'
@@ -19,7 +20,7 @@ export interface HealthService {
  */
 export function openHealth(options: HealthMonitorOptions & { readonly port: number | undefined }): HealthService {
   const { port, vitals, worker } = options
-  const { app, hostname, logger } = worker
+  const { app, hostname } = worker
   const source = new HealthMonitor(options)
   // There are no such sockets for Node on Windows.
   const isOwnWanted = worker.options.health === true && process.platform !== 'win32'
@@ -38,6 +39,6 @@ export function openHealth(options: HealthMonitorOptions & { readonly port: numb
     ...where,
     source,
     memory: { beat: vitals.beat.shared, lastTask: lastTask.shared },
-    onError: (error) => logger.error(`health: ${error.message}`),
+    onError: (error) => complain(worker, `health: ${error.message}`),
   })
 }

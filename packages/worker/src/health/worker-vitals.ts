@@ -10,6 +10,8 @@ export class WorkerVitals {
   readonly consuming: ConsumingWatch
   readonly tasks: TaskMetrics
   readonly beat: MainLoopBeat = new MainLoopBeat()
+  /** What keeps the start waiting, besides the broker. */
+  waitsFor: string | undefined
   /** Milliseconds on a monotonic clock. */
   readonly now: () => number
 

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { TraceInput, TraceOutcome } from '@celery/app/internal'
 import { type Clock, deferred, ManualClock } from '@celery/promises'
 import { describe, expect, test } from 'vitest'
@@ -136,6 +138,29 @@ describe('the async pool', () => {
     await pool.terminate()
     await end('c')
     expect(state()).toEqual({ healthy: true, stuck: 0 })
+  })
+
+  test('P-11 keeps nothing of what has ended, even if something always waits', async () => {
+    const { end, job, log, pool } = setUp(1)
+    const jobs: WeakRef<TaskJob>[] = []
+    const submit = (): void => {
+      const next = job(String(jobs.length))
+      jobs.push(new WeakRef(next))
+      pool.submit(next)
+    }
+    submit()
+    submit()
+    for (let ended = 0; ended < 20; ended++) {
+      submit()
+      await end(String(ended))
+    }
+    expect(log.slice(-1)).toEqual(['20 started'])
+    setFlagsFromString('--expose-gc')
+    runInNewContext('gc')()
+    // One that runs, one that waits, and what the engine itself may not have let go yet.
+    expect(jobs.filter((kept) => kept.deref() !== undefined).length).toBeLessThan(5)
+    await end('20')
+    await end('21')
   })
 
   test('a cold end loses what runs, and what comes of it later counts no more', async () => {

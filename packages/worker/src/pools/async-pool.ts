@@ -18,6 +18,8 @@ const lost = { type: 'lost', reason: 'it was told to end at once', ranBy: 'the w
 
 /** Milliseconds for which tasks that never wait may hold the event loop. */
 const turnMs = 10
+/** Places of tasks that were taken, before the others move up. */
+const mostTaken = 1_024
 
 /**
  * Runs tasks in this process, as Celery's gevent and eventlet pools do: right for tasks that wait for I/O. Nothing
@@ -32,8 +34,8 @@ export class AsyncPool implements TaskPool {
   readonly #trace: AsyncPoolOptions['trace']
   readonly #clock: Clock
   readonly #onReady: (() => void) | undefined
-  /** First in, first out; `#next` is the head, so that taking one does not move the others. */
-  #waiting: TaskJob[] = []
+  /** First in, first out; `#next` is the head, so that taking one does not move the others. What was taken is not kept. */
+  #waiting: (TaskJob | undefined)[] = []
   #next = 0
   #running = 0
   /** Tasks that wait for something and have not been reported yet. */
@@ -76,7 +78,7 @@ export class AsyncPool implements TaskPool {
     const waiting = this.#waiting.slice(this.#next)
     this.#waiting = []
     this.#next = 0
-    for (const job of waiting) job.onDone({ type: 'recalled' })
+    for (const job of waiting) job?.onDone({ type: 'recalled' })
   }
 
   /** Does not wait for tasks that are stuck: they were reported as failed at their hard limit. */
@@ -184,9 +186,11 @@ export class AsyncPool implements TaskPool {
   #take(): TaskJob | undefined {
     const job = this.#waiting[this.#next]
     if (job === undefined) return undefined
+    this.#waiting[this.#next] = undefined
     this.#next++
-    if (this.#next === this.#waiting.length) {
-      this.#waiting = []
+    // Under load it is never empty.
+    if (this.#next === this.#waiting.length || this.#next >= mostTaken) {
+      this.#waiting.splice(0, this.#next)
       this.#next = 0
     }
     return job

@@ -1,4 +1,5 @@
 import type { Step } from '@celery/bootsteps'
+import { withDeadline } from '@celery/promises'
 import { complain, describeError, tryingAgain, type WorkerContext } from '../worker-context.ts'
 
 /** The connection from which messages come. The first part to start and the last to stop. */
@@ -24,8 +25,18 @@ export const brokerStep: Step<WorkerContext> = {
     }
   },
 
-  async stop({ connection }) {
+  async stop({ connection, isBrokerSilent }) {
     // What is still held goes back to the queues with this.
-    await connection?.close()
+    const closing = connection?.close()
+    if (isBrokerSilent !== true || closing === undefined) return await closing
+    // It has had its time; what it still holds comes back as after a crash.
+    const late = new Error('the broker does not answer')
+    await withDeadline(closing, silentGraceMs, () => late).catch((error: unknown) => {
+      if (error !== late) throw error
+    })
+    return undefined
   },
 }
+
+/** Milliseconds for which the end of a connection is waited for whose broker did not answer before. */
+const silentGraceMs = 100

@@ -11,8 +11,11 @@ export const leaseStep: Step<WorkerContext> = {
   async start(worker, { signal }) {
     const leases = new BrokerLeases({
       leaseMs: worker.app.conf.leaseMs,
-      held: () => worker.dispatcher?.deliveries ?? [],
-      onError: (error) => complain(worker, `leases: ${error.message}`),
+      held: () => [...(worker.dispatcher?.deliveries ?? []), ...(worker.outcomes?.unstored ?? [])],
+      onError: (error) => {
+        // While the broker is away, the connection that messages come from says so.
+        if (worker.connection?.live !== undefined) complain(worker, `leases: ${error.message}`)
+      },
     })
     worker.leases = leases
     // A broker that is locked or away may hold up the start, but not the stop.

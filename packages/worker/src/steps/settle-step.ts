@@ -1,7 +1,8 @@
 import type { Step } from '@celery/bootsteps'
 import { Settler } from '@celery/messaging'
-import { deferred, systemClock } from '@celery/promises'
+import { CeleryError, deferred, systemClock } from '@celery/promises'
 import type { DeliveryRef } from '@celery/transport'
+import { describeGivenUp, type GivenUp } from '../given-up.ts'
 import { OutcomeSettler, type RefusableEnd } from '../outcome-settler.ts'
 import { ResultStorer } from '../result-storer.ts'
 import { untilBackend } from '../until-backend.ts'
@@ -24,19 +25,29 @@ export const settleStep: Step<WorkerContext> = {
 
   async start(worker, { signal }) {
     const { app, logger } = worker
+    const vitals = worker.health?.vitals
     const backend = await untilBackend(app, {
       signal,
       onError: (error, retryInMs) => {
-        complain(worker, `cannot open the result store: ${error.message}`, tryingAgain(retryInMs))
+        const problem = `cannot open the result store: ${error.message}`
+        if (vitals !== undefined) vitals.waitsFor = problem
+        complain(worker, problem, tryingAgain(retryInMs))
       },
     })
+    if (vitals !== undefined) vitals.waitsFor = undefined
+    const givenUp: GivenUp[] = []
+    worker.givenUp = givenUp
     const settler = new Settler<RefusableEnd>({
       connection: made(worker.connection, 'connection'),
       onError: (error) => complain(worker, `cannot settle with the broker, trying again: ${describeError(error)}`),
+      onGivenUp: (entry) => givenUp.push(entry),
       onLeave: () => worker.consumer?.wake(),
       onRefused: (refused, error) => {
-        const message = refused.settlement.delivery?.tag ?? '(none)'
-        logger.critical(`the broker refuses to settle message ${message}: ${describeError(error)}`)
+        // After a failover nothing is wrong with it.
+        if (!CeleryError.is(error, 'ERR_CELERY_FOREIGN_WRITE')) {
+          const message = refused.settlement.delivery?.tag ?? '(none)'
+          logger.critical(`the broker refuses to settle message ${message}: ${describeError(error)}`)
+        }
         worker.outcomes?.refused(refused, error)
       },
     })
@@ -46,12 +57,13 @@ export const settleStep: Step<WorkerContext> = {
         backend,
         onError: (error) => complain(worker, `cannot store results, trying again: ${describeError(error)}`),
         onRefused: (write, error) => refusedRecord(worker, write, error),
+        onRoom: () => worker.consumer?.wake(),
       })
     worker.outcomes = new OutcomeSettler({
       backend,
       settler,
       storer,
-      domain: worker.broker?.domain,
+      domain: () => (worker.connection?.live ?? worker.broker)?.domain,
       onRefused: (write, error) => refusedRecord(worker, write, error),
       onUnsettled: (write, error) => unsettledRecord(worker, write, error),
       onUnsent: (publications, error) => app.tracer.unsent(publications, error),
@@ -75,7 +87,8 @@ function abandon({ app, broker, leases }: WorkerContext, settler: Settler<Refusa
   }
 }
 
-async function settle({ dispatcher, logger, outcomes }: WorkerContext, graceMs: number): Promise<void> {
+async function settle(worker: WorkerContext, graceMs: number): Promise<void> {
+  const { dispatcher, logger, outcomes } = worker
   // What comes of a task may take a moment to be written after the task itself has ended.
   const over = deferred()
   const cancel = systemClock.schedule(graceMs, over.resolve)
@@ -86,10 +99,9 @@ async function settle({ dispatcher, logger, outcomes }: WorkerContext, graceMs: 
     logger.error(`what came of ${late} tasks was not known in time; those not acknowledged yet are delivered again`)
   }
   const { results, settlements } = (await outcomes?.close(graceMs)) ?? { results: 0, settlements: 0 }
-  if (results > 0) logger.error(`${results} results could not be stored`)
+  if (results > 0) logger.error(`${results} ${results === 1 ? 'result' : 'results'} could not be stored`)
   if (settlements > 0) {
-    logger.error(
-      `${settlements} settlements could not be told to the broker; what it still holds for them is delivered again`,
-    )
+    worker.isBrokerSilent = outcomes?.isBrokerSilent === true
+    logger.error(describeGivenUp(worker.givenUp ?? []))
   }
 }

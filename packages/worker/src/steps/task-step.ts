@@ -57,6 +57,7 @@ export function taskStep(): Step<WorkerContext> {
           consuming?.failed(describeError(error))
           complain(worker, `consumer: ${describeError(error)}`)
         },
+        onSetback: (error) => complain(worker, `consumer: ${describeError(error)}`),
         onConsuming: (current) => {
           consuming?.consuming(current !== worker.broker)
           follow(worker, current)
