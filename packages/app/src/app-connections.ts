@@ -1,4 +1,4 @@
-import type { BackendRegistry, ResultBackend } from '@celery/backend'
+import type { BackendRegistry, OpenBackendOptions, ResultBackend } from '@celery/backend'
 import { Connection, type ConnectionOptions, Producer, type TransportRegistry } from '@celery/messaging'
 import { parseBrokerUrl } from '@celery/transport'
 import type { AppConfiguration } from './app-configuration.ts'
@@ -34,7 +34,9 @@ export class AppConnections {
   #producer: Producer | undefined
   /** For connections that callers bring. */
   readonly #borrowing = new WeakMap<Connection, Producer>()
-  #backend: Promise<ResultBackend> | undefined
+  #backend: ResultBackend | undefined
+  /** Attempts to open it, by whether they are made once. */
+  readonly #opening = new Map<boolean, Promise<ResultBackend>>()
 
   constructor(options: AppConnectionsOptions) {
     this.#options = options
@@ -70,22 +72,15 @@ export class AppConnections {
   }
 
   /** The result store, opened at the first call. @throws NoBackendError where none is configured; AppClosedError. */
-  backend(): Promise<ResultBackend> {
-    const { backends, closed, configuration } = this.#options
+  backend({ once = false }: Pick<OpenBackendOptions, 'once'> = {}): Promise<ResultBackend> {
+    const { closed } = this.#options
     if (closed.aborted) return Promise.reject(closed.reason)
-    try {
-      const url = this.#backendUrl
-      if (url === undefined) throw new NoBackendError()
-      this.#backend ??= backends
-        .open(url, { transportOptions: resultStoreOptions(url, configuration.settings) })
-        .catch((error: unknown) => {
-          this.#backend = undefined
-          throw error
-        })
-      return this.#backend
-    } catch (error) {
-      return Promise.reject(error)
-    }
+    if (this.#backend !== undefined) return Promise.resolve(this.#backend)
+    const underWay = this.#opening.get(once)
+    if (underWay !== undefined) return underWay
+    const opening = this.#openBackend(once).finally(() => this.#opening.delete(once))
+    this.#opening.set(once, opening)
+    return opening
   }
 
   get keepsResults(): boolean {
@@ -110,16 +105,41 @@ export class AppConnections {
   }
 
   async close(): Promise<void> {
-    const [connection, backend] = [this.#connection, this.#backend]
+    const connection = this.#connection
     this.#producer = undefined
     this.#connection = undefined
-    this.#backend = undefined
     try {
       await connection?.close()
     } finally {
       // One that could not be opened has told whoever asked for it.
-      await (await backend?.catch(() => undefined))?.close()
+      await Promise.allSettled(this.#opening.values())
+      const backend = this.#backend
+      this.#backend = undefined
+      await backend?.close()
     }
+  }
+
+  /** Who tries once need not wait for who tries again and again; the store that is there first is everybody's. */
+  async #openBackend(once: boolean): Promise<ResultBackend> {
+    const { backends, closed, configuration } = this.#options
+    const url = this.#backendUrl
+    if (url === undefined) throw new NoBackendError()
+    const other = this.#opening.get(true)
+    if (!once && other !== undefined) {
+      const found = await other.catch(() => undefined)
+      if (found !== undefined) return found
+    }
+    const transportOptions = resultStoreOptions(url, configuration.settings)
+    let backend: ResultBackend
+    try {
+      backend = await backends.open(url, { once, signal: closed, transportOptions })
+    } catch (error) {
+      if (this.#backend !== undefined) return this.#backend
+      throw error
+    }
+    if (this.#backend === undefined) this.#backend = backend
+    else await backend.close().catch(() => undefined)
+    return this.#backend
   }
 
   #brokerUrls(purpose: 'read' | 'write'): readonly string[] {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { inspect } from 'node:util'
-import { BackendRegistry, type ResultBackend } from '@celery/backend'
+import { BackendRegistry, type OpenBackendOptions, type ResultBackend } from '@celery/backend'
 import {
   type AnyArgs,
   type ApplyOptions,
@@ -384,7 +384,7 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   /** Sends a planned call, or runs it where tasks are run eagerly. @throws AppClosedError @internal */
   async send(plan: CallPlan, delivery?: Delivery): Promise<AsyncResult> {
     this.#open()
-    return this.#sender.send(plan, delivery)
+    return await this.#sender.send(plan, delivery)
   }
 
   /** Runs a planned call here and now. @throws AppClosedError @internal */
@@ -469,13 +469,13 @@ export class CeleryApp implements Dispatcher, AsyncDisposable {
   }
 
   /** The result store, opened at the first call. @throws NoBackendError where none is configured; AppClosedError. */
-  backend(): Promise<ResultBackend> {
-    return this.#surroundings.connections.backend()
+  backend(options?: Pick<OpenBackendOptions, 'once'>): Promise<ResultBackend> {
+    return this.#surroundings.connections.backend(options)
   }
 
   /** The result store, or `undefined` where results are not kept. */
-  async backendIfConfigured(): Promise<ResultBackend | undefined> {
-    return this.#surroundings.connections.keepsResults ? this.backend() : undefined
+  async backendIfConfigured(options?: Pick<OpenBackendOptions, 'once'>): Promise<ResultBackend | undefined> {
+    return this.#surroundings.connections.keepsResults ? this.backend(options) : undefined
   }
 
   /** A new connection to the broker, for consuming. The caller closes it. */

@@ -50,7 +50,7 @@ function named<Named extends { readonly taskName: string }>(task: Named, { main 
 function sendable(name: string, home: TaskHome) {
   async function applyAsync(args: AnyArgs, options?: WithKwargs<SendOptions>): Promise<AsyncResult> {
     const { plan, delivery } = planOf(name, args, options, home)
-    return home.send(plan, delivery)
+    return await home.send(plan, delivery)
   }
   return {
     taskName: name,

@@ -256,6 +256,13 @@ const noEntities: readonly (Exchange | Queue)[] = []
 function ownLength({ headers, argsrepr, kwargsrepr }: PlannedCall['options'], properties: object): number {
   let length = 0
   for (const text of [argsrepr, kwargsrepr]) if (typeof text === 'string') length += text.length
-  for (const data of [headers, properties]) if (data !== undefined) length += stringifyJson(data).length
+  if (headers !== undefined) length += stringifyJson(headers).length
+  for (const [name, value] of Object.entries(properties)) length += name.length + lengthOf(value)
   return length
+}
+
+/** As JSON, but for what has to be escaped. */
+function lengthOf(value: unknown): number {
+  if (typeof value === 'string') return value.length
+  return typeof value === 'number' ? 0 : stringifyJson(value).length
 }

@@ -9,7 +9,7 @@ import { assertLimitsInOrder } from './call-limits.ts'
 import { workerTask } from './current-task.ts'
 import { assertSender, type Delivery } from './delivery.ts'
 import type { EagerRuns } from './eager-runs.ts'
-import type { Outgoing, OutgoingMessage } from './outgoing.ts'
+import type { Outgoing } from './outgoing.ts'
 import { assertPriorities } from './priority.ts'
 import type { Settings } from './settings.ts'
 import type { RegisteredTask } from './task.ts'
@@ -40,10 +40,10 @@ export class Sender {
   async send(plan: CallPlan, delivery?: Delivery): Promise<AsyncResult> {
     const { settings, task: taskOf } = this.#options
     const task = taskOf(plan.call.task)
-    if (task === undefined) return this.sendUnchecked(plan, delivery)
-    const checking = checkArguments(task, plan.call)
+    const checking = task === undefined ? undefined : checkArguments(task, plan.call)
     if (checking !== undefined) await checking
-    return settings.taskAlwaysEager ? this.#options.eager.apply(plan) : this.sendUnchecked(plan, delivery)
+    if (task !== undefined && settings.taskAlwaysEager) return await this.#options.eager.apply(plan)
+    return await this.sendUnchecked(plan, delivery)
   }
 
   /** Sends a call as it is, also where tasks are run eagerly. */
@@ -56,7 +56,13 @@ export class Sender {
     const parent = workerTask()
     const made = outgoing.message(call, parent?.request, delivery)
     const message = made instanceof Promise ? await made : made
-    await this.#publish(call, message, delivery)
+    const producer = delivery.producer ?? this.#options.producer(delivery.connection)
+    try {
+      await producer.publish(message.publication, message.publish)
+    } catch (error) {
+      if (isTemporary(error)) throw new OperationalError(call.task, error as Error)
+      throw error
+    }
     const { exchange, routingKey } = message.publication
     if (signals.afterTaskPublish.hasListeners) {
       const { headers } = message.publication.message
@@ -72,16 +78,6 @@ export class Sender {
     const task = this.#options.task(plan.call.task)
     if (task !== undefined) await checkArguments(task, plan.call)
     return this.#options.eager.apply(plan, options)
-  }
-
-  async #publish(call: PlannedCall, { publication, publish }: OutgoingMessage, delivery: Delivery): Promise<void> {
-    const producer = delivery.producer ?? this.#options.producer(delivery.connection)
-    try {
-      await producer.publish(publication, publish)
-    } catch (error) {
-      if (isTemporary(error)) throw new OperationalError(call.task, error as Error)
-      throw error
-    }
   }
 }
 

@@ -221,7 +221,7 @@ describe.concurrent('a broker URL that cannot be used: what, and where it was gi
     expect(log).toMatch(message)
     expect(log).not.toMatch(/^ {4}at /m)
     expect(output).toBe('')
-    expect(status).toBe(1)
+    expect(status).toBe(64)
   })
 })
 

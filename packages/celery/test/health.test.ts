@@ -1,6 +1,16 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { askWorkers } from '@celery/worker/health-client'
@@ -179,7 +189,7 @@ test.concurrent('P-12 a worker that stops is not ready, and a process that stand
   worker.signal('SIGSTOP')
   const { log, status } = await health(scene, '--timeout', '0.5')
   expect(status).toBe(1)
-  expect(log).toContain('it has not answered for 0.5 s: its main loop is blocked, or the process is stopped')
+  expect(log).toContain('it has not answered for 0.5 s: its main loop is blocked, or the process is stopped, or')
   worker.signal('SIGCONT')
   await scene.untilStarted(await scene.send('until-released'))
   worker.signal('SIGTERM')
@@ -204,4 +214,22 @@ test.concurrent('a worker without health, by its setting, has no socket', { time
   expect(await scene.value(await scene.send('add', 1, 2))).toBe(3)
   expect(existsSync(join(scene.folder, 'run'))).toBe(false)
   expect(await worker.stop()).toBe(0)
+})
+
+test.concurrent('a worker whose port is taken ends with 1, which is not the status of a worker that is not there', {
+  timeout,
+}, async () => {
+  await using scene = new Scene()
+  const one = await scene.startWorker('-c', '1', '-P', 'async', '--health-port', '0')
+  const other = scene.spawnWorker('-c', '1', '-P', 'async', '--health-port', new URL(urlOf(one)).port)
+  expect(await other.exit()).toBe(1)
+  expect(other.log).toContain('choose another with healthPort')
+})
+
+test.concurrent('a folder in which others can put something has no worker of this user', { timeout }, async () => {
+  await using scene = new Scene()
+  mkdirSync(join(scene.folder, 'run'))
+  chmodSync(join(scene.folder, 'run'), 0o777)
+  const { log, status } = await health(scene)
+  expect([status, log]).toEqual([2, expect.stringContaining('others can write to it')])
 })

@@ -199,7 +199,7 @@ const mistakes: readonly Mistake[] = [
   },
   {
     args: ['-A', 'rabbit.js', 'worker'],
-    status: 1,
+    status: 64,
     says: [
       `celery: no transport for broker URLs that begin with "amqp://": there is no driver for RabbitMQ in this release; known are memory, redis, redis+cluster, redis+socket, rediss, rediss+cluster, sentinel, socket, sqlite, unix; correct the URL, or register a driver for it`,
       'The broker URL is that of the setting brokerUrl of the app in FOLDER/rabbit.js.',
@@ -342,7 +342,7 @@ const mistakes: readonly Mistake[] = [
   {
     args: ['-A', 'tasks.js', 'worker', '-P', 'solo'],
     env: { CELERY_BROKER_URL: 'redi://x' },
-    status: 1,
+    status: 64,
     says: [
       'celery: no transport for broker URLs that begin with "redi://"; known are memory, redis, redis+cluster, redis+socket, rediss, rediss+cluster, sentinel, socket, sqlite, unix; correct the URL, or register a driver for it',
       'The broker URL is that of CELERY_BROKER_URL in the environment.',
@@ -352,9 +352,9 @@ const mistakes: readonly Mistake[] = [
   {
     args: ['-A', 'tasks.js', 'call', 'tasks.add', '-a', '[1, 2]'],
     env: { CELERY_BROKER_URL: 'localhost' },
-    status: 1,
+    status: 64,
     says: [
-      'celery: broker URL is not valid: it has no scheme; write for example sqlite:///queue.db',
+      'celery: broker URL is not valid: it has no scheme; write for example redis://localhost:6379/0 for a server, or sqlite:///queue.db for a file',
       'The broker URL is that of CELERY_BROKER_URL in the environment.',
     ],
   },

@@ -18,7 +18,7 @@ const mistakes: readonly (readonly [program: string, message: string])[] = [
   ],
   [
     'a broker without a scheme',
-    'InvalidBrokerUrlError: broker URL is not valid: it has no scheme; write for example sqlite:///queue.db',
+    'InvalidBrokerUrlError: broker URL is not valid: it has no scheme; write for example redis://localhost:6379/0 for a server, or sqlite:///queue.db for a file',
   ],
   [
     'a broker file that cannot be written',

@@ -100,7 +100,7 @@ describe.concurrent('F-13 a stop while the broker is away', () => {
       const tasks = await oneRunsOneWaits(scene, worker, taskAcksLate)
       {
         await using _lock = await lockFile(scene.broker)
-        await endsWhileAway(scene, worker, tasks.running)
+        await endsWhileAway(scene, worker, tasks.running, taskAcksLate)
       }
       const before = scene.starts(tasks.waiting).length
       await scene.startWorker('-c', '1')
@@ -120,7 +120,7 @@ describe.concurrent('F-13 a stop while the broker is away', () => {
       // A folder in its place, so that no new file can be made there.
       for (const suffix of ['', '-wal', '-shm']) renameSync(scene.broker + suffix, `${scene.broker}.away${suffix}`)
       mkdirSync(scene.broker)
-      await endsWhileAway(scene, worker, tasks.running)
+      await endsWhileAway(scene, worker, tasks.running, taskAcksLate)
 
       await using later = new Scene({ settings: { taskAcksLate, leaseMs: 1_000 } })
       later.release()
@@ -150,7 +150,7 @@ describe.concurrent('F-13 a stop while the broker is away', () => {
     expect(status).toBe(0)
     expect(took).toBeLessThan(limitMs)
     expect(worker.log).toContain('disk is full')
-    expect(worker.log).toContain('1 settlements could not be told to the broker')
+    expect(worker.log).toContain('1 settlement could not be told to the broker')
     // Trying again many times is no reason to say so many times.
     expect(worker.log.match(/cannot settle/g)?.length).toBeLessThan(10)
     await large
@@ -174,7 +174,7 @@ describe.concurrent('F-13 a stop while the broker is away', () => {
   }
 
   /** The stop comes while the task runs. */
-  async function endsWhileAway(scene: Scene, worker: WorkerProcess, running: string): Promise<void> {
+  async function endsWhileAway(scene: Scene, worker: WorkerProcess, running: string, acksLate: boolean): Promise<void> {
     const stopping = worker.stop()
     await worker.untilLogged('warm shutdown')
     expect(scene.ends()).toEqual([])
@@ -184,6 +184,8 @@ describe.concurrent('F-13 a stop while the broker is away', () => {
     expect(took).toBeLessThan(limitMs)
     expect(scene.ends(running)).toHaveLength(1)
     expect(worker.log).toMatch(/[23] settlements could not be told to the broker/)
+    const isNamed = worker.log.includes(`1 result may be lost, acknowledged early: until-released[${running}]`)
+    expect(isNamed).toBe(!acksLate)
   }
 
   /** Where a worker is there again: all that the first one could not tell of is done. */

@@ -10,10 +10,17 @@ export const exitNoWorker = 2
 const exitFailure = 1
 const exitUnavailable = 69
 const exitCannotCreate = 73
+const exitConfig = 78
 
 const statuses: Readonly<Record<string, number>> = {
   ERR_CELERY_USAGE: exitUsage,
-  ERR_CELERY_HEALTH_ADDRESS: exitNoWorker,
+  ERR_CELERY_INVALID_BROKER_URL: exitUsage,
+  ERR_CELERY_INVALID_DATABASE_URL: exitUsage,
+  ERR_CELERY_INVALID_REDIS_ADDRESS: exitUsage,
+  ERR_CELERY_INVALID_SERVER_URL: exitUsage,
+  ERR_CELERY_UNKNOWN_BACKEND: exitUsage,
+  ERR_CELERY_UNKNOWN_TRANSPORT: exitUsage,
+  ERR_CELERY_REDIS_REFUSED: exitConfig,
   ERR_CELERY_PID_FILE: exitCannotCreate,
   ERR_CELERY_CONNECTION_LOST: exitUnavailable,
   ERR_CELERY_BACKEND_UNAVAILABLE: exitUnavailable,

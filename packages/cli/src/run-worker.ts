@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { writeToStderr } from '@celery/app/internal'
-import { consoleLogger, createWorker, expandPath, nodeName } from '@celery/worker'
+import { consoleLogger, createWorker, expandPath, limitHeapGrowth, nodeName } from '@celery/worker'
 import { banner } from './banner.ts'
 import { chooseQueues } from './choose-queues.ts'
 import type { CommandContext } from './command-context.ts'
@@ -53,6 +53,7 @@ export async function runWorker(context: CommandContext, words: readonly string[
     ...(colour === undefined ? {} : { colour }),
     ...(logFile === undefined ? {} : { write: (line) => logFile.write(line), colour: colour ?? false }),
   })
+  limitHeapGrowth()
   const worker = createWorker(app, {
     ...rest,
     hostname: node.replaceAll('%', '%%'),

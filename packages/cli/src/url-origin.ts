@@ -8,6 +8,7 @@ interface UrlKind {
   /** Those of the environment go before the settings. */
   readonly variables: readonly string[]
   readonly setting: 'brokerUrl' | 'resultBackend'
+  readonly address: 'brokerAddress' | 'backendAddress'
 }
 
 const broker: UrlKind = {
@@ -16,6 +17,7 @@ const broker: UrlKind = {
   option: '-b',
   variables: ['CELERY_BROKER_READ_URL', 'CELERY_BROKER_WRITE_URL', 'CELERY_BROKER_URL'],
   setting: 'brokerUrl',
+  address: 'brokerAddress',
 }
 
 const results: UrlKind = {
@@ -24,6 +26,7 @@ const results: UrlKind = {
   option: '--result-backend',
   variables: ['CELERY_RESULT_BACKEND'],
   setting: 'resultBackend',
+  address: 'backendAddress',
 }
 
 const kinds: Readonly<Record<string, UrlKind>> = {
@@ -34,14 +37,16 @@ const kinds: Readonly<Record<string, UrlKind>> = {
   ERR_CELERY_BACKEND_UNAVAILABLE: results,
 }
 
+/** Of a driver that serves both: which of them they are about is told by the address. */
+const sharedCodes: readonly string[] = ['ERR_CELERY_REDIS_REFUSED', 'ERR_CELERY_INVALID_REDIS_ADDRESS']
+
 /** Where the URL was given that an error with one of these codes is about, and which scheme could have been meant. */
 export function describeUrlOrigin(error: UrlError, context: CommandContext): string | undefined {
-  const kind = kinds[error.code]
-  if (kind === undefined) return undefined
-  const origin = originOf(kind, context)
   const { known, scheme } = error
+  const found = kindsOf(error, context)
+  if (found.length === 0) return undefined
   const lines = [
-    origin === undefined ? undefined : `The ${kind.what} is that of ${origin}.`,
+    ...found.map((kind) => describeOrigin(kind, context)),
     scheme === undefined ? undefined : describeScheme(scheme, known ?? []),
   ]
   return lines.filter((line) => line !== undefined).join('\n') || undefined
@@ -50,8 +55,27 @@ export function describeUrlOrigin(error: UrlError, context: CommandContext): str
 /** What errors about URLs have. */
 export interface UrlError {
   readonly code: string
+  readonly address?: string
   readonly scheme?: string
   readonly known?: readonly string[]
+}
+
+function kindsOf({ address, code }: UrlError, { opened }: CommandContext): readonly UrlKind[] {
+  const kind = kinds[code]
+  if (kind !== undefined) return [kind]
+  if (opened === undefined || address === undefined || !sharedCodes.includes(code)) return []
+  const { app } = opened
+  return [broker, results].filter((each) => isAmong(address, app[each.address] ?? ''))
+}
+
+/** Behind a URL of sentinels, or of a cluster, the server itself may stand in parentheses. */
+function isAmong(address: string, addresses: string): boolean {
+  return addresses.split(';').some((each) => address === each || address.startsWith(`${each} (`))
+}
+
+function describeOrigin(kind: UrlKind, context: CommandContext): string | undefined {
+  const origin = originOf(kind, context)
+  return origin === undefined ? undefined : `The ${kind.what} is that of ${origin}.`
 }
 
 function originOf(

@@ -1,4 +1,5 @@
 import { printableLines, writeToStderr } from '@celery/app/internal'
+import { CeleryError } from '@celery/promises'
 import type { AskedWorker, HealthReport } from '@celery/worker/health-client'
 import type { Command } from 'commander'
 import type { CommandContext } from '../command-context.ts'
@@ -37,7 +38,16 @@ Examples:
 async function tellHealth(context: CommandContext, flags: HealthFlags): Promise<void> {
   const { askWorkers } = await import('@celery/worker/health-client')
   const { hostname: node, timeout } = flags
-  const asked = await askWorkers({ node, timeoutMs: Math.max(1, timeout * 1_000) })
+  let asked: readonly AskedWorker[]
+  try {
+    asked = await askWorkers({ node, timeoutMs: Math.max(1, timeout * 1_000) })
+  } catch (error) {
+    // A folder that others can write to: whoever answers there is no worker of this user.
+    if (!CeleryError.is(error, 'ERR_CELERY_HEALTH_ADDRESS')) throw error
+    say(error.message)
+    context.status = exitNoWorker
+    return
+  }
   const chosen = asked.filter(({ isMeant }) => isMeant)
   if (chosen.length === 0) {
     const what = node === undefined ? 'no worker of this user runs' : `no worker called ${node} runs`
