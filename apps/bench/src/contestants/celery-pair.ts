@@ -6,6 +6,9 @@ import { PythonClient, pythonAppPath } from './python-client.ts'
 import type { IdlePair } from './round-trips.ts'
 import { startCeleryWorker } from './start-celery-worker.ts'
 
+/** The default of both. */
+const logLevel = '--loglevel=WARNING'
+
 export interface CeleryPairOptions {
   readonly client: 'ours' | 'python'
   /** Ours can be called by both clients, the original's by its own. */
@@ -30,6 +33,8 @@ export class CeleryPair implements IdlePair {
     this.#open.push(() => redis.close())
     await (worker === 'ours' ? this.#startOurs(redis) : this.#startPythons(redis))
     this.#call = client === 'ours' ? this.#ourClient(redis) : this.#pythonsClient(redis)
+    // Back when the worker is there.
+    await this.call(1)
   }
 
   async call(calls: number): Promise<readonly number[]> {
@@ -42,13 +47,12 @@ export class CeleryPair implements IdlePair {
   }
 
   async #startOurs({ url }: RedisServer): Promise<void> {
-    const worker = await startCeleryWorker('tasks', redisAt(url), this.#options.args)
+    const worker = await startCeleryWorker('tasks', redisAt(url), [...this.#options.args, logLevel])
     this.#open.push(() => worker.stop())
-    await worker.waitForOutput(/ ready\./)
   }
 
   async #startPythons({ url }: RedisServer): Promise<void> {
-    const args = [...this.#options.args, '--loglevel=WARNING']
+    const args = [...this.#options.args, logLevel]
     const worker = await startPythonCeleryWorker({ appPath: pythonAppPath, broker: url, backend: url, args })
     this.#open.push(() => worker.close())
   }

@@ -30,7 +30,7 @@ export class CommandLineWorker implements Contestant {
 
   async run(): Promise<Readings> {
     const startedAt = performance.now()
-    await using worker = await startCeleryWorker('tasks', this.#place, ['--concurrency=2'])
+    await using worker = await startCeleryWorker('tasks', this.#place, ['--concurrency=2', '--loglevel=INFO'])
     await worker.waitForOutput(/ ready\./)
     const readyMs = performance.now() - startedAt
     await delay(idleMs)

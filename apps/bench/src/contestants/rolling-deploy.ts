@@ -77,7 +77,8 @@ export class RollingDeploy implements Contestant {
   }
 
   async #start(module: string, name: string): Promise<GuardedProcess> {
-    const worker = await startCeleryWorker(module, embeddedIn(this.#file), ['-P', 'async', '-c', '2', '-n', name])
+    const args = ['-P', 'async', '-c', '2', '-n', name, '--loglevel=INFO']
+    const worker = await startCeleryWorker(module, embeddedIn(this.#file), args)
     this.#fleet.push(worker)
     await worker.waitForOutput(/ ready\./)
     return worker

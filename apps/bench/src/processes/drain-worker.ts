@@ -4,7 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import { startWorker } from '@celery/worker'
+import { limitHeapGrowth, startWorker } from '@celery/worker'
 import type { Place } from '../places.ts'
 import { serve, startArgument, stopwatch, waitForStart } from './measured.ts'
 import { observeSettling } from './observe-settling.ts'
@@ -41,6 +41,8 @@ async function main({ pool, concurrency, profiled, results, transport: name }: D
     onChange()
   })
   app.transports.register(name, async () => transport)
+  // As the command does.
+  limitHeapGrowth()
   const worker = await startWorker(app, { pool, concurrency, appModule: appUrl })
 
   /** Resolves when so many more have ended. */

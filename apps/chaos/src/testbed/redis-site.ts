@@ -103,6 +103,9 @@ async function untilReplicated(primary: RedisServer): Promise<void> {
   const end = performance.now() + pauseMs
   for (let isPaused = false; ; await sleep(lookMs)) {
     const info = String(await primary.send('INFO', 'replication'))
+    if (/^role:slave/m.test(info)) {
+      throw new Error(`${primary.url} was made a replica, though nobody killed it: the run can say nothing of that`)
+    }
     const replica = /^slave0:.*state=online,offset=(\d+)/m.exec(info)?.[1]
     const written = /^master_repl_offset:(\d+)/m.exec(info)?.[1]
     if (isPaused && replica !== undefined && replica === written) return

@@ -89,7 +89,7 @@ class SqliteTestbed implements Testbed {
   async results(tasks: Iterable<string>): Promise<Map<string, StoredState>> {
     const states = new Map<string, StoredState>()
     for (const [task, { state, record }] of await this.#results.fetch([...tasks])) {
-      states.set(task, { ...readRecord(String(record)), state })
+      if (state !== undefined) states.set(task, { ...readRecord(String(record)), state })
     }
     return states
   }

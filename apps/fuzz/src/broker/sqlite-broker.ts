@@ -68,7 +68,9 @@ class SqliteFuzzBroker implements FuzzBroker {
 
   async records(ids: readonly string[]): Promise<ReadonlyMap<string, StoredRecord>> {
     const records = await this.#parts.results.fetch([...ids])
-    return new Map([...records].map(([id, { state, record }]) => [id, { state, text: String(Buffer.from(record)) }]))
+    return new Map(
+      [...records].map(([id, { state, record }]) => [id, { state: String(state), text: String(Buffer.from(record)) }]),
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -140,6 +140,9 @@ export const endingCells: readonly Cell[] = [
   },
 ]
 
+/** Of the worker that all cells share. */
+const slots = 2
+
 /** It runs, and the store knows nothing of it. */
 function ignored(name: string, task: string, options: { readonly ignore_result?: boolean }): Cell {
   return {
@@ -148,8 +151,16 @@ function ignored(name: string, task: string, options: { readonly ignore_result?:
       const { client, notes, queue } = stage
       const id = await client.send({ task, args: [queue], options })
       await notes.wait(1, queue, 'run')
-      // By then it would have been written.
-      await client.wait(await client.send({ task: 'interop.add', args: [1, 1] }))
+      // When each slot has run something after it, what it left would have been written.
+      const gates = Array.from({ length: slots }, () => stage.gate())
+      const later = await client.sendMany(gates.map(({ path }) => ({ task: 'interop.tracked', args: [path] })))
+      for (const each of later) {
+        await until('all slots to be taken', async () =>
+          (await client.outcome(each)).state === 'STARTED' ? true : undefined,
+        )
+      }
+      for (const { open } of gates) open()
+      await client.waitAll(later)
       assert.equal(await stage.redis('EXISTS', `celery-task-meta-${id}`), 0)
     },
   }
