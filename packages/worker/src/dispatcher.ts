@@ -90,15 +90,20 @@ export class TaskDispatcher {
   /** How many more messages can be taken. */
   get room(): number {
     const { maxHeld, pool, window } = this.#options
-    if (!pool.healthy || pool.isBlocking === true || this.awaitsStore) return 0
+    if (!pool.healthy || pool.isBlocking === true) return 0
     const taken = this.active.size + this.#limits.waiting + this.#held.preparing
-    return Math.min(window.room(taken, pool.stuck), maxHeld - this.#held.tasks)
+    // What was taken has its results still to come.
+    return Math.min(window.room(taken, pool.stuck), maxHeld - this.#held.tasks, this.#storeRoom - taken)
   }
 
   /** Whether nothing is taken until the result store has what waits for it. */
   get awaitsStore(): boolean {
+    return this.#storeRoom === 0
+  }
+
+  get #storeRoom(): number {
     const { settler, window } = this.#options
-    return settler.isBehind(window.base)
+    return settler.storeRoom(window.base)
   }
 
   /** Tasks received and not ended. */

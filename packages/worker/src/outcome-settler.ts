@@ -201,9 +201,9 @@ export class OutcomeSettler {
     return this.#unstored
   }
 
-  /** Whether so many results wait for the store that no further message should be taken; `window` are held at most. */
-  isBehind(window: number): boolean {
-    return this.#storer?.isBehind(window) ?? false
+  /** How many tasks may bring results before too many wait for the store; `window` are held at most. */
+  storeRoom(window: number): number {
+    return this.#storer?.room(window) ?? Infinity
   }
 
   /** Whether the broker left the last attempt to settle without an answer. */

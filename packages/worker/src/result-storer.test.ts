@@ -53,51 +53,47 @@ test('F-36 tries again until the store has it', async () => {
   expect(log).toEqual(['error BackendUnavailableError', 'error BackendUnavailableError', 'store a', 'stored a'])
 })
 
-test('P-11 is behind when four windows of records wait for a store that fails, and tells when it has them', async () => {
+test('P-11 has no room when four windows of records wait for a store that fails, and tells when it has them', async () => {
   const clock = new ManualClock()
   const { add, log, storer } = setUp((_ids, attempt) => (attempt < 2 ? away : undefined), clock)
   for (let record = 0; record < 7; record++) add(String(record))
-  expect([storer.isBehind(1), storer.trouble]).toEqual([false, undefined])
+  expect([storer.room(1), storer.trouble]).toEqual([1_993, undefined])
   await clock.whenPending()
-  expect([storer.isBehind(2), storer.isBehind(1), storer.trouble]).toEqual([false, true, away.message])
+  expect([storer.room(2), storer.room(1), storer.trouble]).toEqual([1, 0, away.message])
   add('8')
-  expect(storer.isBehind(2)).toBe(true)
+  expect(storer.room(2)).toBe(0)
   clock.advance(1_500)
   await storer.idle()
   expect(log.filter((line) => line === 'room')).toEqual(['room'])
-  expect([storer.isBehind(0), storer.trouble]).toEqual([false, undefined])
+  expect([storer.room(0), storer.trouble]).toEqual([Infinity, undefined])
 })
 
-test('P-11 is behind when four windows of records wait for a store that does not answer', async () => {
+test('P-11 has no room when four windows of records wait for a store that does not answer', async () => {
   const clock = new ManualClock()
   const answer = deferred()
   const backend = { store: () => answer.promise } as unknown as ResultBackend
   const storer = new ResultStorer({ backend, clock, onError: () => {}, onRefused: (refused) => refused })
   for (let record = 0; record < 4; record++) storer.add(write(String(record)), () => {})
   await nextTurn()
-  expect(storer.isBehind(1)).toBe(false)
+  expect(storer.room(1)).toBe(1_996)
   clock.advance(2_000)
-  expect([storer.isBehind(2), storer.isBehind(1), storer.trouble]).toEqual([
-    false,
-    true,
-    'it has not answered for 2.0 s',
-  ])
+  expect([storer.room(2), storer.room(1), storer.trouble]).toEqual([4, 0, 'it has not answered for 2.0 s'])
   answer.resolve()
   await storer.idle()
-  expect([storer.isBehind(1), storer.trouble]).toEqual([false, undefined])
+  expect([storer.room(1), storer.trouble]).toEqual([Infinity, undefined])
 })
 
-test('P-11 is behind a store that answers, too, when memory holds enough', async () => {
+test('P-11 has no room behind a store that answers, too, when memory holds enough', async () => {
   const { add, storer } = setUp(() => undefined)
   for (let record = 0; record < 1_999; record++) add(String(record))
-  expect(storer.isBehind(1)).toBe(false)
+  expect(storer.room(1)).toBe(1)
   add('one more')
-  expect(storer.isBehind(10_000)).toBe(true)
+  expect(storer.room(10_000)).toBe(0)
   await storer.idle()
   storer.add({ ...write('large'), record: new Uint8Array(16 * 1024 * 1024) }, () => {})
-  expect(storer.isBehind(10_000)).toBe(true)
+  expect(storer.room(10_000)).toBe(0)
   await storer.idle()
-  expect(storer.isBehind(10_000)).toBe(false)
+  expect(storer.room(10_000)).toBe(Infinity)
 })
 
 test('one record that the store refuses is replaced, and keeps no other', async () => {

@@ -8,7 +8,7 @@ export interface ResultStorerOptions {
   readonly onError: (error: unknown) => void
   /** The store refuses this record for good: it is too large, for example. Gives the record to store instead. */
   readonly onRefused: (write: ResultWrite, error: unknown) => ResultWrite
-  /** Records were stored since `isBehind` was true. */
+  /** Records were stored since `room` told of less than `Infinity`. */
   readonly onRoom?: (() => void) | undefined
   /** Whose time passes between two attempts, and until the end of the grace. @defaultValue `systemClock` */
   readonly clock?: Clock | undefined
@@ -45,6 +45,7 @@ export class ResultStorer {
   #since: number | undefined
   /** Why its last attempt failed. */
   #failure: string | undefined
+  /** Somebody was told of less than all room. */
   #isAwaited = false
 
   constructor(options: ResultStorerOptions) {
@@ -66,15 +67,15 @@ export class ResultStorer {
   }
 
   /**
-   * Whether more waits than memory should hold, or, while the store is away, than a few windows of messages: whoever takes
-   * messages must take no more. Calls `onRoom` when it has changed.
+   * How many more records may come before more waits than memory should hold, or, while the store is away, than a few
+   * windows of messages; `Infinity` where none waits. Calls `onRoom` when it has grown.
    */
-  isBehind(window: number): boolean {
-    if (this.#records === 0) return false
+  room(window: number): number {
+    if (this.#records === 0) return Infinity
+    this.#isAwaited = true
+    if (this.#size >= most.size) return 0
     const records = this.trouble === undefined ? most.records : Math.min(most.records, windowsAway * window)
-    const isBehind = this.#records >= records || this.#size >= most.size
-    this.#isAwaited ||= isBehind
-    return isBehind
+    return Math.max(0, records - this.#records)
   }
 
   /** Calls `onStored` when the record is kept, or what is stored instead of a refused one. */
