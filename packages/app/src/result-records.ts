@@ -29,6 +29,9 @@ export interface ResultRecordsOptions {
 /** Builds what the result store is to keep of a task. */
 export class ResultRecords {
   readonly #options: ResultRecordsOptions
+  /** The time that was written last, in milliseconds since 1970, and how. */
+  #doneAt: number | undefined
+  #doneText = ''
 
   constructor(options: ResultRecordsOptions) {
     this.#options = options
@@ -42,23 +45,27 @@ export class ResultRecords {
     children: readonly ResultTuple[] = noChildren,
   ): ResultWrite | undefined {
     const { headers } = input
+    const { id: taskId } = headers
     if (!this.#isKept(headers.ignore_result, task, record.status)) return undefined
-    const { settings } = this.#options
-    const data = {
-      ...record,
+    const { codec, settings } = this.#options
+    const { result, status, traceback } = record
+    // Not spread together: one is made for every task.
+    const data: { -readonly [Field in keyof ResultRecord]: ResultRecord[Field] } = {
+      status,
+      result,
+      traceback,
       children,
-      date_done: READY_STATES.has(record.status) ? this.#dateDone() : null,
-      task_id: headers.id,
-      ...(headers.group === null ? {} : { group_id: headers.group }),
-      ...(headers.parent_id === null ? {} : { parent_id: headers.parent_id }),
-      ...(settings.resultExtended ? this.#extended(input) : {}),
+      date_done: READY_STATES.has(status) ? this.#dateDone() : null,
+      task_id: taskId,
     }
-    return {
-      taskId: headers.id,
-      state: record.status,
-      record: namingResult(headers.task, () => this.#options.codec.encode(data)),
-      ...timeToLive(settings.resultExpires),
-    }
+    if (headers.group !== null) data.group_id = headers.group
+    if (headers.parent_id !== null) data.parent_id = headers.parent_id
+    if (settings.resultExtended) Object.assign(data, this.#extended(input))
+    const encoded = namingResult(headers.task, () => codec.encode(data))
+    const { ttlMs } = timeToLive(settings.resultExpires)
+    return ttlMs === undefined
+      ? { taskId, state: status, record: encoded }
+      : { taskId, state: status, record: encoded, ttlMs }
   }
 
   /**
@@ -146,9 +153,14 @@ export class ResultRecords {
     return status === 'FAILURE' && (task?.options.storeErrorsEvenIfIgnored ?? settings.taskStoreErrorsEvenIfIgnored)
   }
 
-  /** ISO 8601 with microseconds, as Python writes it. */
+  /** ISO 8601 with microseconds, as Python writes it. Kept, as many tasks end in one millisecond. */
   #dateDone(): string {
-    return `${new Date(this.#options.now()).toISOString().slice(0, 23)}000+00:00`
+    const now = this.#options.now()
+    if (now !== this.#doneAt) {
+      this.#doneAt = now
+      this.#doneText = `${new Date(now).toISOString().slice(0, 23)}000+00:00`
+    }
+    return this.#doneText
   }
 
   #extended(input: TraceInput): Partial<ResultRecord> {
