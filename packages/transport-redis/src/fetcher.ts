@@ -213,9 +213,10 @@ function delivery(queue: string, tag: string, value: Buffer, isDead: boolean): D
   const text = bytes.toString('utf8')
   // Bytes that are no UTF-8 stay bytes, for whoever decodes them to refuse.
   const isText = !text.includes('\uFFFD') || isUtf8(bytes)
-  const common = { queue, tag, fence: tag, redeliveries: isText ? redeliveriesOf(text) : 0 }
+  const redeliveries = isText ? redeliveriesOf(text) : 0
   const payload = isText ? text : bytes
-  return dead?.reason === undefined ? { ...common, payload } : { ...common, payload, deadReason: dead.reason }
+  const found = { queue, tag, fence: tag, redeliveries, payload }
+  return dead?.reason === undefined ? found : { ...found, deadReason: dead.reason }
 }
 
 function whenAborted(signal: AbortSignal): { readonly promise: Promise<void>; cancel(): void } {
