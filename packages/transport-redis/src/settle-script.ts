@@ -48,12 +48,15 @@ return text
  * as its writes fail, if they do, before they have changed anything: what else can fail is looked at first.
  *
  * KEYS: unacked, index, eta, delayed, settled of the connection, queues.
- * ARGV: prefix, separator, number of this call, visibility timeout, then for each item:
+ * ARGV: prefix, separator, number of this call, visibility timeout, then items, those that follow each other and are of one
+ * form together: the form, how many there are, and of each
  *   tag, or '' where there is nothing to settle;
- *   action: `a`; `r` and another payload or ''; `p`, milliseconds, tag of the parked message and another payload or '';
- *     `d` and the reason as JSON;
- *   number of writes, for each: which function (from 1), number of keys, keys, number of arguments, arguments;
- *   number of messages, for each: list, queue, payload.
+ *   for the action `r` another payload or ''; for `p` milliseconds, tag of the parked message and another payload or '';
+ *     for `d` the reason as JSON; for `a` nothing;
+ *   the keys and the arguments of each write;
+ *   list, queue and payload of each message.
+ * The form is `<action> <number of messages>`, and then for each write which function (from 1), how many keys, how many
+ * arguments.
  * Returns `'closed'`, or a text with a letter for each item, `d`, `s`, or `e` where it failed and nothing of it counts;
  * then for each that failed what went wrong.
  */
@@ -72,10 +75,15 @@ local function read()
   at = at + 1
   return ARGV[at]
 end
-local function readMany()
+local function readMany(number)
   local list = {}
-  for position = 1, tonumber(read()) do list[position] = read() end
+  for position = 1, number do list[position] = read() end
   return list
+end
+local function readForm()
+  local parts = {}
+  for part in string.gmatch(read(), '%S+') do parts[#parts + 1] = tonumber(part) or part end
+  return parts
 end
 
 local types = {}
@@ -119,6 +127,16 @@ end
 
 local results, problems = {}, {}
 
+-- Those that need nothing more leave together, as many calls cost more than long ones. Nothing refuses that: see check.
+local ended, isEnded, endedBy = {}, {}, {}
+local function endLater(tag)
+  local held = heldBy(tag)
+  ended[#ended + 1] = tag
+  isEnded[tag] = true
+  if not endedBy[held] then endedBy[held] = {} end
+  table.insert(endedBy[held], tag)
+end
+
 -- Those that go back do so together, so that the oldest ends up foremost.
 local returned, isReturned = {}, {}
 local function giveBack(tag, payload)
@@ -128,7 +146,7 @@ local function giveBack(tag, payload)
 end
 
 local function settle(tag, action, first, parkedTag, replacement)
-  if action == 'a' then return release(tag) end
+  if action == 'a' then return endLater(tag) end
   local value = redis.call('HGET', unacked, tag)
   local payload = unwrap(value, queueOf(tag))
   -- Let go only of what has arrived where it goes.
@@ -168,37 +186,43 @@ end
 -- As these stand for all items, they show before the first of them.
 redis.call('HLEN', unacked)
 redis.call('ZCARD', index)
-while at < #ARGV do
-  local tag, action = read(), read()
+local isLetIn = false
+local function settleNext(form)
+  local action, tag = form[1], read()
   local first, parkedTag, replacement = '', '', ''
   if action == 'r' then replacement = read() end
   if action == 'd' then first = read() end
   if action == 'p' then first, parkedTag, replacement = read(), read(), read() end
   local calls, messages = {}, {}
-  for position = 1, tonumber(read()) do
-    calls[position] = { kind = tonumber(read()), keys = readMany(), arguments = readMany() }
+  for part = 3, #form, 3 do
+    calls[#calls + 1] = { kind = form[part], keys = readMany(form[part + 1]), arguments = readMany(form[part + 2]) }
   end
-  for position = 1, tonumber(read()) do
+  for position = 1, form[2] do
     messages[position] = { list = read(), queue = read(), payload = read() }
   end
-  local isOurs = tag == '' or (not isReturned[tag] and redis.call('HEXISTS', unacked, tag) == 1)
-  local done, problem = true, nil
-  if isOurs then
-    done, problem = pcall(check, messages, tag, action, first)
-    -- What ends a delivery frees memory, so that on a full server its result and what follows are let in; see putBack.
-    if tag ~= '' then redis.call('ZREM', index, '') end
-    if done then done, problem = pcall(apply, calls, messages, tag, action, first, parkedTag, replacement) end
-  end
-  if not isOurs then
+  local isGone = isReturned[tag] or isEnded[tag]
+  if tag ~= '' and (isGone or redis.call('HEXISTS', unacked, tag) == 0) then
     -- What is wrong there must not keep the others from their results.
-    if not isReturned[tag] then redis.pcall('SREM', heldBy(tag), tag) end
+    if not isGone then redis.pcall('SREM', heldBy(tag), tag) end
     results[#results + 1] = 's'
-  elseif not done then
-    fail(#results + 1, problem)
-  else
-    results[#results + 1] = 'd'
+    return
   end
+  local done, problem = pcall(check, messages, tag, action, first)
+  -- What ends a delivery frees memory, so that on a full server its result and what follows are let in; see putBack.
+  if tag ~= '' and not isLetIn then
+    redis.call('ZREM', index, '')
+    isLetIn = true
+  end
+  if done then done, problem = pcall(apply, calls, messages, tag, action, first, parkedTag, replacement) end
+  if done then results[#results + 1] = 'd' else fail(#results + 1, problem) end
 end
+while at < #ARGV do
+  local form, number = readForm(), tonumber(read())
+  for _ = 1, number do settleNext(form) end
+end
+inPortions('HDEL', unacked, ended, 1)
+inPortions('ZREM', index, ended, 1)
+for held, members in pairs(endedBy) do inPortions('SREM', held, members, 1) end
 table.sort(returned, function(a, b) return a.count > b.count end)
 for _, item in ipairs(returned) do
   local moved, problem = putBack(unacked, index, item.tag, item.payload)

@@ -135,7 +135,19 @@ export class Settler {
     const replacements = new Map(counted.map((tag, at) => [tag, payloads[at] ?? '']))
     const writes = new Map<string, number>()
     const args: RedisArgument[] = [prefix, separator, number, this.#options.visibilityMs]
-    for (const settlement of settlements) this.#encode(settlement, replacements, writes, args)
+    let form: string | undefined
+    let countAt = 0
+    let count = 0
+    for (const settlement of settlements) {
+      const next = formOf(settlement, writes)
+      if (next !== form) {
+        form = next
+        countAt = args.push(form, 0) - 1
+        count = 0
+      }
+      args[countAt] = ++count
+      this.#encode(settlement, replacements, args)
+    }
     const keys = [unacked, index, eta, delayed, this.#keys.settled(this.#options.connection), queues]
     const reply = await this.#client.script(settleScript([...writes.keys()]), keys, args)
     if (reply === 'closed') return ['closed', []]
@@ -147,40 +159,51 @@ export class Settler {
   #encode(
     { delivery, action, put, writes }: VirtualSettlement,
     replacements: ReadonlyMap<string, string | Buffer>,
-    kinds: Map<string, number>,
     args: RedisArgument[],
   ): void {
     const tag = delivery?.tag ?? ''
-    const parts = parseTag(tag)
     // A tag that is none of ours belongs to no delivery; asked for by itself, it is found to be stale.
     args.push(tag)
     switch (action?.type) {
       case 'requeue':
-        args.push('r', replacements.get(tag) ?? '')
+        args.push(replacements.get(tag) ?? '')
         break
       case 'park': {
         const session = this.#options.session
+        const parts = parseTag(tag)
         const parked = parts === undefined ? tag : makeTag({ ...parts, session: session.id, count: session.reserve(1) })
         const waitMs = Math.ceil(action.untilMs - this.#options.now())
-        args.push('p', waitMs, parked, replacements.get(tag) ?? '')
+        args.push(waitMs, parked, replacements.get(tag) ?? '')
         break
       }
       case 'dead':
-        args.push('d', JSON.stringify(action.reason))
-        break
-      default:
-        args.push('a')
+        args.push(JSON.stringify(action.reason))
     }
-    args.push(writes?.length ?? 0)
     for (const { statement } of writes ?? []) {
-      const { lua, keys, args: values } = statement as RedisWrite
-      if (!kinds.has(lua)) kinds.set(lua, kinds.size + 1)
-      args.push(kinds.get(lua) ?? 0, keys.length, ...keys, values.length, ...values)
+      const { keys, args: values } = statement as RedisWrite
+      for (const key of keys) args.push(key)
+      for (const value of values) args.push(value)
     }
-    args.push(put?.length ?? 0)
     for (const message of put ?? []) args.push(this.#keys.listOf(message), message.queue, message.payload)
   }
 }
+
+/** What kind of item it is to `settleScript`. @param kinds - the writes known so far, by their Lua. */
+function formOf({ action, put, writes }: VirtualSettlement, kinds: Map<string, number>): string {
+  let form = `${letters[action?.type ?? 'ack']} ${put?.length ?? 0}`
+  for (const { statement } of writes ?? []) {
+    const { lua, keys, args } = statement as RedisWrite
+    let kind = kinds.get(lua)
+    if (kind === undefined) {
+      kind = kinds.size + 1
+      kinds.set(lua, kind)
+    }
+    form += ` ${kind} ${keys.length} ${args.length}`
+  }
+  return form
+}
+
+const letters: Readonly<Record<SettleAction['type'], string>> = { ack: 'a', requeue: 'r', park: 'p', dead: 'd' }
 
 const maxSettlements = 1_000
 
