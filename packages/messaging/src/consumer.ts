@@ -22,8 +22,16 @@ export interface ConsumerOptions {
   readonly queues: readonly QueueDeclaration[]
   /** Declares what is to be consumed, on every new connection. @defaultValue declares the queues, and nothing else */
   readonly declare?: (broker: BrokerConnection, options: AbortableOptions) => Promise<void>
-  /** How many more messages can be taken now; asked before every fetch. Call `wake()` when it grew. */
-  readonly capacity: () => number
+  /**
+   * How many more messages can be taken now, beside `coming` that were fetched and are about to be handed out; asked before
+   * every fetch. Call `wake()` when it grew.
+   */
+  readonly capacity: (coming: number) => number
+  /**
+   * Asks for more before it hands out what came, so that the broker works on the one while the owner works on the other. Of
+   * no use with a broker in this process. Where not, `coming` is always 0. @defaultValue `false`
+   */
+  readonly ahead?: boolean | undefined
   /** Gets what was fetched, a large batch in parts, one after the other. Must not throw. */
   readonly onMessages: (messages: readonly IncomingMessage[]) => void
   /** Something failed on the connection; the consumer goes on with a new one, unless its owner closed the connection. */
@@ -176,23 +184,33 @@ export class Consumer {
     const { checkMs = defaultCheckMs } = this.#options
     let names: readonly string[] = this.#queues.map(({ name }) => name)
     let checkAtMs = this.#clock.monotonic() + checkMs
-    while (!signal.aborted) {
-      if (this.#clock.monotonic() >= checkAtMs) this.#round.abort(checkDue)
-      if (this.#round.signal.aborted) {
-        names = await this.#nextRound(broker)
-        checkAtMs = this.#clock.monotonic() + checkMs
-      }
-      const max = this.#capacity()
-      if (max <= 0) {
-        this.#room = deferred()
-        // Between the question and the promise room may have come.
-        if (this.#capacity() <= 0 && !this.#round.signal.aborted) await this.#room.promise
-        this.#room = undefined
-        continue
+    let asked: Asked | undefined
+    // What was asked for ahead may have come.
+    while (!signal.aborted || asked !== undefined) {
+      if (asked === undefined) {
+        if (this.#clock.monotonic() >= checkAtMs) this.#round.abort(checkDue)
+        if (this.#round.signal.aborted) {
+          names = await this.#nextRound(broker)
+          checkAtMs = this.#clock.monotonic() + checkMs
+        }
+        const max = this.#capacity(0)
+        if (max <= 0) {
+          this.#room = deferred()
+          // Between the question and the promise room may have come.
+          if (this.#capacity(0) <= 0 && !this.#round.signal.aborted) await this.#room.promise
+          this.#room = undefined
+          continue
+        }
+        asked = this.#ask(broker, names, max, checkAtMs)
       }
       try {
-        await this.#take(broker, names, max, checkAtMs)
+        asked = await this.#take(asked, (coming) => {
+          const isDue = this.#round.signal.aborted || this.#clock.monotonic() >= checkAtMs
+          const max = isDue ? 0 : this.#capacity(coming)
+          return max > 0 ? this.#ask(broker, names, max, checkAtMs) : undefined
+        })
       } catch (error) {
+        asked = undefined
         if (error !== queuesChanged && error !== checkDue) throw error
       }
       // A fetch that need not wait must not starve sockets and timers.
@@ -215,13 +233,28 @@ export class Consumer {
     return names
   }
 
-  /** A function of its own, so that nothing keeps what was fetched while the next is waited for. */
-  async #take(broker: BrokerConnection, names: readonly string[], max: number, checkAtMs: number): Promise<void> {
-    const deliveries = await this.#fetch(broker, names, max, checkAtMs)
+  #ask(broker: BrokerConnection, names: readonly string[], max: number, checkAtMs: number): Asked {
+    const deliveries = this.#fetch(broker, names, max, checkAtMs)
+    // It may fail before it is waited for.
+    deliveries.catch(noop)
+    return { deliveries }
+  }
+
+  /**
+   * Hands out what was asked for; resolves to what it has asked for before. A function of its own, so that nothing keeps
+   * what was fetched while the next is waited for.
+   */
+  async #take(
+    { deliveries: asked }: Asked,
+    askAhead: (coming: number) => Asked | undefined,
+  ): Promise<Asked | undefined> {
+    const deliveries = await asked
     this.#failures = 0
+    const next = this.#options.ahead === true ? askAhead(deliveries.length) : undefined
     for (let at = 0; at < deliveries.length; at += portion) {
       this.#options.onMessages(deliveries.slice(at, at + portion).map(decodeDelivery))
     }
+    return next
   }
 
   /** Waits until the next check at most. A driver that does not even end a wait that was aborted has lost its connection. */
@@ -267,9 +300,14 @@ export class Consumer {
     fetching.then((deliveries) => giveBack(deliveries).catch(this.#onSetback), noop)
   }
 
-  #capacity(): number {
-    return this.#queues.length === 0 ? 0 : this.#options.capacity()
+  #capacity(coming: number): number {
+    return this.#queues.length === 0 ? 0 : this.#options.capacity(coming)
   }
+}
+
+/** A fetch that is under way: an object around its promise, so that nothing waits for it by mistake. */
+interface Asked {
+  readonly deliveries: Promise<readonly Delivery[]>
 }
 
 const stopped = new Error('the consumer was stopped')

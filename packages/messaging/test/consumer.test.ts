@@ -100,6 +100,53 @@ describe('a consumer', () => {
     expect(brokers[1]).not.toBe(brokers[0])
   })
 
+  test('asks for more before it hands out what came, where it is to, and there is room beside that', async () => {
+    const fetchesAt: (readonly number[])[] = []
+    const { transport, consumer, bodies, received, publish } = setUp({
+      ahead: true,
+      capacity: (coming) => Math.min(2, 4 - coming - received.length),
+      onMessages(messages) {
+        fetchesAt.push(transport.sizes('fetch'))
+        received.push(...messages)
+        changed.resolve()
+        changed = deferred()
+      },
+    })
+    let changed = deferred()
+    await publish('1', '2', '3', '4', '5')
+    await consumer.start()
+    while (received.length < 4) await changed.promise
+    expect(bodies()).toEqual(['1', '2', '3', '4'])
+    expect(fetchesAt).toEqual([
+      [2, 2],
+      [2, 2],
+    ])
+    const broker = await transport.direct()
+    expect([await held(broker), await ready(broker)]).toEqual([4, 1])
+  })
+
+  test.each(['stopped', 'given other queues'])(
+    'loses nothing that it has asked for ahead when it is %s',
+    async (change) => {
+      const { transport, consumer, received, publish } = setUp({
+        ahead: true,
+        capacity: () => 2,
+        onMessages(messages) {
+          received.push(...messages)
+          if (change === 'stopped') stopping ??= consumer.stop()
+          else consumer.setQueues([])
+        },
+      })
+      let stopping: Promise<void> | undefined
+      await publish('1', '2', '3', '4', '5')
+      await consumer.start()
+      while (received.length === 0) await new Promise(setImmediate)
+      await (stopping ?? consumer.stop())
+      const broker = await transport.direct()
+      expect([await held(broker), await ready(broker)]).toEqual([received.length, 5 - received.length])
+    },
+  )
+
   test('never takes more than there is room for', async () => {
     const { transport, consumer, bodies, state, until, publish } = setUp({ room: 2 })
     await publish('1', '2', '3', '4', '5')

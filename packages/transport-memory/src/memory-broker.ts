@@ -264,6 +264,7 @@ export class MemoryBroker implements VirtualBroker {
 
 export const memoryCapabilities: TransportCapabilities = {
   shared: false,
+  local: true,
   durable: false,
   fanout: true,
   priorities: 10,

@@ -2,6 +2,7 @@ import type { TransportCapabilities } from '@celery/transport'
 
 export const sqliteCapabilities: TransportCapabilities = {
   shared: true,
+  local: true,
   durable: true,
   fanout: true,
   priorities: 10,

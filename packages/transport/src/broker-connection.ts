@@ -28,6 +28,8 @@ export interface Transport {
 export interface TransportCapabilities {
   /** Other processes see the same queues. */
   readonly shared: boolean
+  /** It is at work in this process, where nothing else is meanwhile: asking early gains nothing. @defaultValue `false` */
+  readonly local?: boolean
   /** Confirmed messages survive the death of every process that uses the broker. */
   readonly durable: boolean
   /** A message can reach every queue bound to an exchange. */
