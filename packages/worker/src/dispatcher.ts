@@ -89,11 +89,17 @@ export class TaskDispatcher {
 
   /** How many more messages can be taken. */
   get room(): number {
+    return this.roomBeside(0)
+  }
+
+  /** The same while `coming` others are about to be received. */
+  roomBeside(coming: number): number {
     const { maxHeld, pool, window } = this.#options
     if (!pool.healthy || pool.isBlocking === true) return 0
-    const taken = this.active.size + this.#limits.waiting + this.#held.preparing
+    const taken = this.active.size + this.#limits.waiting + this.#held.preparing + coming
     // What was taken has its results still to come.
-    return Math.min(window.room(taken, pool.stuck), maxHeld - this.#held.tasks, this.#storeRoom - taken)
+    const heldRoom = maxHeld - this.#held.tasks - coming
+    return Math.min(window.room(taken, pool.stuck), heldRoom, this.#storeRoom - taken)
   }
 
   /** Whether nothing is taken until the result store has what waits for it. */

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { PrefetchWindow } from './prefetch-window.ts'
+import { PrefetchWindow, type PrefetchWindowOptions } from './prefetch-window.ts'
 
-function windowAt(options: { base: number; concurrency: number; aheadMs: number }) {
+function windowAt(options: Omit<PrefetchWindowOptions, 'now'>) {
   let nowMs = 0
   const window = new PrefetchWindow({ ...options, now: () => nowMs })
   /** Lets tasks end at a steady pace for a while. */
@@ -54,6 +54,15 @@ describe('the window', () => {
     expect(window.room(3)).toBe(13)
     expect(window.room(12)).toBe(4)
     expect(window.room(13)).toBe(0)
+  })
+
+  test('comes in halves where it has grown, so that one can be fetched while the other is done', () => {
+    const { run, window } = windowAt({ base: 8, concurrency: 2, aheadMs: 25, inHalves: true })
+    expect(window.room(0)).toBe(8)
+    run(1_000, 1_000)
+    expect([window.size, window.room(0), window.room(250), window.room(375), window.room(376)]).toEqual([
+      500, 250, 250, 125, 0,
+    ])
   })
 
   test('P-3 holds for the slots only that can be used', () => {

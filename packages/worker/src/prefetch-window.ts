@@ -5,6 +5,8 @@ export interface PrefetchWindowOptions {
   readonly concurrency: number
   /** Milliseconds of work, at the pace of late, for which more than `base` may be held; 0 for never. */
   readonly aheadMs: number
+  /** Fetches half of it at once where it has grown, so that one half comes while the other is done. @defaultValue `false` */
+  readonly inHalves?: boolean
   /** Milliseconds on a monotonic clock. @defaultValue `performance.now` */
   readonly now?: () => number
 }
@@ -24,6 +26,7 @@ export class PrefetchWindow {
   readonly base: number
   readonly #concurrency: number
   readonly #aheadMs: number
+  readonly #inHalves: boolean
   readonly #now: () => number
   /** Tasks per millisecond. */
   #pace = 0
@@ -34,6 +37,7 @@ export class PrefetchWindow {
     this.base = options.base
     this.#concurrency = options.concurrency
     this.#aheadMs = options.aheadMs
+    this.#inHalves = options.inHalves === true
     this.#now = options.now ?? (() => performance.now())
     this.#since = this.#now()
   }
@@ -54,7 +58,8 @@ export class PrefetchWindow {
    */
   room(held: number, stuck: number = 0): number {
     const size = this.#sizeWithout(stuck)
-    const room = size - held
+    const atOnce = this.#inHalves ? Math.max(Math.ceil(size / 2), this.base) : size
+    const room = Math.min(size - held, atOnce)
     return held < this.#concurrency - stuck || room * 4 >= size ? room : 0
   }
 

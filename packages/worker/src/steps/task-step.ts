@@ -48,7 +48,8 @@ export function taskStep(): Step<WorkerContext> {
           // What tasks send next may go to the others.
           for (const entity of app.queues.published) await entity.declare(current, aborting)
         },
-        capacity: () => dispatcher.room,
+        capacity: (coming) => dispatcher.roomBeside(coming),
+        ahead: fetchesAhead(worker),
         onMessages: (messages) => {
           consuming?.taken()
           dispatcher.receive(messages)
@@ -106,12 +107,18 @@ function follow(worker: WorkerContext, current: BrokerConnection): void {
   worker.leases?.keep(current).catch((error: unknown) => worker.logger.error(`leases: ${describeError(error)}`))
 }
 
-function prefetchWindow({ app, concurrency, options }: WorkerContext): PrefetchWindow {
+/** Whether the broker can be at work while tasks are. The solo pool takes nothing while it is. */
+function fetchesAhead({ broker, pool }: WorkerContext): boolean {
+  return broker?.capabilities.local !== true && pool?.name !== 'solo'
+}
+
+function prefetchWindow(worker: WorkerContext): PrefetchWindow {
+  const { app, concurrency, options } = worker
   const { conf } = app
   // Only what is free to run: each message is either running or in the queue.
   if (conf.reliability === 'safe' || (options.disablePrefetch ?? conf.workerDisablePrefetch))
     return new PrefetchWindow({ base: concurrency, concurrency, aheadMs: 0 })
   const multiplier = options.prefetchMultiplier ?? conf.workerPrefetchMultiplier
   const base = multiplier === 0 ? Number.MAX_SAFE_INTEGER : Math.max(1, Math.ceil(multiplier * concurrency))
-  return new PrefetchWindow({ base, concurrency, aheadMs: conf.prefetchAheadMs })
+  return new PrefetchWindow({ base, concurrency, aheadMs: conf.prefetchAheadMs, inHalves: fetchesAhead(worker) })
 }
