@@ -91,6 +91,10 @@ export class Consumer {
   #queues: readonly QueueDeclaration[]
   /** Ends a fetch that waits for other queues than it should. */
   #round = new AbortController()
+  /** The queues of this round, */
+  #names: readonly string[] = []
+  /** and when it ends by itself, on the monotonic clock. */
+  #checkAtMs = Infinity
 
   constructor(options: ConsumerOptions) {
     this.#options = options
@@ -180,49 +184,45 @@ export class Consumer {
   }
 
   async #consume(broker: BrokerConnection): Promise<void> {
-    const { signal } = this.#stop
-    const { checkMs = defaultCheckMs } = this.#options
-    let names: readonly string[] = this.#queues.map(({ name }) => name)
-    let checkAtMs = this.#clock.monotonic() + checkMs
+    this.#beginRound(namesOf(this.#queues))
     let asked: Asked | undefined
-    // What was asked for ahead may have come.
-    while (!signal.aborted || asked !== undefined) {
-      if (asked === undefined) {
-        if (this.#clock.monotonic() >= checkAtMs) this.#round.abort(checkDue)
-        if (this.#round.signal.aborted) {
-          names = await this.#nextRound(broker)
-          checkAtMs = this.#clock.monotonic() + checkMs
-        }
-        const max = this.#capacity(0)
-        if (max <= 0) {
-          this.#room = deferred()
-          // Between the question and the promise room may have come.
-          if (this.#capacity(0) <= 0 && !this.#round.signal.aborted) await this.#room.promise
-          this.#room = undefined
-          continue
-        }
-        asked = this.#ask(broker, names, max, checkAtMs)
-      }
+    // What was asked for ahead may have come, also after it was stopped.
+    while (asked !== undefined || !this.#stop.signal.aborted) {
       try {
-        asked = await this.#take(asked, (coming) => {
-          const isDue = this.#round.signal.aborted || this.#clock.monotonic() >= checkAtMs
-          const max = isDue ? 0 : this.#capacity(coming)
-          return max > 0 ? this.#ask(broker, names, max, checkAtMs) : undefined
-        })
+        asked ??= await this.#ask(broker)
+        if (asked !== undefined) asked = await this.#handOut(broker, asked)
       } catch (error) {
         asked = undefined
         if (error !== queuesChanged && error !== checkDue) throw error
       }
-      // A fetch that need not wait must not starve sockets and timers.
-      await nextTurn()
     }
   }
 
-  /** Declares what is to be consumed now, and says which queues these are. */
-  async #nextRound(broker: BrokerConnection): Promise<readonly string[]> {
+  /** Asks for as many as there is room for, and waits until there is some; `undefined` where it is to look again. */
+  async #ask(broker: BrokerConnection): Promise<Asked | undefined> {
+    if (this.#isCheckDue) this.#round.abort(checkDue)
+    if (this.#round.signal.aborted) await this.#declareRound(broker)
+    const max = this.#capacity(0)
+    if (max > 0) return this.#asked(broker, max)
+    this.#room = deferred()
+    // Between the question and the promise room may have come.
+    if (this.#capacity(0) <= 0 && !this.#round.signal.aborted) await this.#room.promise
+    this.#room = undefined
+    return undefined
+  }
+
+  /** Begins a round: what is consumed, and until when that is not looked at again. */
+  #beginRound(names: readonly string[]): void {
+    const { checkMs = defaultCheckMs } = this.#options
+    this.#names = names
+    this.#checkAtMs = this.#clock.monotonic() + checkMs
+  }
+
+  /** Declares what is to be consumed from now on. */
+  async #declareRound(broker: BrokerConnection): Promise<void> {
     const isCheck = this.#round.signal.reason === checkDue
     this.#round = new AbortController()
-    const names = this.#queues.map(({ name }) => name)
+    const names = namesOf(this.#queues)
     try {
       await this.#declare(broker, { signal: this.#stop.signal })
     } catch (error) {
@@ -230,40 +230,52 @@ export class Consumer {
       if (!isCheck || this.#stop.signal.aborted || isConnectionLost(error) || isConnectionClosed(error)) throw error
       this.#onSetback(error)
     }
-    return names
+    this.#beginRound(names)
   }
 
-  #ask(broker: BrokerConnection, names: readonly string[], max: number, checkAtMs: number): Asked {
-    const deliveries = this.#fetch(broker, names, max, checkAtMs)
+  get #isCheckDue(): boolean {
+    return this.#clock.monotonic() >= this.#checkAtMs
+  }
+
+  #asked(broker: BrokerConnection, max: number): Asked {
+    const deliveries = this.#fetch(broker, max)
     // It may fail before it is waited for.
     deliveries.catch(noop)
     return { deliveries }
   }
 
+  /** The next fetch, while `coming` are still to be handed out. Whatever keeps it from that, these are not to be lost. */
+  #askAhead(broker: BrokerConnection, coming: number): Asked | undefined {
+    if (this.#options.ahead !== true || this.#round.signal.aborted || this.#isCheckDue) return undefined
+    try {
+      const max = this.#capacity(coming)
+      return max > 0 ? this.#asked(broker, max) : undefined
+    } catch (error) {
+      this.#onSetback(error)
+      return undefined
+    }
+  }
+
   /**
-   * Hands out what was asked for; resolves to what it has asked for before. A function of its own, so that nothing keeps
-   * what was fetched while the next is waited for.
+   * Hands out what was asked for; resolves to what it has asked for before that. A function of its own, so that nothing
+   * keeps what was fetched while the next is waited for.
    */
-  async #take(
-    { deliveries: asked }: Asked,
-    askAhead: (coming: number) => Asked | undefined,
-  ): Promise<Asked | undefined> {
-    const deliveries = await asked
+  async #handOut(broker: BrokerConnection, asked: Asked): Promise<Asked | undefined> {
+    const deliveries = await asked.deliveries
     this.#failures = 0
-    const next = this.#options.ahead === true ? askAhead(deliveries.length) : undefined
+    const next = this.#askAhead(broker, deliveries.length)
+    // Drivers send at the end of the turn, and these may take long.
+    if (next !== undefined) await nextTurn()
     for (let at = 0; at < deliveries.length; at += portion) {
       this.#options.onMessages(deliveries.slice(at, at + portion).map(decodeDelivery))
     }
+    // A fetch that need not wait must not starve sockets and timers.
+    if (next === undefined) await nextTurn()
     return next
   }
 
   /** Waits until the next check at most. A driver that does not even end a wait that was aborted has lost its connection. */
-  async #fetch(
-    broker: BrokerConnection,
-    names: readonly string[],
-    max: number,
-    checkAtMs: number,
-  ): Promise<readonly Delivery[]> {
+  async #fetch(broker: BrokerConnection, max: number): Promise<readonly Delivery[]> {
     const round = this.#round
     const deaf = deferred<never>()
     let cancelDeaf: (() => void) | undefined
@@ -273,13 +285,13 @@ export class Consumer {
         this.#giveBackLate(fetching)
       })
     }
-    const checkInMs = checkAtMs - this.#clock.monotonic()
+    const checkInMs = this.#checkAtMs - this.#clock.monotonic()
     const cancelCheck = Number.isFinite(checkInMs)
       ? this.#clock.schedule(checkInMs, () => round.abort(checkDue), { unref: true })
       : noop
     const forget = onAbort(round.signal, expectEnd)
     if (round.signal.aborted) expectEnd()
-    const fetching = broker.fetch(names, { max, signal: round.signal })
+    const fetching = broker.fetch(this.#names, { max, signal: round.signal })
     try {
       return await Promise.race([fetching, deaf.promise])
     } finally {
@@ -317,6 +329,10 @@ const queuesChanged = new Error('the consumer has other queues now')
 const defaultCheckMs = 30_000
 /** Messages that are in memory as they came and decoded, both at the same time. */
 const portion = 50
+
+function namesOf(queues: readonly QueueDeclaration[]): readonly string[] {
+  return queues.map(({ name }) => name)
+}
 
 function noop(): void {}
 

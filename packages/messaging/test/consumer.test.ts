@@ -1,4 +1,4 @@
-import { type Deferred, deferred, ManualClock } from '@celery/promises'
+import { type Clock, type Deferred, deferred, ManualClock } from '@celery/promises'
 import { BrokerBusyError, ConnectionClosedError, ConnectionLostError, type QueueDeclaration } from '@celery/transport'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Consumer, type ConsumerOptions, type IncomingMessage } from '../src/index.ts'
@@ -146,6 +146,37 @@ describe('a consumer', () => {
       expect([await held(broker), await ready(broker)]).toEqual([received.length, 5 - received.length])
     },
   )
+
+  test('survives that a fetch it has asked for ahead fails while messages are handed out', async () => {
+    const unhandled: unknown[] = []
+    const note = (error: unknown): void => void unhandled.push(error)
+    process.on('unhandledRejection', note)
+    onTestFinished(() => void process.off('unhandledRejection', note))
+    const { transport, consumer, bodies, errors, until, publish } = setUp({ ahead: true, sessions: true })
+    await publish('1')
+    transport.inject('fetch', { type: 'delay', until: Promise.resolve() }, { type: 'refuse', error: lost })
+    await consumer.start()
+    await until(1)
+    await publish('2')
+    await until(2)
+    expect([bodies(), unhandled]).toEqual([['1', '2'], []])
+    expect(errors).toEqual([lost])
+  })
+
+  test('hands out what came where capacity fails beside that', async () => {
+    const failure = new TypeError('this pool cannot say')
+    const { consumer, bodies, errors, state, until, publish } = setUp({
+      ahead: true,
+      capacity: (coming) => {
+        if (coming > 0) throw failure
+        return state.room
+      },
+    })
+    await publish('1', '2')
+    await consumer.start()
+    await until(2)
+    expect([bodies(), errors]).toEqual([['1', '2'], [failure]])
+  })
 
   test('never takes more than there is room for', async () => {
     const { transport, consumer, bodies, state, until, publish } = setUp({ room: 2 })
@@ -435,6 +466,18 @@ describe('a check of what it has', () => {
       await until(message)
       await clock.advanceAsync(checkMs / 3)
     }
+    await transport.called('declareQueue', 2)
+  })
+
+  test('comes also where what is asked for ahead never runs dry, faster than any timer', async () => {
+    let nowMs = 0
+    const clock: Clock = { now: () => nowMs, monotonic: () => nowMs, schedule: () => () => {} }
+    const onMessages = (): void => {
+      nowMs += checkMs / 4
+    }
+    const { transport, consumer, publish } = setUp({ ahead: true, clock, capacity: () => 1, onMessages })
+    await publish(...'12345678')
+    await consumer.start()
     await transport.called('declareQueue', 2)
   })
 
