@@ -95,11 +95,11 @@ export class TaskDispatcher {
   /** The same while `coming` others are about to be received. */
   roomBeside(coming: number): number {
     const { maxHeld, pool, window } = this.#options
-    if (!pool.healthy || pool.isBlocking === true) return 0
+    if (!pool.healthy || pool.isBlocking === true || this.awaitsStore) return 0
     const taken = this.active.size + this.#limits.waiting + this.#held.preparing + coming
-    // What was taken has its results still to come.
-    const heldRoom = maxHeld - this.#held.tasks - coming
-    return Math.min(window.room(taken, pool.stuck), heldRoom, this.#storeRoom - taken)
+    // What was taken may bring results too, but no slot stays free because of what may not come.
+    const storeRoom = Math.max(this.#storeRoom, pool.concurrency - (pool.stuck ?? 0)) - taken
+    return Math.min(window.room(taken, pool.stuck), maxHeld - this.#held.tasks - coming, storeRoom)
   }
 
   /** Whether nothing is taken until the result store has what waits for it. */

@@ -58,7 +58,7 @@ export class PrefetchWindow {
    */
   room(held: number, stuck: number = 0): number {
     const size = this.#sizeWithout(stuck)
-    const atOnce = this.#inHalves ? Math.max(Math.ceil(size / 2), this.base) : size
+    const atOnce = this.#inHalves && size > this.base ? Math.ceil(size / 2) : size
     const room = Math.min(size - held, atOnce)
     return held < this.#concurrency - stuck || room * 4 >= size ? room : 0
   }

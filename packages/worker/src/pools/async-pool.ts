@@ -63,8 +63,8 @@ export class AsyncPool implements TaskPool {
     return this.#stuck.size
   }
 
-  get isBlocking(): boolean {
-    return this.name === 'solo' && this.#running > 0
+  get isBlocking(): boolean | undefined {
+    return this.name === 'solo' ? this.#running > 0 : undefined
   }
 
   async start(): Promise<void> {}

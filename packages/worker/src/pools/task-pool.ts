@@ -13,8 +13,8 @@ export interface TaskPool {
    * is fetched for the pool. @defaultValue `0`
    */
   readonly stuck?: number
-  /** Whether nothing is to be fetched while it is at work. */
-  readonly isBlocking?: boolean
+  /** Of a pool for which nothing is to be fetched while it is at work: whether it is. @defaultValue it is not such a pool */
+  readonly isBlocking?: boolean | undefined
   /** Whether tasks run in the worker's own process, which knows those declared after its start. @defaultValue `false` */
   readonly runsInWorker?: boolean
   /** Whether it makes use of `TaskJob.envelope`. @defaultValue `false` */

@@ -107,9 +107,9 @@ function follow(worker: WorkerContext, current: BrokerConnection): void {
   worker.leases?.keep(current).catch((error: unknown) => worker.logger.error(`leases: ${describeError(error)}`))
 }
 
-/** Whether the broker can be at work while tasks are. The solo pool takes nothing while it is. */
+/** Whether the broker can be at work while tasks are. */
 function fetchesAhead({ broker, pool }: WorkerContext): boolean {
-  return broker?.capabilities.local !== true && pool?.name !== 'solo'
+  return broker?.capabilities.local !== true && pool?.isBlocking === undefined
 }
 
 function prefetchWindow(worker: WorkerContext): PrefetchWindow {
