@@ -1,4 +1,5 @@
 /** A settlement that fails leaves nothing of itself, so that it can be repeated. */
+import type { AtomicWrite } from '@celery/protocol'
 import { openRedis, type RedisClient, RedisWrite } from '@celery/redis'
 import { isMissing, type RedisServer, startRedis } from '@celery/test-servers'
 import { type BrokerConnection, type Delivery, parseBrokerUrl, type SettleAction } from '@celery/transport'
@@ -36,6 +37,14 @@ const obstacles: readonly Obstacle[] = [
   { name: 'the set of its owner', key: '_celery.held.one', action: { type: 'ack' }, followUps: ['good'] },
   { name: 'the index of deliveries', key: 'unacked_index', action: { type: 'ack' }, followUps: ['good'] },
 ]
+
+const actions = [
+  { type: 'ack' },
+  { type: 'requeue', counted: true },
+  { type: 'park', untilMs: later },
+  { type: 'dead', reason: 'bad' },
+] as const satisfies readonly SettleAction[]
+const pairs = actions.flatMap((first) => actions.map((second) => ({ first, second })))
 
 describe.skipIf(isMissing('redis'))('P-2: a settlement that fails leaves nothing of itself', () => {
   let server: RedisServer
@@ -102,6 +111,52 @@ describe.skipIf(isMissing('redis'))('P-2: a settlement that fails leaves nothing
     },
   )
 
+  test.each(pairs)(
+    'once where one call settles it twice, by $first.type and $second.type',
+    async ({ first, second }) => {
+      const connection = await redis.open(parseBrokerUrl(server.url), { session: 'one' })
+      onTestFinished(() => connection.close())
+      await connection.publish([publication('q', 'a')])
+      const [delivery] = await take(connection)
+      const settlements = [first, second].map((action) => ({
+        delivery: delivery as Delivery,
+        action,
+        writes: [counting(connection)],
+      }))
+      expect(await connection.settle(settlements)).toEqual(['done', 'stale'])
+      const isParked = first.type === 'park' ? 1 : 0
+      expect(await raw.send('GET', 'counter')).toBe('1')
+      expect([await raw.send('HLEN', 'unacked'), await raw.send('ZCARD', 'unacked_index')]).toEqual([
+        isParked,
+        isParked,
+      ])
+      expect(await raw.send('SCARD', '_celery.held.one')).toBe(0)
+      expect(await raw.send('LLEN', 'q')).toBe(first.type === 'requeue' ? 1 : 0)
+      expect(await raw.send('LLEN', 'q.dead')).toBe(first.type === 'dead' ? 1 : 0)
+    },
+  )
+
+  test('whatever is settled together, of whatever form and in whatever order', async () => {
+    const connection = await redis.open(parseBrokerUrl(server.url), { session: 'one' })
+    onTestFinished(() => connection.close())
+    await connection.publish(Array.from({ length: 1_200 }, (_, index) => publication('q', String(index))))
+    const deliveries: Delivery[] = []
+    while (deliveries.length < 1_200) deliveries.push(...(await take(connection, 1_200)))
+    const settlements = deliveries.map((delivery, index) => ({
+      delivery,
+      action: actions[index % 5] ?? actions[0],
+      writes: Array.from({ length: index % 3 }, () => counting(connection)),
+      publish: index % 7 === 0 ? [publication('good', 'x'), publication('good', 'y')] : [],
+    }))
+    expect(new Set(await connection.settle(settlements))).toEqual(new Set(['done']))
+    expect(await raw.send('GET', 'counter')).toBe('1200')
+    expect(await raw.send('LLEN', 'good')).toBe(2 * 172)
+    const lengths = await Promise.all(['q', 'q.dead'].map((list) => raw.send('LLEN', list)))
+    // Of each five one goes back, one is parked and one is a dead letter.
+    expect([...lengths, await raw.send('HLEN', 'unacked')]).toEqual([240, 240, 240])
+    expect(await raw.send('ZCARD', 'unacked_index')).toBe(240)
+  })
+
   describe('a follow-up that goes with a delivery that is gone leaves once', () => {
     async function open() {
       const connection = await redis.open(parseBrokerUrl(server.url), { session: 'one' })
@@ -132,6 +187,10 @@ describe.skipIf(isMissing('redis'))('P-2: a settlement that fails leaves nothing
   })
 })
 
-async function take(connection: BrokerConnection): Promise<readonly Delivery[]> {
-  return await connection.fetch(['q'], { max: 1, signal: AbortSignal.timeout(8_000) })
+function counting({ domain = '' }: BrokerConnection): AtomicWrite {
+  return { domain, statement: new RedisWrite("redis.call('INCR', KEYS[1])", ['counter'], []) }
+}
+
+async function take(connection: BrokerConnection, max = 1): Promise<readonly Delivery[]> {
+  return await connection.fetch(['q'], { max, signal: AbortSignal.timeout(8_000) })
 }
