@@ -250,10 +250,46 @@ describe.skipIf(isMissing('redis', 'openssl'))('opening with TLS', () => {
     expect(warnings.map((text) => /"ssl_\w+"/.exec(text)?.[0])).toEqual(['"ssl_check_hostname"', '"ssl_cert_reqs"'])
   })
 
-  test('says when the port may have no TLS', async () => {
+  test('says when the port may have no TLS, and how to do without', async () => {
     await using redis = await startRedis()
-    const opening = open(redis.url.replace('redis:', 'rediss:'), { socket_connect_timeout: 0.3 })
-    await expect(opening).rejects.toMatchObject({ code: 'ERR_CELERY_REDIS_UNAVAILABLE', reason: 'timeout' })
-    await expect(opening).rejects.toThrow('a port without TLS')
+    const opening = (scheme: string, ssl?: boolean): Promise<unknown> =>
+      open(redis.url.replace('redis:', scheme), { socket_connect_timeout: 0.3, ssl })
+    const silent = { code: 'ERR_CELERY_REDIS_UNAVAILABLE', reason: 'timeout' }
+    for (const [scheme, ssl, remedy] of [
+      ['rediss:', undefined, 'write redis://'],
+      ['rediss+cluster:', undefined, 'write redis+cluster://'],
+      ['redis:', true, 'leave out "ssl"'],
+    ] as const) {
+      const failure = await opening(scheme, ssl).catch((error: unknown) => error)
+      expect(failure).toMatchObject(silent)
+      expect(String(failure)).toContain(`a port without TLS would be as silent: for one, ${remedy}`)
+    }
+  })
+
+  test('says when the port may want TLS, and how to write that', async () => {
+    await using redis = await startRedis({ tls: true, password: 'planted' })
+    const place = `:planted@127.0.0.1:${redis.tls?.port}`
+    const closed = { code: 'ERR_CELERY_REDIS_UNAVAILABLE', reason: 'closed' }
+    for (const [url, remedy] of [
+      [`redis://${place}/0`, 'write rediss://'],
+      [`redis+cluster://${place}`, 'write rediss+cluster://'],
+      [`sentinel://${place}?master_name=m`, 'set "ssl", or that in "sentinel_kwargs"'],
+    ] as const) {
+      const failure = await open(url).catch((error: unknown) => error)
+      expect(failure).toMatchObject(closed)
+      expect(String(failure)).toContain(`a port with TLS would do that: for one, ${remedy}`)
+      expect(inspect(failure)).not.toContain('planted')
+    }
+  })
+
+  test('says nothing of TLS where a connection is closed that was open', async () => {
+    await using redis = await startRedis()
+    await using proxy = await startFaultProxy(redis)
+    await using client = await open(proxy.url(redis.url))
+    const waiting = client.blpop('nothing', 0).catch((error: unknown) => error)
+    proxy.cut()
+    const failure = translateError('redis://h', await waiting)
+    expect(failure).toMatchObject({ reason: 'closed' })
+    expect(failure.message).not.toContain('TLS')
   })
 })

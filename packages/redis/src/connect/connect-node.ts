@@ -62,7 +62,7 @@ export async function connectNode(
     discard(client)
     // The reason of an abort is the caller's own.
     throwIfAborted(signal)
-    throw translateError(place, failure ?? error)
+    throw translateError(place, failure ?? error, hangingUp(node, settings))
   }
 }
 
@@ -131,8 +131,28 @@ async function clientOptions(
 }
 
 /** A server without TLS waits for the end of what it takes for a command. */
-function lateness({ connectTimeoutMs, tls }: NodeSettings): string {
-  return `${connectTimeoutMs} ms to connect${tls === undefined ? '' : '; a port without TLS would be as silent'}`
+function lateness({ address, connectTimeoutMs, tls }: NodeSettings): string {
+  const time = `${connectTimeoutMs} ms to connect`
+  if (tls === undefined) return time
+  const scheme = schemeOf(address)
+  const remedy = scheme.startsWith('rediss') ? `write ${scheme.replace('rediss', 'redis')}` : 'leave out "ssl"'
+  return `${time}; a port without TLS would be as silent: for one, ${remedy}`
+}
+
+/** A server with TLS hangs up on whoever says hello without. A socket in the file system has none. */
+function hangingUp(node: RedisNode, { address, tls }: NodeSettings): string | undefined {
+  if (tls !== undefined || 'path' in node) return undefined
+  const scheme = schemeOf(address)
+  // There is no scheme for sentinels with TLS, and theirs is not that of the servers.
+  const remedy = scheme.startsWith('redis')
+    ? `write ${scheme.replace('redis', 'rediss')}`
+    : 'set "ssl", or that in "sentinel_kwargs"'
+  return `a port with TLS would do that: for one, ${remedy}`
+}
+
+/** With its slashes, as it stands in front of `address`. */
+function schemeOf(address: string): string {
+  return /^[^:]*:\/\//.exec(address)?.[0] ?? ''
 }
 
 /** The URL, and the server behind it where that is another one: a sentinel's primary, a node of a cluster. */

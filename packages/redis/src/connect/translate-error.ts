@@ -11,13 +11,14 @@ import {
 /**
  * Gives an error of the client library the class by which callers handle it. The original is not kept as the cause: it carries the arguments of the command, among which are passwords and the payloads of tasks.
  * @param address - With the password masked.
+ * @param whenClosed - What it may mean that the connection was closed just now.
  */
-export function translateError(address: string, error: unknown): Error {
+export function translateError(address: string, error: unknown, whenClosed?: string): Error {
   if (CeleryError.is(error)) return error
   if (!(error instanceof Error)) return new RedisUnavailableError(address, 'closed', String(error))
   if (error.name === 'AbortError' && !isClosing(error.message)) return error
   if (error.name === 'ReplyError') return translateReply(address, error.message, commandOf(error))
-  return translateSystemError(address, error)
+  return translateSystemError(address, error, whenClosed)
 }
 
 /** What the server said, as an error; `command` is the one that it was said to. */
@@ -107,7 +108,7 @@ function missingRight(text: string, command: string | undefined): string | undef
   return command === undefined || forbiddenInScript.test(text) ? undefined : `+${command}`
 }
 
-function translateSystemError(address: string, error: Error): Error {
+function translateSystemError(address: string, error: Error, whenClosed: string | undefined): Error {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   const detail = code === '' || error.message.includes(code) ? error.message : `${code}: ${error.message}`
   if (certificateCodes.test(code)) return new RedisRefusedError(address, 'certificate', detail)
@@ -115,7 +116,8 @@ function translateSystemError(address: string, error: Error): Error {
   if (code === 'EACCES' || code === 'EPERM') return new RedisRefusedError(address, 'socket-permission', detail)
   const reason = reasonByCode.get(code) ?? (/timed? ?out/i.test(error.message) ? 'timeout' : undefined)
   if (reason !== undefined) return new RedisUnavailableError(address, reason, detail)
-  return new RedisUnavailableError(address, 'closed', isClosing(error.message) ? undefined : detail)
+  const known = [isClosing(error.message) ? undefined : detail, whenClosed].filter((text) => text !== undefined)
+  return new RedisUnavailableError(address, 'closed', known.join('; '))
 }
 
 const reasonByCode: ReadonlyMap<string, RedisUnavailableReason> = new Map([
