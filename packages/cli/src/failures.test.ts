@@ -81,6 +81,14 @@ describe('what a driver says that serves broker and results', () => {
     expect(text.split('\n')).toEqual(['this is ERR_CELERY_REDIS_REFUSED', ...origins])
   })
 
+  test('is told without it where a setting is to blame', async () => {
+    const context = await opened('redis://a/0', 'redis://a/0')
+    const failure = new Failure('ERR_CELERY_INVALID_BROKER_URL')
+    expect(describeFailure(failure, context)).toContain(brokerOrigin)
+    const blamed = Object.assign(failure, { setting: 'brokerTransportOptions' })
+    expect(describeFailure(blamed, context)).toBe('this is ERR_CELERY_INVALID_BROKER_URL')
+  })
+
   test('is told with both where both are the same', async () => {
     const context = await opened('redis://:secret@a/0', 'redis://:secret@a/0')
     expect(describeFailure(new Refused('redis://:**@a/0'), context)).toContain(`${brokerOrigin}\n${resultOrigin}`)

@@ -58,9 +58,12 @@ export interface UrlError {
   readonly address?: string
   readonly scheme?: string
   readonly known?: readonly string[]
+  /** The URL is not to blame, but this. */
+  readonly setting?: string | undefined
 }
 
-function kindsOf({ address, code }: UrlError, { opened }: CommandContext): readonly UrlKind[] {
+function kindsOf({ address, code, setting }: UrlError, { opened }: CommandContext): readonly UrlKind[] {
+  if (setting !== undefined) return []
   const kind = kinds[code]
   if (kind !== undefined) return [kind]
   if (opened === undefined || address === undefined || !sharedCodes.includes(code)) return []

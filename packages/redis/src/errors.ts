@@ -154,12 +154,15 @@ export class InvalidRedisAddressError extends CeleryError {
   /** With the password masked. */
   readonly address: string
   readonly reason: string
+  /** Where an option is to blame, its name as it was given, in the URL's query or beside the URL. */
+  readonly option: string | undefined
 
   /** @param address - With the password masked. */
-  constructor(address: string, reason: string, options?: ErrorOptions) {
+  constructor(address: string, reason: string, options?: ErrorOptions & { readonly option?: string }) {
     super(`Redis at ${address} cannot be used: ${reason}`, options)
     this.address = address
     this.reason = reason
+    this.option = options?.option
   }
 }
 

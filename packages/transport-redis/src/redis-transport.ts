@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { CeleryError } from '@celery/promises'
-import { openRedisTarget, readRedisTarget, warnIfEvicting } from '@celery/redis'
+import { type InvalidRedisAddressError, openRedisTarget, readRedisTarget, warnIfEvicting } from '@celery/redis'
 import { type BrokerAddress, InvalidBrokerUrlError, type OpenOptions, type Transport } from '@celery/transport'
 import { kombuTopicMatches, type VirtualBroker, virtualTransport } from '@celery/transport/virtual'
 import { toTransportError } from './broker-errors.ts'
@@ -36,9 +36,24 @@ async function openRedisBroker(address: BrokerAddress, options: OpenOptions): Pr
       throw error
     }
   } catch (error) {
-    if (CeleryError.is(error, 'ERR_CELERY_INVALID_REDIS_ADDRESS')) {
-      throw new InvalidBrokerUrlError(address.scheme, error.message)
-    }
+    if (isInvalidAddress(error)) throw toUrlError(address, error)
     throw toTransportError(masked, error)
   }
+}
+
+function isInvalidAddress(error: unknown): error is InvalidRedisAddressError {
+  return CeleryError.is(error, 'ERR_CELERY_INVALID_REDIS_ADDRESS')
+}
+
+/** What does not stand in the URL stands in the settings, and the URL is not to blame. */
+function toUrlError({ query, scheme }: BrokerAddress, { message, option, reason }: InvalidRedisAddressError): Error {
+  if (option === undefined || isAmong(query, option)) return new InvalidBrokerUrlError(scheme, message)
+  const setting = `brokerTransportOptions${option.startsWith('ssl') ? ' or brokerUseSsl' : ''}`
+  return new InvalidBrokerUrlError(scheme, reason, { setting })
+}
+
+/** `socketTimeout` means `socket_timeout`. */
+function isAmong(query: Readonly<Record<string, string>>, option: string): boolean {
+  const folded = (name: string): string => name.toLowerCase().replace(/[-_]/g, '')
+  return Object.keys(query).some((name) => folded(name) === folded(option))
 }

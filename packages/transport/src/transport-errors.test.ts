@@ -36,6 +36,13 @@ describe('transport errors', () => {
     )
   })
 
+  test('a URL that is not to blame is not blamed', () => {
+    expect(new transport.InvalidBrokerUrlError('redis', 'no').message).toBe('broker URL "redis://…" is not valid: no')
+    expect(new transport.InvalidBrokerUrlError('redis', 'no', { setting: 'brokerTransportOptions' }).message).toBe(
+      'brokerTransportOptions of the broker "redis://…" are not valid: no',
+    )
+  })
+
   test('an unknown transport names the known ones', () => {
     expect(new transport.UnknownTransportError('rediss', ['redis', 'amqp']).message).toBe(
       'no transport for broker URLs that begin with "rediss://"; known are amqp, redis; correct the URL, or register a driver for it',

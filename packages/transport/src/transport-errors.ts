@@ -71,15 +71,23 @@ const notYet: Readonly<Record<string, string>> = {
   mongodb: 'MongoDB',
 }
 
-/** A broker URL cannot be read. The message shows nothing of it but the scheme: what is wrong may be the password. */
+/**
+ * A broker URL, or an option that goes with it, cannot be read. The message shows nothing of the URL but the scheme: what is
+ * wrong may be the password.
+ */
 export class InvalidBrokerUrlError extends CeleryError {
   override readonly name = 'InvalidBrokerUrlError'
   readonly code = 'ERR_CELERY_INVALID_BROKER_URL'
   readonly reason: string
+  /** Where an option is to blame that does not stand in the URL: the setting in which it does. */
+  readonly setting: string | undefined
 
-  constructor(scheme: string | undefined, reason: string) {
-    super(`broker URL${scheme === undefined ? '' : ` "${scheme}://…"`} is not valid: ${reason}`)
+  constructor(scheme: string | undefined, reason: string, { setting }: { readonly setting?: string | undefined } = {}) {
+    const broker = scheme === undefined ? '' : ` "${scheme}://…"`
+    const subject = setting === undefined ? `broker URL${broker} is` : `${setting} of the broker${broker} are`
+    super(`${subject} not valid: ${reason}`)
     this.reason = reason
+    this.setting = setting
   }
 }
 

@@ -11,19 +11,22 @@ type Options = Readonly<Record<string, unknown>>
  * @throws InvalidRedisAddressError with the closest name that is known
  */
 export function checkOptionNames(address: string, options: Options): void {
-  checkNames(address, options, knownOptions, '')
+  checkNames(address, options, knownOptions)
   for (const [name, known] of Object.entries(nestedOptions)) {
     const value = options[name] ?? options[camelCase(name)]
-    if (isRecord(value)) checkNames(address, value, known, ` in ${quote(name)}`)
+    if (isRecord(value)) checkNames(address, value, known, name)
   }
 }
 
-function checkNames(address: string, options: Options, known: ReadonlySet<string>, where: string): void {
+/** @param outer - The option that they stand in. */
+function checkNames(address: string, options: Options, known: ReadonlySet<string>, outer?: string): void {
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || known.has(snakeCase(name))) continue
     const closest = closestName(snakeCase(name), known)
     const hint = closest === undefined ? adviceFor(snakeCase(name)) : `did you mean ${quote(closest)}?`
-    throw new InvalidRedisAddressError(address, `there is no option ${quote(name)}${where}: ${hint}`)
+    const where = outer === undefined ? '' : ` in ${quote(outer)}`
+    const reason = `there is no option ${quote(name)}${where}: ${hint}`
+    throw new InvalidRedisAddressError(address, reason, { option: outer ?? name })
   }
 }
 

@@ -66,7 +66,7 @@ export class OptionReader {
 
   /** Says nothing of the value: it may be a password. */
   invalid(name: string, problem: string): InvalidRedisAddressError {
-    return new InvalidRedisAddressError(this.#address, `${quote(name)} ${problem}`)
+    return new InvalidRedisAddressError(this.#address, `${quote(name)} ${problem}`, { option: name })
   }
 }
 
