@@ -1,8 +1,9 @@
 import type { BackendRegistry, OpenBackendOptions, ResultBackend } from '@celery/backend'
 import { Connection, type ConnectionOptions, Producer, type TransportRegistry } from '@celery/messaging'
-import { parseBrokerUrl } from '@celery/transport'
+import { CeleryError } from '@celery/promises'
+import { type BrokerAddress, parseBrokerUrl } from '@celery/transport'
 import type { AppConfiguration } from './app-configuration.ts'
-import { brokerOptions } from './broker-options.ts'
+import { brokerOptions, isRedis } from './broker-options.ts'
 import { listOf } from './list-of.ts'
 import { localQueueUrl } from './local-queue.ts'
 import { publishPolicy } from './publish-policy.ts'
@@ -123,7 +124,7 @@ export class AppConnections {
   async #openBackend(once: boolean): Promise<ResultBackend> {
     const { backends, closed, configuration } = this.#options
     const url = this.#backendUrl
-    if (url === undefined) throw new NoBackendError()
+    if (url === undefined) throw new NoBackendError(this.#redisBroker)
     const other = this.#opening.get(true)
     if (!once && other !== undefined) {
       const found = await other.catch(() => undefined)
@@ -157,6 +158,16 @@ export class AppConnections {
     return (brokerUrl ?? brokerReadUrl ?? brokerWriteUrl) === undefined ? this.#localUrl : undefined
   }
 
+  /** The broker where results could be kept as well, with the password masked. Of several servers, one. */
+  get #redisBroker(): string | undefined {
+    const [url] = this.#brokerUrls('write')
+    if (url === undefined || !isRedis(url)) return undefined
+    const address = readableAddress(url)
+    if (address === undefined) return undefined
+    const isOneServer = /^rediss?$/.test(address.scheme)
+    return isOneServer ? address.toString() : [address, ...address.alternates].join(';')
+  }
+
   get #localUrl(): string {
     this.#local ??= localQueueUrl(this.#options.root)
     return this.#local
@@ -175,5 +186,15 @@ export class AppConnections {
       publishTimeoutMs: settings.publishTimeoutMs,
       retryPolicy: settings.taskPublishRetry ? publishPolicy(settings) : undefined,
     })
+  }
+}
+
+/** What is wrong with a broker's URL is told to whoever opens it. */
+function readableAddress(url: string): BrokerAddress | undefined {
+  try {
+    return parseBrokerUrl(url)
+  } catch (error) {
+    if (CeleryError.is(error, 'ERR_CELERY_INVALID_BROKER_URL')) return undefined
+    throw error
   }
 }

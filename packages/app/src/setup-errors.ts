@@ -101,10 +101,10 @@ export class NoBackendError extends CeleryError {
   override readonly name = 'NoBackendError'
   readonly code = 'ERR_CELERY_NO_BACKEND'
 
-  constructor() {
-    super(
-      'no result backend is configured, so results cannot be read; set resultBackend, to "memory://" or "sqlite:///path" for example',
-    )
+  /** @param broker - Address of the broker where that can keep results too, with the password masked. */
+  constructor(broker?: string) {
+    const example = broker === undefined ? '"memory://" or "sqlite:///path"' : `the URL of the broker, ${broker},`
+    super(`no result backend is configured, so results cannot be read; set resultBackend, to ${example} for example`)
   }
 }
 

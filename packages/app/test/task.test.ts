@@ -208,4 +208,24 @@ describe('results', () => {
     expect(await app.backendIfConfigured()).toBeUndefined()
     expect(app.backendAddress).toBeUndefined()
   })
+
+  test.each([
+    ['redis://me:planted@h:6379/1', 'redis://me:**@h:6379/1'],
+    ['REDISS://:planted@h/0?ssl_password=planted', 'rediss://:**@h/0?ssl_password=**'],
+    ['redis://a/0;redis://b/0', 'redis://a/0'],
+    ['sentinel://a/0;sentinel://b/0?master_name=m', 'sentinel://a/0;sentinel://b/0?master_name=m'],
+    [['redis://a/0', 'redis://b/0'], 'redis://a/0'],
+  ])('without a result store may be kept by the broker: %s', async (broker, address) => {
+    const { app } = await testApp({ broker, backend: undefined as never })
+    const failure: unknown = await app.backend().catch((error: unknown) => error)
+    expect(failure).toMatchObject({
+      code: 'ERR_CELERY_NO_BACKEND',
+      message: `no result backend is configured, so results cannot be read; set resultBackend, to the URL of the broker, ${address}, for example`,
+    })
+  })
+
+  test.each([['memory://'], ['redis://h:planted']])('may not be kept by any broker: %s', async (broker) => {
+    const { app } = await testApp({ broker, backend: undefined as never })
+    await expect(app.backend()).rejects.toThrow('set resultBackend, to "memory://" or "sqlite:///path" for example')
+  })
 })
