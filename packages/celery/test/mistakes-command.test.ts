@@ -78,7 +78,7 @@ const mistakes: readonly Mistake[] = [
       '  FOLDER/task.js',
       '  FOLDER/task.mjs',
       '  FOLDER/task.cjs',
-      'Give the path of the module that creates the app, for example: -A ./tasks.ts',
+      'Did you mean -A tasks.js?',
     ],
   },
   {

@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findAppModule, findModuleBelow } from './find-module.ts'
 import { UsageError } from './usage-error.ts'
@@ -66,5 +66,23 @@ describe('-A', () => {
   test('what is not there is refused, with where it was looked for', () => {
     expect(() => findAppModule('nothing', folder)).toThrow(UsageError)
     expect(() => findAppModule('nothing', folder)).toThrow(join(folder, 'nothing.mjs'))
+    for (const spec of ['nothing', 'no/such/tasks.ts', 'plain.mjs/tasks.ts']) {
+      expect(() => findAppModule(spec, folder)).toThrow('for example: -A ./tasks.ts')
+    }
+  })
+
+  test.each([
+    ['task.ts', 'tasks.ts'],
+    ['./task.ts', 'tasks.ts'],
+    ['task', 'tasks.ts'],
+    ['./tasks.js', 'tasks.ts'],
+    ['boths.js', 'both.js'],
+    ['task.ts:other', 'tasks.ts:other'],
+    ['proj/celry.js', 'proj/celery.js'],
+    ['pkg.sub.job', 'pkg/sub/jobs.js'],
+    ['../NAME/plian.mjs', '../NAME/plain.mjs'],
+  ])('for %s, which is not there, it may have been %s', (spec, meant) => {
+    const named = (path: string): string => path.replace('NAME', basename(folder))
+    expect(() => findAppModule(named(spec), folder)).toThrow(`Did you mean -A ${named(meant)}?`)
   })
 })

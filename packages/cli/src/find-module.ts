@@ -1,5 +1,6 @@
-import { existsSync, statSync } from 'node:fs'
-import { dirname, join, parse, resolve } from 'node:path'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { basename, dirname, join, parse, resolve } from 'node:path'
+import { closestName } from '@celery/promises'
 import { UsageError } from './usage-error.ts'
 
 /** What `-A` names: a module and, after a colon, which of its exports is the app. */
@@ -33,10 +34,41 @@ export function findAppModule(spec: string, from: string): AppLocation {
     const file = findFile(resolve(from, module.replaceAll('.', '/')), tried)
     if (file !== undefined) return { file, exportName: last }
   }
+  const meant = closestModule(name, from) ?? closestModule(dotted, from)
+  const suffix = exportName === undefined ? '' : `:${exportName}`
   throw new UsageError(
     `cannot find the app module "${name}" (-A). Looked for:\n${tried.map((path) => `  ${path}`).join('\n')}\n` +
-      'Give the path of the module that creates the app, for example: -A ./tasks.ts',
+      (meant === undefined
+        ? 'Give the path of the module that creates the app, for example: -A ./tasks.ts'
+        : `Did you mean -A ${meant}${suffix}?`),
   )
+}
+
+/** The module in the same folder whose name, with or without another extension, is nearest, as a path like `path`. */
+function closestModule(path: string, from: string): string | undefined {
+  const wanted = stemOf(basename(path))
+  const files = modulesIn(resolve(from, dirname(path)))
+  const stem = closestName(wanted, files.map(stemOf))
+  if (stem === undefined) return undefined
+  const same = files.filter((file) => stemOf(file) === stem)
+  const file = same.find((each) => parse(each).ext === parse(path).ext) ?? same[0]
+  return file === undefined ? undefined : join(dirname(path), file)
+}
+
+/** None where the folder is not there, or may not be read. */
+function modulesIn(folder: string): readonly string[] {
+  try {
+    const entries = readdirSync(folder, { withFileTypes: true }).filter((entry) => !entry.isDirectory())
+    return entries.map(({ name }) => name).filter((name) => stemOf(name) !== name && !/\.d\.[cm]?ts$/.test(name))
+  } catch {
+    return []
+  }
+}
+
+/** Without the extension of a module; another one belongs to the name. */
+function stemOf(name: string): string {
+  const extension = extensions.find((each) => name.endsWith(each))
+  return extension === undefined ? name : name.slice(0, -extension.length)
 }
 
 /** The module `celery` in the folder of the same name as the module, or beside an `index`. */
