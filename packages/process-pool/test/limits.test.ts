@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ChildExit } from '../src/index.ts'
-import { reply, run, startPool, submit, until } from './pool-harness.ts'
+import { lines, reply, run, startPool, submit, temporaryFile, until } from './pool-harness.ts'
 
 test('the soft limit aborts the signal of a job', async () => {
   await using pool = await startPool()
@@ -79,7 +79,10 @@ test('a running job can be killed, a waiting one is recalled, a finished one is 
 test('a child that an earlier job left blocked is replaced, and what it was sent runs elsewhere', async () => {
   const exits: ChildExit[] = []
   await using pool = await startPool({ unresponsiveMs: 300, events: { onChildExit: (exit) => exits.push(exit) } })
-  const pid = await reply(pool, { do: 'blockLater' })
+  const file = temporaryFile('blocked')
+  const pid = await reply(pool, { do: 'blockLater', file })
+  // A job that came before would run there.
+  await until('the child is blocked', () => lines(file).length > 0)
   expect(await reply(pool, { do: 'pid' })).not.toBe(pid)
   expect(exits).toMatchObject([{ pid, reason: 'unresponsive' }])
 })
