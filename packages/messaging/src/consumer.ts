@@ -203,7 +203,7 @@ export class Consumer {
     if (this.#isCheckDue) this.#round.abort(checkDue)
     if (this.#round.signal.aborted) await this.#declareRound(broker)
     const max = this.#capacity(0)
-    if (max > 0) return this.#asked(broker, max)
+    if (max > 0) return this.#beginFetch(broker, max)
     this.#room = deferred()
     // Between the question and the promise room may have come.
     if (this.#capacity(0) <= 0 && !this.#round.signal.aborted) await this.#room.promise
@@ -237,7 +237,7 @@ export class Consumer {
     return this.#clock.monotonic() >= this.#checkAtMs
   }
 
-  #asked(broker: BrokerConnection, max: number): Asked {
+  #beginFetch(broker: BrokerConnection, max: number): Asked {
     const deliveries = this.#fetch(broker, max)
     // It may fail before it is waited for.
     deliveries.catch(noop)
@@ -249,7 +249,7 @@ export class Consumer {
     if (this.#options.ahead !== true || this.#round.signal.aborted || this.#isCheckDue) return undefined
     try {
       const max = this.#capacity(coming)
-      return max > 0 ? this.#asked(broker, max) : undefined
+      return max > 0 ? this.#beginFetch(broker, max) : undefined
     } catch (error) {
       this.#onSetback(error)
       return undefined

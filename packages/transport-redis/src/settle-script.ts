@@ -1,6 +1,7 @@
 import { type RedisScript, redisScript } from '@celery/redis'
 import { deadLetterLimits } from '@celery/transport'
 import { clock } from './lua/clock.ts'
+import { ended } from './lua/ended.ts'
 import { wrapping } from './lua/entries.ts'
 import { noting } from './lua/noting.ts'
 import { counting } from './lua/parked.ts'
@@ -18,26 +19,21 @@ import { tags } from './lua/tags.ts'
  * for done, `s` for stale.
  */
 export const ackScript: RedisScript = redisScript(`
-${tags}${portions}${noting}
+${tags}${portions}${noting}${ended}
 if redis.call('HEXISTS', KEYS[3], 'closed') == 1 then return 'closed' end
-local results, ended, held = {}, {}, {}
+local results = {}
 local own = ARGV[4]
 for at = 5, #ARGV do
   local tag = ARGV[at]
   if redis.call('HDEL', KEYS[1], tag) == 1 then
     results[#results + 1] = 'd'
-    ended[#ended + 1] = tag
-    local key = string.sub(tag, 1, #own) == own and KEYS[4] or heldBy(tag)
-    if not held[key] then held[key] = {} end
-    table.insert(held[key], tag)
+    noteEnded(tag, string.sub(tag, 1, #own) == own and KEYS[4] or heldBy(tag))
   else
     results[#results + 1] = 's'
     redis.pcall('SREM', heldBy(tag), tag)
   end
 end
--- What is of another type by now must not keep the others from their results: those deliveries have ended.
-pcall(inPortions, 'ZREM', KEYS[2], ended, 1)
-for key, members in pairs(held) do pcall(inPortions, 'SREM', key, members, 1) end
+dropEnded(KEYS[2])
 local text = table.concat(results)
 note(KEYS[3], 'settle', ARGV[3], 'results', text)
 return text
@@ -62,7 +58,7 @@ return text
  */
 function settleLua(writes: readonly string[]): string {
   return `
-${tags}${clock}${portions}${wrapping}${returning}${noting}${counting}
+${tags}${clock}${portions}${wrapping}${returning}${noting}${counting}${ended}
 local unacked, index, eta, delayed, sent, queuesKey = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 ${pushing(deadLetterLimits.maxMessages)}
 local writes = {
@@ -127,26 +123,23 @@ end
 
 local results, problems = {}, {}
 
--- Those that need nothing more leave together, as many calls cost more than long ones. Nothing refuses that: see check.
-local ended, isEnded, endedBy = {}, {}, {}
-local function endLater(tag)
-  local held = heldBy(tag)
-  ended[#ended + 1] = tag
-  isEnded[tag] = true
-  if not endedBy[held] then endedBy[held] = {} end
-  table.insert(endedBy[held], tag)
-end
+-- Of this call, though they are still there: they end, or go back, after all items.
+local isSettled = {}
 
 -- Those that go back do so together, so that the oldest ends up foremost.
-local returned, isReturned = {}, {}
+local returned = {}
 local function giveBack(tag, payload)
   local count = tonumber(string.match(tag, '^[^.]*%.(%d+)%.'))
   returned[#returned + 1] = { count = count, tag = tag, payload = payload, result = #results + 1 }
-  isReturned[tag] = true
+  isSettled[tag] = true
 end
 
 local function settle(tag, action, first, parkedTag, replacement)
-  if action == 'a' then return endLater(tag) end
+  if action == 'a' then
+    noteEnded(tag, heldBy(tag))
+    isSettled[tag] = true
+    return
+  end
   local value = redis.call('HGET', unacked, tag)
   local payload = unwrap(value, queueOf(tag))
   -- Let go only of what has arrived where it goes.
@@ -200,10 +193,9 @@ local function settleNext(form)
   for position = 1, form[2] do
     messages[position] = { list = read(), queue = read(), payload = read() }
   end
-  local isGone = isReturned[tag] or isEnded[tag]
-  if tag ~= '' and (isGone or redis.call('HEXISTS', unacked, tag) == 0) then
+  if tag ~= '' and (isSettled[tag] or redis.call('HEXISTS', unacked, tag) == 0) then
     -- What is wrong there must not keep the others from their results.
-    if not isGone then redis.pcall('SREM', heldBy(tag), tag) end
+    if not isSettled[tag] then redis.pcall('SREM', heldBy(tag), tag) end
     results[#results + 1] = 's'
     return
   end
@@ -221,9 +213,7 @@ while at < #ARGV do
   for _ = 1, number do settleNext(form) end
 end
 inPortions('HDEL', unacked, ended, 1)
--- What is of another type by now must not keep the others from their results: these deliveries have ended.
-pcall(inPortions, 'ZREM', index, ended, 1)
-for held, members in pairs(endedBy) do pcall(inPortions, 'SREM', held, members, 1) end
+dropEnded(index)
 table.sort(returned, function(a, b) return a.count > b.count end)
 for _, item in ipairs(returned) do
   local moved, problem = putBack(unacked, index, item.tag, item.payload)
